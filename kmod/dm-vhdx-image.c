@@ -1,0 +1,483 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An image as loaded from its backing device: the format code (vhdx-load.c)
+ * fed from the device, its result kept in core.
+ */
+#include <linux/random.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "dm-vhdx.h"
+
+/* One read of BAT or log. */
+#define VHDX_WINDOW	SZ_1M
+
+/**
+ * struct vhdx_loader - what is needed only while loading
+ * @reader: for the format code
+ * @log: for the search of the log
+ * @sink: for its replay
+ * @image: what is being loaded
+ * @scratch: VHDX_LOAD_SCRATCH
+ * @bounce: two sectors, for reads that are not aligned
+ * @window: VHDX_WINDOW bytes of log or BAT
+ * @window_off: offset in the log of what @window holds
+ * @window_valid: it holds something
+ * @fault_index: entry of the BAT that is at fault
+ */
+struct vhdx_loader {
+	struct vhdx_reader reader;
+	struct vhdx_log_source log;
+	struct vhdx_log_sink sink;
+	struct vhdx_image *image;
+	void *scratch;
+	void *bounce;
+	void *window;
+	u32 window_off;
+	bool window_valid;
+	u64 fault_index;
+};
+
+/**
+ * vhdx_image_init() - set up an image that is not loaded yet
+ * @image: the image, all zeros
+ * @bdev: backing device
+ * @writable: load it as one that may be written
+ *
+ * Context: any.
+ */
+void vhdx_image_init(struct vhdx_image *image, struct block_device *bdev,
+		     bool writable)
+{
+	image->bdev = bdev;
+	image->writable = writable;
+	vhdx_overlay_init(&image->overlay);
+}
+
+static int vhdx_image_read(struct vhdx_image *image, u64 off, void *buf,
+			   u32 bytes)
+{
+	int r = vhdx_io_read(image->bdev, off, buf, bytes);
+
+	if (!r)
+		vhdx_overlay_patch(&image->overlay, off, buf, bytes);
+	return r;
+}
+
+static int vhdx_loader_read(struct vhdx_reader *reader, u64 off, void *buf,
+			    u32 bytes)
+{
+	struct vhdx_loader *loader = container_of(reader, struct vhdx_loader,
+						  reader);
+	int r;
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	while (bytes) {
+		u32 skip = off % VHDX_SECTOR, step;
+
+		if (!skip && bytes >= VHDX_SECTOR) {
+			step = round_down(bytes, VHDX_SECTOR);
+			r = vhdx_image_read(loader->image, off, buf, step);
+		} else {
+			step = min(bytes, VHDX_SECTOR - skip);
+			r = vhdx_image_read(loader->image, off - skip,
+					    loader->bounce, VHDX_SECTOR);
+			if (!r)
+				memcpy(buf, loader->bounce + skip, step);
+		}
+		if (r)
+			return r;
+		off += step;
+		buf += step;
+		bytes -= step;
+	}
+	return 0;
+}
+
+/* The log is read as it is on the device, a window at a time. */
+static int vhdx_loader_log_sector(struct vhdx_log_source *source, u32 off,
+				  const void **data)
+{
+	struct vhdx_loader *loader = container_of(source, struct vhdx_loader,
+						  log);
+	u32 start = round_down(off, VHDX_WINDOW);
+	int r;
+
+	if (!loader->window_valid || loader->window_off != start) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		loader->window_valid = false;
+		r = vhdx_io_read(loader->image->bdev, source->log_off + start,
+				 loader->window, VHDX_WINDOW);
+		if (r)
+			return r;
+		loader->window_off = start;
+		loader->window_valid = true;
+	}
+	*data = loader->window + (off - start);
+	return 0;
+}
+
+static int vhdx_loader_sink_data(struct vhdx_log_sink *sink, u64 off,
+				 const void *data)
+{
+	struct vhdx_loader *loader = container_of(sink, struct vhdx_loader,
+						  sink);
+
+	return vhdx_overlay_add_data(&loader->image->overlay, off, data) ?
+	       VHDX_FAULT_LOG_MEMORY : 0;
+}
+
+static int vhdx_loader_sink_zero(struct vhdx_log_sink *sink, u64 off, u64 bytes)
+{
+	struct vhdx_loader *loader = container_of(sink, struct vhdx_loader,
+						  sink);
+
+	return vhdx_overlay_add_zero(&loader->image->overlay, off, bytes) ?
+	       VHDX_FAULT_LOG_MEMORY : 0;
+}
+
+static int vhdx_loader_init(struct vhdx_loader *loader,
+			    struct vhdx_image *image)
+{
+	loader->image = image;
+	loader->reader.read = vhdx_loader_read;
+	loader->reader.image_bytes = image->bytes;
+	loader->reader.logical_bytes = bdev_logical_block_size(image->bdev);
+	loader->reader.writable = image->writable;
+	loader->log.sector = vhdx_loader_log_sector;
+	loader->log.image_bytes = image->bytes;
+	loader->sink.data = vhdx_loader_sink_data;
+	loader->sink.zero = vhdx_loader_sink_zero;
+	loader->scratch = kvmalloc(VHDX_LOAD_SCRATCH, GFP_KERNEL);
+	loader->bounce = kmalloc(VHDX_SECTOR, GFP_KERNEL);
+	loader->window = kvmalloc(VHDX_WINDOW, GFP_KERNEL);
+	loader->log.scratch = kvmalloc(VHDX_LOG_SCRATCH, GFP_KERNEL);
+	return loader->scratch && loader->bounce && loader->window &&
+	       loader->log.scratch ? 0 : -ENOMEM;
+}
+
+static void vhdx_loader_exit(struct vhdx_loader *loader)
+{
+	kvfree(loader->log.scratch);
+	kvfree(loader->window);
+	kfree(loader->bounce);
+	kvfree(loader->scratch);
+}
+
+/* Take the changes of a dirty log into the overlay. */
+static int vhdx_loader_log(struct vhdx_loader *loader)
+{
+	const struct vhdx_header *header = &loader->image->layout.header;
+	struct vhdx_log_sequence seq;
+	int r;
+
+	if (guid_is_null(&header->log_guid))
+		return 0;		/* case 69: whatever the log holds */
+	loader->log.guid = header->log_guid;
+	loader->log.log_off = header->log_off;
+	loader->log.length = header->log_length;
+	r = vhdx_log_find(&loader->log, &seq);
+	if (!r)
+		r = vhdx_log_check_end(&seq, loader->image->bytes,
+				       loader->image->writable);
+	if (!r)
+		r = vhdx_log_replay(&loader->log, &seq, &loader->sink);
+	if (!r)
+		DMINFO("%pg: the log is dirty, %llu entries to replay",
+		       loader->image->bdev,
+		       seq.head.sequence - seq.first_sequence + 1);
+	loader->window_valid = false;
+	return r;
+}
+
+static int vhdx_loader_visit(void *arg, u64 index, u32 block, bool bitmap,
+			     const struct vhdx_bat_entry *entry, int result)
+{
+	struct vhdx_loader *loader = arg;
+	struct vhdx_image *image = loader->image;
+
+	if (result) {
+		loader->fault_index = index;
+		return result;
+	}
+	if (bitmap)
+		return 0;
+	image->bat[block] = vhdx_e_make(entry->state, entry->mib);
+	image->allocated_blocks += entry->state == VHDX_BLOCK_FULL;
+	return 0;
+}
+
+/* Does the log change anything that is neither region table, BAT, metadata? */
+static bool vhdx_image_payload_changed(struct vhdx_image *image)
+{
+	const struct vhdx_regions *regions = &image->layout.regions;
+	u64 used[3][2] = {
+		{ VHDX_REGION_OFF(0), VHDX_HEAD_BYTES },
+		{ regions->bat.off, regions->bat.off + regions->bat.length },
+		{ regions->metadata.off,
+		  regions->metadata.off + regions->metadata.length },
+	};
+	struct vhdx_overlay *overlay = &image->overlay;
+	unsigned long index;
+	void *data;
+	int i;
+
+	if (!RB_EMPTY_ROOT(&overlay->zero))
+		return true;	/* rare enough not to look closer */
+	xa_for_each(&overlay->data, index, data) {
+		u64 off = (u64)index * VHDX_SECTOR;
+
+		for (i = 0; i < 3; i++)
+			if (off >= used[i][0] && off < used[i][1])
+				break;
+		if (i == 3)
+			return true;
+	}
+	return false;
+}
+
+static int vhdx_loader_bat(struct vhdx_loader *loader)
+{
+	struct vhdx_image *image = loader->image;
+	u64 mib = image->writable ? image->bytes >> 20 :
+				    DIV_ROUND_UP_ULL(image->bytes, SZ_1M);
+
+	image->space.size = min_t(u64, mib, 1ULL << (32 - VHDX_E_SHIFT));
+	image->space.map = kvcalloc(BITS_TO_LONGS(image->space.size),
+				    sizeof(long), GFP_KERNEL);
+	image->bat = kvmalloc_array(image->layout.geo.blocks, sizeof(u32),
+				    GFP_KERNEL);
+	if (!image->space.map || !image->bat)
+		return -ENOMEM;
+	return vhdx_load_space(&loader->reader, &image->layout, &image->space,
+			       loader->scratch) ?:
+	       vhdx_load_bat(&loader->reader, &image->layout, &image->space,
+			     loader->window, VHDX_WINDOW, vhdx_loader_visit,
+			     loader);
+}
+
+/**
+ * vhdx_image_load() - read and judge a whole image
+ * @image: set up by vhdx_image_init(), not loaded
+ * @error: takes a constant sentence on failure
+ *
+ * Writes nothing.  A dirty log is replayed into the image's overlay.
+ *
+ * Context: may sleep; the image is not in use.
+ * Return: 0 or a negative errno; then the image is as before, and the kernel
+ * log has a message.
+ */
+int vhdx_image_load(struct vhdx_image *image, const char **error)
+{
+	struct vhdx_loader loader = { .fault_index = U64_MAX };
+	int r;
+
+	image->bytes = bdev_nr_bytes(image->bdev);
+	r = vhdx_loader_init(&loader, image);
+	if (!r)
+		r = vhdx_load_header(&loader.reader, &image->layout,
+				     loader.scratch);
+	if (!r)
+		r = vhdx_loader_log(&loader);
+	if (!r)
+		r = vhdx_load_layout(&loader.reader, &image->layout,
+				     loader.scratch);
+	if (!r)
+		r = vhdx_loader_bat(&loader);
+	vhdx_loader_exit(&loader);
+
+	if (r) {
+		*error = vhdx_fault_text(r);
+		if (loader.fault_index == U64_MAX)
+			DMERR("%pg: %s: %s", image->bdev, *error,
+			      vhdx_fault_advice(r));
+		else
+			DMERR("%pg: BAT entry %llu: %s: %s", image->bdev,
+			      loader.fault_index, *error, vhdx_fault_advice(r));
+		vhdx_image_unload(image);
+		return vhdx_fault_errno(r);
+	}
+	image->overlay.payload = vhdx_image_payload_changed(image);
+	image->loaded = true;
+	return 0;
+}
+
+/**
+ * vhdx_image_unload() - undo vhdx_image_load()
+ * @image: the image; need not be loaded
+ *
+ * Context: may sleep; the image is not in use.
+ */
+void vhdx_image_unload(struct vhdx_image *image)
+{
+	vhdx_overlay_clear(&image->overlay);
+	kvfree(image->bat);
+	image->bat = NULL;
+	kvfree(image->space.map);
+	memset(&image->space, 0, sizeof(image->space));
+	memset(&image->layout, 0, sizeof(image->layout));
+	image->allocated_blocks = 0;
+	image->loaded = false;
+}
+
+/**
+ * vhdx_image_changed() - has somebody else written to the image?
+ * @image: loaded
+ * @changed: result
+ *
+ * Every writer changes the header first (MS-VHDX 2.2.2), so that is what is
+ * compared.  A header that is bad by now counts as changed.
+ *
+ * Context: may sleep.
+ * Return: 0 or a negative errno.
+ */
+int vhdx_image_changed(struct vhdx_image *image, bool *changed)
+{
+	struct vhdx_header *was = &image->layout.header, is = {};
+	bool damaged;
+	int slot, r;
+	u8 *buf;
+
+	buf = kmalloc(2 * VHDX_HEADER_BYTES, GFP_KERNEL);
+	if (!buf)
+		return -ENOMEM;
+	r = vhdx_io_read(image->bdev, VHDX_HEADER_OFF(0), buf,
+			 VHDX_HEADER_BYTES);
+	if (!r)
+		r = vhdx_io_read(image->bdev, VHDX_HEADER_OFF(1),
+				 buf + VHDX_HEADER_BYTES, VHDX_HEADER_BYTES);
+	if (!r)
+		*changed = vhdx_header_select(buf, buf + VHDX_HEADER_BYTES, &is,
+					      &slot, &damaged) ||
+			   is.sequence != was->sequence ||
+			   !guid_equal(&is.file_write_guid,
+				       &was->file_write_guid) ||
+			   !guid_equal(&is.data_write_guid,
+				       &was->data_write_guid) ||
+			   !guid_equal(&is.log_guid, &was->log_guid) ||
+			   is.log_off != was->log_off ||
+			   is.log_length != was->log_length ||
+			   bdev_nr_bytes(image->bdev) < image->bytes;
+	kfree(buf);
+	return r;
+}
+
+/**
+ * vhdx_image_grow() - look whether the backing device has grown
+ * @image: loaded, writable
+ *
+ * Context: may sleep; the caller owns the space map.
+ * Return: 0 if there is more space now, -ENOSPC if not, or another negative
+ * errno.
+ */
+int vhdx_image_grow(struct vhdx_image *image)
+{
+	struct vhdx_space *space = &image->space;
+	u64 bytes = bdev_nr_bytes(image->bdev);
+	u32 size = min_t(u64, bytes >> 20, 1ULL << (32 - VHDX_E_SHIFT));
+	unsigned int noio;
+	unsigned long *map;
+
+	if (size <= space->size)
+		return -ENOSPC;
+	/* The worker may be cleaning pages for whoever would wait here. */
+	noio = memalloc_noio_save();
+	map = kvcalloc(BITS_TO_LONGS(size), sizeof(long), GFP_KERNEL);
+	memalloc_noio_restore(noio);
+	if (!map)
+		return -ENOMEM;
+	memcpy(map, space->map, BITS_TO_LONGS(space->size) * sizeof(long));
+	kvfree(space->map);
+	space->map = map;
+	space->size = size;
+	image->bytes = bytes;
+	return 0;
+}
+
+/* One update of the slot that is not current; it is current afterwards. */
+static int vhdx_image_write_slot(struct vhdx_image *image, void *buf)
+{
+	struct vhdx_layout *layout = &image->layout;
+	struct vhdx_header header = layout->header;
+	int slot = !layout->header_slot, r;
+
+	header.sequence++;
+	vhdx_header_encode(&header, buf);
+	r = vhdx_io_write(image->bdev, VHDX_HEADER_OFF(slot), buf,
+			  VHDX_HEADER_BYTES);
+	/* Makes the header durable before anything that relies on it. */
+	if (!r)
+		r = vhdx_io_flush(image->bdev);
+	if (r)
+		return r;
+	layout->header = header;
+	layout->header_slot = slot;
+	return 0;
+}
+
+/**
+ * vhdx_image_write_header() - make image->layout.header durable
+ * @image: loaded; the sequence number is taken care of here
+ * @both: write both slots, as is due unless another update follows soon
+ *
+ * MS-VHDX 2.2.2.1: a crash at any point leaves one of the slots intact, with
+ * either the old or the new contents.  What was written before this call must
+ * be durable before it if the new header relies on it.
+ *
+ * Context: may sleep; suspended, or opening the session.
+ * Return: 0 or a negative errno.
+ */
+int vhdx_image_write_header(struct vhdx_image *image, bool both)
+{
+	unsigned int noio = memalloc_noio_save();
+	void *buf = kmalloc(VHDX_HEADER_BYTES, GFP_KERNEL);
+	int r;
+
+	memalloc_noio_restore(noio);
+	if (!buf)
+		return -ENOMEM;
+	r = vhdx_image_write_slot(image, buf);
+	if (!r && both)
+		r = vhdx_image_write_slot(image, buf);
+	if (!r && both)
+		image->layout.header_damaged = false;
+	kfree(buf);
+	return r;
+}
+
+/**
+ * vhdx_image_replay() - make the replay of a dirty log durable
+ * @image: loaded, writable
+ *
+ * Each step leaves an image that opens: until the last header is written the
+ * log is still there and replays to the same.
+ *
+ * Context: may sleep; suspended.
+ * Return: 0 or a negative errno.
+ */
+int vhdx_image_replay(struct vhdx_image *image)
+{
+	struct vhdx_header *header = &image->layout.header;
+	int r;
+
+	if (guid_is_null(&header->log_guid))
+		return 0;
+	/* The file is about to change, so its GUID has to first. */
+	guid_gen(&header->file_write_guid);
+	r = vhdx_image_write_header(image, false);
+	if (!r)
+		r = vhdx_overlay_write(&image->overlay, image->bdev);
+	/* The changes are durable before the log is given up. */
+	if (!r)
+		r = vhdx_io_flush(image->bdev);
+	if (r)
+		return r;
+	header->log_guid = guid_null;
+	r = vhdx_image_write_header(image, true);
+	if (!r)
+		vhdx_overlay_clear(&image->overlay);
+	return r;
+}

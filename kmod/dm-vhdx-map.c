@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The hot path: where a bio goes.
+ *
+ * Reads and overwrites of present blocks take one load of the in-core BAT and
+ * are remapped; no lock, no count, no hook.  Nothing here sleeps.
+ */
+#include "dm-vhdx.h"
+
+/*
+ * Sectors from @sector on, at most @sectors, whose blocks follow each other on
+ * the backing device.  @e is the entry of the first block.
+ */
+static unsigned int vhdx_run_present(const struct vhdx_target *vt,
+				     sector_t sector, unsigned int sectors, u32 e)
+{
+	sector_t run = vhdx_block_mask(vt) + 1 - (sector & vhdx_block_mask(vt));
+	u32 step = vhdx_e_make(0, 1U << (vt->block_shift -
+					 VHDX_MIB_SECTORS_SHIFT));
+	u32 block = vhdx_sector_block(vt, sector);
+
+	e &= ~VHDX_E_PENDING;
+	while (run < sectors) {
+		u32 next = READ_ONCE(vt->bat[++block]) & ~VHDX_E_PENDING;
+
+		e += step;
+		if (next != e)
+			return run;
+		run += vhdx_block_mask(vt) + 1;
+	}
+	return sectors;
+}
+
+/* Sectors from @sector on, at most @sectors, whose blocks are all absent. */
+static unsigned int vhdx_run_absent(const struct vhdx_target *vt,
+				    sector_t sector, unsigned int sectors)
+{
+	sector_t run = vhdx_block_mask(vt) + 1 - (sector & vhdx_block_mask(vt));
+	u32 block = vhdx_sector_block(vt, sector);
+
+	while (run < sectors) {
+		if (vhdx_e_present(READ_ONCE(vt->bat[++block])))
+			return run;
+		run += vhdx_block_mask(vt) + 1;
+	}
+	return sectors;
+}
+
+static int vhdx_map_zeros(const struct vhdx_target *vt, struct bio *bio,
+			  sector_t sector)
+{
+	unsigned int sectors = bio_sectors(bio);
+	unsigned int run = vhdx_run_absent(vt, sector, sectors);
+
+	if (run < sectors)
+		dm_accept_partial_bio(bio, run);
+	zero_fill_bio(bio);
+	bio_endio(bio);
+	return DM_MAPIO_SUBMITTED;
+}
+
+/*
+ * A read-only mapping of an image whose log changes payload: what is in the
+ * overlay comes from there, sector by sector, and the runs between from the
+ * device.
+ */
+static int vhdx_map_overlaid(struct vhdx_target *vt, struct bio *bio,
+			     sector_t sector, u32 e)
+{
+	const unsigned int unit = VHDX_SECTOR >> SECTOR_SHIFT;
+	struct vhdx_overlay *overlay = &vt->image.overlay;
+	unsigned int sectors = vhdx_run_present(vt, sector, bio_sectors(bio), e);
+	unsigned int skip, run;
+	struct bvec_iter iter;
+	struct bio_vec bvec;
+	const void *data;
+	bool changed;
+	u64 off;
+
+	vhdx_remap(vt, bio, sector, e);
+	skip = bio->bi_iter.bi_sector & (unit - 1);
+	off = (u64)(bio->bi_iter.bi_sector - skip) << SECTOR_SHIFT;
+	changed = vhdx_overlay_sector(overlay, off, &data);
+	run = unit - skip;
+	while (!changed && run < sectors) {
+		const void *next;
+
+		off += VHDX_SECTOR;
+		if (vhdx_overlay_sector(overlay, off, &next))
+			break;
+		run += unit;
+	}
+	if (min(run, sectors) < bio_sectors(bio))
+		dm_accept_partial_bio(bio, min(run, sectors));
+	if (!changed)
+		return DM_MAPIO_REMAPPED;
+
+	data = data ? data + (skip << SECTOR_SHIFT) : NULL;
+	bio_for_each_segment(bvec, bio, iter) {
+		if (data)
+			memcpy_to_bvec(&bvec, data);
+		else
+			memzero_bvec(&bvec);
+		data = data ? data + bvec.bv_len : NULL;
+	}
+	bio_endio(bio);
+	return DM_MAPIO_SUBMITTED;
+}
+
+/* A write that the worker has to see: no more than the block it starts in. */
+static int vhdx_map_deferred(struct vhdx_target *vt, struct bio *bio,
+			     sector_t sector)
+{
+	sector_t left = vhdx_block_mask(vt) + 1 - (sector & vhdx_block_mask(vt));
+
+	if (READ_ONCE(vt->mode) != VHDX_MODE_RW)
+		return DM_MAPIO_KILL;
+	if (bio->bi_opf & REQ_NOWAIT) {
+		bio_wouldblock_error(bio);
+		return DM_MAPIO_SUBMITTED;
+	}
+	if (left < bio_sectors(bio))
+		dm_accept_partial_bio(bio, left);
+	vhdx_defer(vt, bio);
+	return DM_MAPIO_SUBMITTED;
+}
+
+/* A write of present blocks may go on, unless ... */
+static bool vhdx_must_defer(const struct vhdx_target *vt, const struct bio *bio,
+			    sector_t sector, unsigned int run)
+{
+	u32 block, last;
+
+	/* ... there is no session, or the mode does not allow it */
+	if (unlikely(!smp_load_acquire(&vt->may_overwrite)))
+		return true;
+	/* ... or it must be durable and its block is not yet */
+	if (likely(!(bio->bi_opf & REQ_FUA)))
+		return false;
+	block = vhdx_sector_block(vt, sector);
+	last = vhdx_sector_block(vt, sector + run - 1);
+	for (; block <= last; block++)
+		if (READ_ONCE(vt->bat[block]) & VHDX_E_PENDING)
+			return true;
+	return false;
+}
+
+/*
+ * An empty flush.  With nothing to commit it is one flush of the backing
+ * device.  A write that was acknowledged has counted its block in nr_dirty
+ * before it was submitted, so a flush that follows it sees the count.
+ */
+static int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio)
+{
+	if (!vt->image.writable) {
+		bio_endio(bio);
+		return DM_MAPIO_SUBMITTED;
+	}
+	if (READ_ONCE(vt->nr_dirty)) {
+		vhdx_commit_bio(vt, bio);
+		return DM_MAPIO_SUBMITTED;
+	}
+	bio_set_dev(bio, vt->bdev);
+	bio->bi_iter.bi_sector = 0;
+	return DM_MAPIO_REMAPPED;
+}
+
+/**
+ * vhdx_map() - dm's map function
+ * @ti: the target
+ * @bio: what is to be done
+ *
+ * Context: process context, does not sleep (DM_TARGET_NOWAIT).
+ * Return: DM_MAPIO_*
+ */
+int vhdx_map(struct dm_target *ti, struct bio *bio)
+{
+	struct vhdx_target *vt = ti->private;
+	unsigned int sectors = bio_sectors(bio), run;
+	sector_t sector = vhdx_bio_sector(vt, bio);
+	bool write = op_is_write(bio_op(bio));
+	u32 e;
+
+	if (unlikely(!sectors))
+		return vhdx_map_flush(vt, bio);
+	e = READ_ONCE(vt->bat[vhdx_sector_block(vt, sector)]);
+	if (unlikely(!vhdx_e_present(e)))
+		return write ? vhdx_map_deferred(vt, bio, sector) :
+			       vhdx_map_zeros(vt, bio, sector);
+
+	run = vhdx_run_present(vt, sector, sectors, e);
+	if (write) {
+		if (unlikely(vhdx_must_defer(vt, bio, sector, run)))
+			return vhdx_map_deferred(vt, bio, sector);
+	} else if (unlikely(vt->overlaid)) {
+		return vhdx_map_overlaid(vt, bio, sector, e);
+	}
+	if (unlikely(run < sectors))
+		dm_accept_partial_bio(bio, run);
+	vhdx_remap(vt, bio, sector, e);
+	return DM_MAPIO_REMAPPED;
+}

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Which backing devices are in use, by whom, and how.
+ *
+ * One writer, or any number of readers.  The exception is the next table of a
+ * mapped device: dm loads it while the live one still runs, and suspends the
+ * live one before it resumes the next.  Such a table must not look at an image
+ * that is being written; it is told so and reads the image at its resume.
+ */
+#include "dm-vhdx.h"
+
+static DEFINE_MUTEX(vhdx_registry_mutex);	/* protects the list */
+static LIST_HEAD(vhdx_registry);
+
+/**
+ * vhdx_registry_add() - begin to use a backing device
+ * @user: all fields but the list set by the caller
+ * @live: result: another table of the same mapped device may be writing it
+ *
+ * Context: may sleep.
+ * Return: 0, or -EBUSY if the device is in use in a way that excludes @user.
+ */
+int vhdx_registry_add(struct vhdx_user *user, bool *live)
+{
+	struct vhdx_user *other;
+	int r = 0;
+
+	*live = false;
+	mutex_lock(&vhdx_registry_mutex);
+	list_for_each_entry(other, &vhdx_registry, list) {
+		if (other->dev != user->dev ||
+		    (!other->writable && !user->writable))
+			continue;
+		if (other->table == user->table ||
+		    dm_table_get_md(other->table) !=
+		    dm_table_get_md(user->table)) {
+			r = -EBUSY;
+			break;
+		}
+		*live = true;
+	}
+	if (!r)
+		list_add(&user->list, &vhdx_registry);
+	mutex_unlock(&vhdx_registry_mutex);
+	return r;
+}
+
+/**
+ * vhdx_registry_del() - end the use of a backing device
+ * @user: from vhdx_registry_add()
+ *
+ * Context: may sleep.
+ */
+void vhdx_registry_del(struct vhdx_user *user)
+{
+	mutex_lock(&vhdx_registry_mutex);
+	list_del(&user->list);
+	mutex_unlock(&vhdx_registry_mutex);
+}

@@ -1,0 +1,604 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The vhdx target: table line, life cycle, status, messages.
+ */
+#include <linux/init.h>
+#include <linux/module.h>
+#include <linux/sched/mm.h>
+#include <linux/slab.h>
+
+#include "dm-vhdx.h"
+
+#define VHDX_COMMIT_INTERVAL_MS		1000
+#define VHDX_COMMIT_INTERVAL_MAX_MS	(60 * 60 * 1000)
+#define VHDX_MIN_ALLOCS			256
+
+/**
+ * vhdx_mode_name() - a mode as status shows it
+ * @mode: the mode
+ *
+ * Context: any.
+ * Return: constant string.
+ */
+const char *vhdx_mode_name(enum vhdx_mode mode)
+{
+	static const char * const names[] = {
+		[VHDX_MODE_RW] = "rw",
+		[VHDX_MODE_RO] = "ro",
+		[VHDX_MODE_FAIL] = "fail",
+	};
+
+	return names[mode];
+}
+
+/**
+ * vhdx_set_mode() - the one place where the mode changes
+ * @vt: the target
+ * @mode: the new mode
+ * @reason: constant clause for the kernel log; NULL at a resume
+ *
+ * Context: process context.
+ */
+void vhdx_set_mode(struct vhdx_target *vt, enum vhdx_mode mode,
+		   const char *reason)
+{
+	enum vhdx_mode old = vt->mode;
+
+	if (old == mode)
+		return;
+	if (mode != VHDX_MODE_RW) {
+		WRITE_ONCE(vt->may_overwrite, false);
+		/* What is in core may be ahead of what is on the device. */
+		vt->stale = true;
+	}
+	WRITE_ONCE(vt->mode, mode);
+	if (reason)
+		DMERR("%pg: %s: mode changes from %s to %s; suspend and resume to load the image again",
+		      vt->bdev, reason, vhdx_mode_name(old),
+		      vhdx_mode_name(mode));
+	dm_table_event(vt->ti->table);
+}
+
+/* ------------------------------------------------------------------------
+ * Table line
+ *
+ *   <backing device> [<#optional args> <arg>...]
+ *     read_only, zeroed_from <sector>, commit_interval <ms>, error_if_no_space
+ */
+
+static int vhdx_parse_number(struct dm_arg_set *as, const char *what,
+			     unsigned long long max, unsigned long long *value,
+			     char **error)
+{
+	const char *arg = dm_shift_arg(as);
+
+	if (!arg || kstrtoull(arg, 10, value) || *value > max) {
+		*error = (char *)what;
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static int vhdx_parse_option(struct vhdx_target *vt, struct dm_arg_set *as,
+			     char **error)
+{
+	const char *name = dm_shift_arg(as);
+	unsigned long long value;
+	int r;
+
+	if (!strcasecmp(name, "read_only")) {
+		vt->option_read_only = true;
+		vt->read_only = true;
+		return 0;
+	}
+	if (!strcasecmp(name, "error_if_no_space")) {
+		vt->error_if_no_space = true;
+		return 0;
+	}
+	if (!strcasecmp(name, "zeroed_from")) {
+		r = vhdx_parse_number(as, "zeroed_from needs a sector number",
+				      LLONG_MAX >> SECTOR_SHIFT, &value, error);
+		vt->zeroed_from_set = true;
+		vt->zeroed_from_mib = min_t(u64, U32_MAX, DIV_ROUND_UP_ULL(value,
+					    1 << VHDX_MIB_SECTORS_SHIFT));
+		return r;
+	}
+	if (!strcasecmp(name, "commit_interval")) {
+		r = vhdx_parse_number(as,
+				      "commit_interval needs milliseconds, at most 3600000",
+				      VHDX_COMMIT_INTERVAL_MAX_MS, &value, error);
+		vt->commit_interval_set = true;
+		vt->commit_interval_ms = value;
+		return r;
+	}
+	*error = "Unknown optional argument";
+	return -EINVAL;
+}
+
+static int vhdx_parse_options(struct vhdx_target *vt, struct dm_arg_set *as,
+			      char **error)
+{
+	static const struct dm_arg args[] = {
+		{ 0, 6, "Invalid number of optional arguments" },
+	};
+	struct dm_arg_set group;
+	unsigned int argc = 0;
+	int r = 0;
+
+	if (as->argc) {
+		r = dm_read_arg_group(args, as, &argc, error);
+		if (r)
+			return r;
+	}
+	group.argc = argc;
+	group.argv = as->argv;
+	dm_consume_args(as, argc);
+	if (as->argc) {
+		*error = "More arguments than the number of optional arguments says";
+		return -EINVAL;
+	}
+	while (!r && group.argc)
+		r = vhdx_parse_option(vt, &group, error);
+	return r;
+}
+
+static int vhdx_open_device(struct vhdx_target *vt, const char *path,
+			    char **error)
+{
+	fmode_t mode = dm_table_get_mode(vt->ti->table);
+	int r;
+
+	if (vt->read_only)
+		mode &= ~FMODE_WRITE;
+	r = dm_get_device(vt->ti, path, mode, &vt->dev);
+	if (r == -EACCES || r == -EROFS)
+		*error = "The backing device is read-only: map it with --readonly";
+	else if (r == -EBUSY)
+		*error = "The backing device is in use";
+	else if (r)
+		*error = "The backing device cannot be opened";
+	if (r)
+		return r;
+	vt->bdev = vt->dev->bdev;
+	vhdx_image_init(&vt->image, vt->bdev, !vt->read_only);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------
+ * Loading and unloading
+ */
+
+/* Keep what the hot path needs where it finds it. */
+static void vhdx_adopt_image(struct vhdx_target *vt)
+{
+	const struct vhdx_meta *meta = &vt->image.layout.meta;
+
+	vt->bat = vt->image.bat;
+	vt->block_shift = ilog2(meta->block_bytes) - SECTOR_SHIFT;
+	vt->overlaid = vt->image.overlay.payload;
+	vt->space_hint = 1;
+	vt->low_space_told = false;
+}
+
+static int vhdx_check_length(struct vhdx_target *vt, const char **error)
+{
+	u64 sectors = vt->image.layout.geo.disk_bytes >> SECTOR_SHIFT;
+
+	if (vt->ti->len == sectors)
+		return 0;
+	*error = "The table's length is not the size of the disk";
+	DMERR("%pg: the table has %llu sectors, the disk %llu: load a table of that length",
+	      vt->bdev, (unsigned long long)vt->ti->len, sectors);
+	return -EINVAL;
+}
+
+static void vhdx_drop_image(struct vhdx_target *vt)
+{
+	struct vhdx_alloc *alloc, *next;
+
+	list_for_each_entry_safe(alloc, next, &vt->dirty, list)
+		mempool_free(alloc, &vt->alloc_pool);
+	INIT_LIST_HEAD(&vt->dirty);
+	vt->nr_dirty = 0;
+	vt->exposed = false;
+	vt->out_of_space = false;
+	vt->space_timed_out = false;
+	/* Space once taken is not known to be zero, whatever the BAT says. */
+	vt->zeroed_from_mib = max(vt->zeroed_from_mib, vt->image.space.end);
+	vhdx_image_unload(&vt->image);
+	vt->bat = NULL;
+}
+
+static int vhdx_load_image(struct vhdx_target *vt, const char **error)
+{
+	int r = vhdx_image_load(&vt->image, error);
+
+	if (!r)
+		r = vhdx_check_length(vt, error);
+	if (r) {
+		vhdx_drop_image(vt);
+		return r;
+	}
+	vhdx_adopt_image(vt);
+	return 0;
+}
+
+/* ------------------------------------------------------------------------
+ * Life cycle
+ */
+
+static void vhdx_dtr(struct dm_target *ti)
+{
+	struct vhdx_target *vt = ti->private;
+
+	if (vt->alloc_wq)
+		destroy_workqueue(vt->alloc_wq);
+	if (vt->commit_wq)
+		destroy_workqueue(vt->commit_wq);
+	vhdx_drop_image(vt);
+	vhdx_log_destroy(&vt->log);
+	mempool_exit(&vt->alloc_pool);
+	if (vt->user.dev)
+		vhdx_registry_del(&vt->user);
+	if (vt->dev)
+		dm_put_device(ti, vt->dev);
+	kfree(vt);
+}
+
+static struct vhdx_target *vhdx_new_target(struct dm_target *ti)
+{
+	struct vhdx_target *vt = kzalloc(sizeof(*vt), GFP_KERNEL);
+
+	if (!vt)
+		return NULL;
+	vt->ti = ti;
+	vt->begin = ti->begin;
+	vt->read_only = !(dm_table_get_mode(ti->table) & FMODE_WRITE);
+	vt->mode = VHDX_MODE_FAIL;
+	vt->commit_interval_ms = VHDX_COMMIT_INTERVAL_MS;
+	vhdx_overlay_init(&vt->image.overlay);
+	spin_lock_init(&vt->lock);
+	bio_list_init(&vt->deferred);
+	bio_list_init(&vt->no_space);
+	bio_list_init(&vt->flushes);
+	INIT_LIST_HEAD(&vt->done);
+	INIT_LIST_HEAD(&vt->dirty);
+	hash_init(vt->allocs);
+	INIT_WORK(&vt->worker, vhdx_worker);
+	INIT_WORK(&vt->commit, vhdx_commit_work);
+	INIT_DELAYED_WORK(&vt->commit_timer, vhdx_commit_timer);
+	INIT_DELAYED_WORK(&vt->space_timer, vhdx_space_timer);
+	ti->private = vt;
+	return vt;
+}
+
+static int vhdx_register(struct vhdx_target *vt, bool *live, char **error)
+{
+	int r;
+
+	vt->user.dev = vt->bdev->bd_dev;
+	vt->user.table = vt->ti->table;
+	vt->user.writable = !vt->read_only;
+	r = vhdx_registry_add(&vt->user, live);
+	if (r) {
+		vt->user.dev = 0;
+		*error = "The image is mapped already: remove that mapping, or map both read-only";
+	}
+	return r;
+}
+
+/* What a target that writes needs. */
+static int vhdx_init_writer(struct vhdx_target *vt, char **error)
+{
+	int r;
+
+	vt->alloc_wq = alloc_workqueue("dm-vhdx-alloc",
+				       WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	vt->commit_wq = alloc_workqueue("dm-vhdx-commit",
+					WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	r = vt->alloc_wq && vt->commit_wq ? 0 : -ENOMEM;
+	if (!r)
+		r = mempool_init_kmalloc_pool(&vt->alloc_pool, VHDX_MIN_ALLOCS,
+					      sizeof(struct vhdx_alloc));
+	if (!r)
+		r = vhdx_log_create(&vt->log, &vt->image);
+	if (r)
+		*error = "Out of memory";
+	return r;
+}
+
+/* The table is read, the device open: get ready, reading only. */
+static int vhdx_prepare(struct vhdx_target *vt, char **error)
+{
+	const char *sentence = NULL;
+	bool live;
+	int r;
+
+	r = vhdx_register(vt, &live, error);
+	if (!r && !vt->read_only)
+		r = vhdx_init_writer(vt, error);
+	/* The live table may be writing the image: its turn ends at resume. */
+	if (!r && !live) {
+		r = vhdx_load_image(vt, &sentence);
+		if (r)
+			*error = (char *)sentence;
+	}
+	return r;
+}
+
+static int vhdx_ctr(struct dm_target *ti, unsigned int argc, char **argv)
+{
+	struct dm_arg_set as = { .argc = argc, .argv = argv };
+	struct vhdx_target *vt;
+	const char *path;
+	int r;
+
+	if (!argc) {
+		ti->error = "Which backing device?  <device> [<#optional args> ...]";
+		return -EINVAL;
+	}
+	vt = vhdx_new_target(ti);
+	if (!vt) {
+		ti->error = "Out of memory";
+		return -ENOMEM;
+	}
+	path = dm_shift_arg(&as);
+	r = vhdx_parse_options(vt, &as, &ti->error);
+	if (!r)
+		r = vhdx_open_device(vt, path, &ti->error);
+	if (!r)
+		r = vhdx_prepare(vt, &ti->error);
+	if (r) {
+		vhdx_dtr(ti);
+		return r;
+	}
+	ti->num_flush_bios = 1;
+	ti->flush_supported = true;
+	ti->limit_swap_bios = true;
+	ti->per_io_data_size = sizeof(struct vhdx_hook);
+	return 0;
+}
+
+/*
+ * Suspending with noflush hands back what waits for space; dm queues it for the
+ * next table.
+ */
+static void vhdx_presuspend(struct dm_target *ti)
+{
+	struct vhdx_target *vt = ti->private;
+
+	if (vt->read_only || !dm_noflush_suspending(ti))
+		return;
+	spin_lock_irq(&vt->lock);
+	vt->requeue_no_space = true;
+	spin_unlock_irq(&vt->lock);
+	cancel_delayed_work_sync(&vt->space_timer);
+	flush_work(&vt->worker);
+	vhdx_no_space_end(vt, BLK_STS_DM_REQUEUE);
+}
+
+/* No guest I/O is left.  Leave a clean image. */
+static void vhdx_postsuspend(struct dm_target *ti)
+{
+	struct vhdx_target *vt = ti->private;
+
+	if (vt->read_only)
+		return;
+	cancel_delayed_work_sync(&vt->space_timer);
+	flush_work(&vt->worker);
+	cancel_delayed_work_sync(&vt->commit_timer);
+	queue_work(vt->commit_wq, &vt->commit);
+	flush_work(&vt->commit);
+	cancel_delayed_work_sync(&vt->commit_timer);
+	vt->requeue_no_space = false;
+	if (vt->mode == VHDX_MODE_RW)
+		vhdx_session_close(vt);
+	else
+		vt->session_open = false;
+}
+
+/* Load the image if it is not, or no longer the same; replay its log. */
+static int vhdx_refresh(struct vhdx_target *vt, const char **error)
+{
+	bool changed = true;
+	int r;
+
+	if (vt->image.loaded && !vt->stale) {
+		r = vhdx_image_changed(&vt->image, &changed);
+		if (r) {
+			*error = vhdx_fault_text(r);
+			return r;
+		}
+	}
+	if (changed) {
+		vhdx_drop_image(vt);
+		r = vhdx_load_image(vt, error);
+		if (r)
+			return r;
+		vt->stale = false;
+	}
+	if (vt->read_only)
+		return 0;
+	r = vhdx_image_replay(&vt->image);
+	if (r) {
+		*error = "the log cannot be replayed";
+		vt->stale = true;
+	}
+	vt->overlaid = false;
+	return r;
+}
+
+static int vhdx_preresume(struct dm_target *ti)
+{
+	struct vhdx_target *vt = ti->private;
+	const char *error = NULL;
+	/* Somebody may be waiting for this very device to clean pages. */
+	unsigned int noio = memalloc_noio_save();
+	int r = vhdx_refresh(vt, &error);
+
+	memalloc_noio_restore(noio);
+	if (r)
+		DMERR("%pg: cannot resume: %s", vt->bdev, error);
+	vhdx_set_mode(vt, r ? VHDX_MODE_FAIL :
+		      vt->read_only ? VHDX_MODE_RO : VHDX_MODE_RW, NULL);
+	vt->stale = r;
+	return r;
+}
+
+/* ------------------------------------------------------------------------
+ * Status, message, limits
+ */
+
+/*
+ * <mode> <allocated blocks>/<total blocks> <block size in sectors>
+ * <used MiB>/<total MiB> <uncommitted blocks> <log used bytes>/<log bytes>
+ * <blocks allocated> <blocks zeroed> <commits> <log entries> <checkpoints>
+ *
+ * The last five count since the table was loaded.
+ */
+static void vhdx_status_info(struct vhdx_target *vt, char *result,
+			     unsigned int maxlen)
+{
+	const struct vhdx_image *image = &vt->image;
+	const struct vhdx_log *log = &vt->log;
+	struct vhdx_stats stats;
+	unsigned int sz = 0, dirty;
+	u64 log_used;
+
+	spin_lock_irq(&vt->lock);
+	stats = vt->stats;
+	dirty = vt->nr_dirty;
+	spin_unlock_irq(&vt->lock);
+	log_used = vt->session_open ? log->write_pos - log->durable_tail_pos : 0;
+
+	if (!image->loaded) {
+		DMEMIT("%s", vhdx_mode_name(VHDX_MODE_FAIL));
+		return;
+	}
+	DMEMIT("%s %u/%u %llu %u/%u %u %llu/%u %llu %llu %llu %llu %llu",
+	       vhdx_mode_name(vt->read_only ? VHDX_MODE_RO : vt->mode),
+	       image->allocated_blocks, image->layout.geo.blocks,
+	       1ULL << vt->block_shift, image->space.taken, image->space.size,
+	       dirty, log_used, image->layout.header.log_length, stats.allocs,
+	       stats.zeroed, stats.commits, stats.entries, log->checkpoints);
+}
+
+static void vhdx_status_table(struct vhdx_target *vt, char *result,
+			      unsigned int maxlen)
+{
+	unsigned int sz = 0, count;
+
+	count = vt->option_read_only + vt->error_if_no_space +
+		2 * vt->commit_interval_set + 2 * vt->zeroed_from_set;
+	DMEMIT("%s", vt->dev->name);
+	if (!count)
+		return;
+	DMEMIT(" %u", count);
+	if (vt->option_read_only)
+		DMEMIT(" read_only");
+	if (vt->zeroed_from_set)
+		/* As it is now, so that a table made from it is right too. */
+		DMEMIT(" zeroed_from %llu",
+		       (u64)max(vt->zeroed_from_mib, vt->image.space.end) <<
+		       VHDX_MIB_SECTORS_SHIFT);
+	if (vt->commit_interval_set)
+		DMEMIT(" commit_interval %u", vt->commit_interval_ms);
+	if (vt->error_if_no_space)
+		DMEMIT(" error_if_no_space");
+}
+
+static void vhdx_status(struct dm_target *ti, status_type_t type,
+			unsigned int flags, char *result, unsigned int maxlen)
+{
+	struct vhdx_target *vt = ti->private;
+
+	switch (type) {
+	case STATUSTYPE_INFO:
+		vhdx_status_info(vt, result, maxlen);
+		break;
+	case STATUSTYPE_TABLE:
+		vhdx_status_table(vt, result, maxlen);
+		break;
+	case STATUSTYPE_IMA:
+		*result = '\0';
+		break;
+	}
+}
+
+/*
+ * commit	make all block allocations durable now
+ */
+static int vhdx_message(struct dm_target *ti, unsigned int argc, char **argv,
+			char *result, unsigned int maxlen)
+{
+	struct vhdx_target *vt = ti->private;
+
+	if (argc != 1 || strcasecmp(argv[0], "commit")) {
+		DMWARN("%pg: unknown message: the only one is 'commit'", vt->bdev);
+		return -EINVAL;
+	}
+	if (vt->read_only)
+		return 0;
+	queue_work(vt->commit_wq, &vt->commit);
+	flush_work(&vt->commit);
+	return READ_ONCE(vt->mode) == VHDX_MODE_RW ? 0 : -EIO;
+}
+
+static int vhdx_iterate_devices(struct dm_target *ti,
+				iterate_devices_callout_fn fn, void *data)
+{
+	struct vhdx_target *vt = ti->private;
+	sector_t sectors = bdev_nr_sectors(vt->bdev);
+
+	return fn(ti, vt->dev, 0,
+		  round_down(sectors, VHDX_SECTOR >> SECTOR_SHIFT), data);
+}
+
+static void vhdx_io_hints(struct dm_target *ti, struct queue_limits *limits)
+{
+	struct vhdx_target *vt = ti->private;
+	const struct vhdx_meta *meta = &vt->image.layout.meta;
+
+	/* Not loaded: the live table's image, whose limits dm has by now. */
+	if (!vt->image.loaded)
+		return;
+	/* A virtual disk has the sector sizes that its maker gave it. */
+	limits->logical_block_size = meta->logical_bytes;
+	limits->physical_block_size = meta->physical_bytes;
+	limits->io_min = meta->physical_bytes;
+	limits->io_opt = meta->block_bytes;
+	limits->alignment_offset = 0;
+}
+
+static struct target_type vhdx_target_type = {
+	.name = "vhdx",
+	.version = { 1, 0, 0 },
+	.features = DM_TARGET_NOWAIT,
+	.module = THIS_MODULE,
+	.ctr = vhdx_ctr,
+	.dtr = vhdx_dtr,
+	.map = vhdx_map,
+	.presuspend = vhdx_presuspend,
+	.postsuspend = vhdx_postsuspend,
+	.preresume = vhdx_preresume,
+	.status = vhdx_status,
+	.message = vhdx_message,
+	.iterate_devices = vhdx_iterate_devices,
+	.io_hints = vhdx_io_hints,
+};
+
+static int __init vhdx_init(void)
+{
+	return dm_register_target(&vhdx_target_type);
+}
+
+static void __exit vhdx_exit(void)
+{
+	dm_unregister_target(&vhdx_target_type);
+}
+
+module_init(vhdx_init);
+module_exit(vhdx_exit);
+
+MODULE_DESCRIPTION(DM_NAME " target for Hyper-V VHDX images");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * In-core structures of the vhdx target.
+ *
+ * Where a bio goes: vhdx_map() (dm-vhdx-map.c) sends reads and overwrites
+ * straight to the backing device.  What needs space or a session goes to the
+ * worker (dm-vhdx-alloc.c); what needs durable metadata goes from there to the
+ * commit work (dm-vhdx-commit.c), which writes the log (dm-vhdx-log.c).
+ *
+ * Who may touch what:
+ *
+ *   vhdx_registry_mutex   the list of open images
+ *   vhdx_target.lock      the bio lists, the alloc lists and counters, the hash
+ *                         of allocations in flight; taken in interrupts too
+ *   no lock, one writer   each in-core BAT entry has one owner at a time: the
+ *                         worker while the block is absent or being allocated,
+ *                         the commit work once it is present and pending,
+ *                         nobody afterwards.  Readers take one READ_ONCE().
+ *   worker only           the space map, opening of the session
+ *   commit work only      the log
+ *   suspended only        loading, replay and closing of the session: neither
+ *                         worker nor commit work run then
+ *
+ * Lock order: vhdx_registry_mutex and vhdx_target.lock are never held at once,
+ * and no I/O is waited for under either.  The worker may wait for the commit
+ * work (for memory, or for the log); the commit work waits for nobody but the
+ * backing device.  Each has a workqueue of its own, so that this holds for
+ * their rescuers too.
+ */
+#ifndef DM_VHDX_H
+#define DM_VHDX_H
+
+#include <linux/bio.h>
+#include <linux/blkdev.h>
+#include <linux/device-mapper.h>
+#include <linux/hashtable.h>
+#include <linux/list.h>
+#include <linux/mempool.h>
+#include <linux/mutex.h>
+#include <linux/rbtree.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "vhdx-load.h"
+
+#define DM_MSG_PREFIX "vhdx"
+
+/* ------------------------------------------------------------------------
+ * In-core BAT entries: 3 bits of state as on disk, 1 bit pending, 28 bits MiB.
+ *
+ * Pending on an absent block: space is being prepared, reads still see zeros
+ * and writes wait.  Pending on a present block: in use, but not yet durable in
+ * the log, so a FUA write has to wait for a commit.
+ */
+#define VHDX_E_STATE		7U
+#define VHDX_E_PENDING		8U
+#define VHDX_E_SHIFT		4
+
+static inline u32 vhdx_e_make(u32 state, u64 mib)
+{
+	return (u32)mib << VHDX_E_SHIFT | state;
+}
+
+static inline u32 vhdx_e_mib(u32 e)
+{
+	return e >> VHDX_E_SHIFT;
+}
+
+static inline bool vhdx_e_present(u32 e)
+{
+	return (e & VHDX_E_STATE) == VHDX_BLOCK_FULL;
+}
+
+static inline u64 vhdx_e_raw(u32 e)
+{
+	return VHDX_BAT_RAW(e & VHDX_E_STATE, vhdx_e_mib(e));
+}
+
+#define VHDX_MIB_SECTORS_SHIFT	(20 - SECTOR_SHIFT)
+
+/* ------------------------------------------------------------------------
+ * dm-vhdx-io.c: metadata I/O on the backing device
+ */
+int vhdx_io_read(struct block_device *bdev, u64 off, void *buf, size_t bytes);
+int vhdx_io_write(struct block_device *bdev, u64 off, const void *buf,
+		  size_t bytes);
+struct bio *vhdx_io_write_next(struct bio *prev, struct block_device *bdev,
+			       u64 off, const void *sector);
+int vhdx_io_write_wait(struct bio *last);
+int vhdx_io_zero(struct block_device *bdev, u64 off, u64 bytes);
+int vhdx_io_flush(struct block_device *bdev);
+
+/* ------------------------------------------------------------------------
+ * dm-vhdx-overlay.c: the changes of a dirty log, in memory
+ */
+
+/**
+ * struct vhdx_overlay - changes to an image that are not on its device
+ * @data: one 4 KiB buffer for each sector with new contents, by 4 KiB number;
+ *        goes before @zero
+ * @zero: disjoint ranges that read as zeros
+ * @payload: something lies outside of the metadata, so payload reads have to
+ *           look here too
+ */
+struct vhdx_overlay {
+	struct xarray data;
+	struct rb_root zero;
+	bool payload;
+};
+
+void vhdx_overlay_init(struct vhdx_overlay *overlay);
+void vhdx_overlay_clear(struct vhdx_overlay *overlay);
+int vhdx_overlay_add_data(struct vhdx_overlay *overlay, u64 off,
+			  const void *data);
+int vhdx_overlay_add_zero(struct vhdx_overlay *overlay, u64 off, u64 bytes);
+bool vhdx_overlay_sector(struct vhdx_overlay *overlay, u64 off,
+			 const void **data);
+void vhdx_overlay_patch(struct vhdx_overlay *overlay, u64 off, void *buf,
+			u32 bytes);
+int vhdx_overlay_write(struct vhdx_overlay *overlay, struct block_device *bdev);
+
+/* ------------------------------------------------------------------------
+ * dm-vhdx-image.c: an image as loaded from its backing device
+ */
+
+/**
+ * struct vhdx_image - a loaded image
+ * @bat: in-core entry of each payload block
+ * @bdev: backing device
+ * @writable: loaded as one that may be written
+ * @loaded: the fields below and @bat are valid
+ * @bytes: size of the backing device when last looked at
+ * @layout: headers, regions, metadata, geometry
+ * @space: what is taken on the backing device
+ * @overlay: the log's changes, until they are durable
+ * @allocated_blocks: blocks that are present
+ */
+struct vhdx_image {
+	u32 *bat;
+	struct block_device *bdev;
+	bool writable;
+	bool loaded;
+	u64 bytes;
+	struct vhdx_layout layout;
+	struct vhdx_space space;
+	struct vhdx_overlay overlay;
+	u32 allocated_blocks;
+};
+
+void vhdx_image_init(struct vhdx_image *image, struct block_device *bdev,
+		     bool writable);
+int vhdx_image_load(struct vhdx_image *image, const char **error);
+void vhdx_image_unload(struct vhdx_image *image);
+int vhdx_image_changed(struct vhdx_image *image, bool *changed);
+int vhdx_image_grow(struct vhdx_image *image);
+int vhdx_image_write_header(struct vhdx_image *image, bool both);
+int vhdx_image_replay(struct vhdx_image *image);
+
+/* ------------------------------------------------------------------------
+ * dm-vhdx-registry.c: which backing devices are in use
+ */
+
+/**
+ * struct vhdx_user - one table's use of a backing device
+ * @list: in the registry
+ * @dev: the backing device
+ * @table: the table
+ * @writable: it means to write
+ */
+struct vhdx_user {
+	struct list_head list;
+	dev_t dev;
+	struct dm_table *table;
+	bool writable;
+};
+
+int vhdx_registry_add(struct vhdx_user *user, bool *live);
+void vhdx_registry_del(struct vhdx_user *user);
+
+/* ------------------------------------------------------------------------
+ * dm-vhdx-log.c: writing the log
+ */
+
+/**
+ * struct vhdx_log_slot - latest contents of a metadata sector that was logged
+ * @hash: by @off, while in use
+ * @list: free slots, or slots in use
+ * @off: bytes from the start of the image
+ * @pos: where the newest entry with this sector starts (see struct vhdx_log)
+ * @data: 4 KiB
+ */
+struct vhdx_log_slot {
+	struct hlist_node hash;
+	struct list_head list;
+	u64 off;
+	u64 pos;
+	void *data;
+};
+
+#define VHDX_LOG_SLOTS		512
+#define VHDX_LOG_HASH_BITS	8
+
+/**
+ * struct vhdx_log - the writing end of the log
+ * @image: whose log
+ * @entry: the entry being built: a header sector and VHDX_LOG_FIRST_DESCS
+ * @entry_sectors: data sectors in it
+ * @sequence: number of the next entry
+ * @write_pos: where the next entry goes
+ * @durable_pos: entries before this are durable
+ * @applied_pos: entries before this were written to their final places
+ * @tail_pos: ... and these are durable there: the next entry's Tail
+ * @logged_tail_pos: Tail of the newest entry written
+ * @durable_tail_pos: Tail of the newest durable entry: space from here to
+ *                    @write_pos must not be written over
+ * @slots: VHDX_LOG_SLOTS of them
+ * @free: slots not in use
+ * @used: slots in use
+ * @nr_free: how many
+ * @checkpoints: how often vhdx_log_checkpoint() had to do its work
+ * @hash: slots in use by offset
+ *
+ * Positions count bytes since the session began; modulo the length of the log
+ * they are offsets in it.
+ */
+struct vhdx_log {
+	struct vhdx_image *image;
+	void *entry;
+	u32 entry_sectors;
+	u64 sequence;
+	u64 write_pos;
+	u64 durable_pos;
+	u64 applied_pos;
+	u64 tail_pos;
+	u64 logged_tail_pos;
+	u64 durable_tail_pos;
+	struct vhdx_log_slot *slots;
+	struct list_head free;
+	struct list_head used;
+	u32 nr_free;
+	u64 checkpoints;
+	DECLARE_HASHTABLE(hash, VHDX_LOG_HASH_BITS);
+};
+
+int vhdx_log_create(struct vhdx_log *log, struct vhdx_image *image);
+void vhdx_log_destroy(struct vhdx_log *log);
+int vhdx_log_open(struct vhdx_log *log);
+int vhdx_log_make_room(struct vhdx_log *log, u32 sectors);
+void *vhdx_log_stage(struct vhdx_log *log, u64 off);
+int vhdx_log_write(struct vhdx_log *log);
+int vhdx_log_flush(struct vhdx_log *log);
+int vhdx_log_checkpoint(struct vhdx_log *log);
+
+/* ------------------------------------------------------------------------
+ * The target
+ */
+enum vhdx_mode {
+	VHDX_MODE_RW,
+	VHDX_MODE_RO,		/* asked for, or a metadata write failed */
+	VHDX_MODE_FAIL,		/* nothing can be trusted any more */
+};
+
+/**
+ * struct vhdx_alloc - a block on its way from absent to durably present
+ * @list: target's done, dirty or a commit's batch
+ * @hash: target's allocs, while space is being prepared
+ * @vt: the target
+ * @block: payload block
+ * @mib: its new space
+ * @status: what came of preparing
+ * @fua: @bio has to be durable when it completes
+ * @bio: the write that asked for it; the rest of the block is zeroed around it
+ * @waiting: more writes to this block
+ * @work: prepares space that may hold anything
+ */
+struct vhdx_alloc {
+	struct list_head list;
+	struct hlist_node hash;
+	struct vhdx_target *vt;
+	u32 block;
+	u32 mib;
+	blk_status_t status;
+	bool fua;
+	struct bio *bio;
+	struct bio_list waiting;
+	struct work_struct work;
+};
+
+/**
+ * struct vhdx_hook - what dm keeps for us beside a bio, used off the hot path
+ * @end_io: the bio's own
+ * @private: the bio's own
+ * @arg: for whoever put the hook in
+ */
+struct vhdx_hook {
+	bio_end_io_t *end_io;
+	void *private;
+	void *arg;
+};
+
+/* Counters of rare events, for status; vhdx_target.lock. */
+struct vhdx_stats {
+	u64 allocs;
+	u64 zeroed;
+	u64 commits;
+	u64 entries;
+};
+
+#define VHDX_ALLOC_HASH_BITS	7
+
+/**
+ * struct vhdx_target - a target of a table
+ *
+ * The first part is read on the hot path and hardly ever written.
+ *
+ * @bat: image's
+ * @bdev: image's
+ * @block_shift: log2 of the block size in 512-byte sectors
+ * @begin: first sector of the target in the mapped device
+ * @may_overwrite: present blocks may be written right now: mode is rw and the
+ *                 session is open
+ * @overlaid: payload reads have to look into the overlay
+ */
+struct vhdx_target {
+	u32 *bat;
+	struct block_device *bdev;
+	u8 block_shift;
+	bool may_overwrite;
+	bool overlaid;
+	sector_t begin;
+	enum vhdx_mode mode;
+
+	struct dm_target *ti;
+	struct dm_dev *dev;
+	struct vhdx_user user;
+	struct vhdx_image image;
+	bool read_only;		/* the table asks for it */
+	bool option_read_only;	/* by the option of that name */
+	bool error_if_no_space;
+	bool commit_interval_set;
+	bool zeroed_from_set;
+	bool stale;		/* load again at the next resume */
+	bool session_open;
+	unsigned int commit_interval_ms;
+	u32 zeroed_from_mib;	/* from here on and never used: zeros */
+	u32 space_hint;		/* no free space for a block below this MiB */
+
+	struct workqueue_struct *alloc_wq;
+	struct workqueue_struct *commit_wq;
+	struct work_struct worker;
+	struct work_struct commit;
+	struct delayed_work commit_timer;
+	struct delayed_work space_timer;
+	mempool_t alloc_pool;
+	struct vhdx_log log;
+
+	/* Protected by lock. */
+	spinlock_t lock ____cacheline_aligned_in_smp;
+	struct bio_list deferred;	/* writes for the worker */
+	struct bio_list no_space;	/* writes waiting for space */
+	struct bio_list flushes;	/* FLUSH, and FUA whose data is written */
+	struct list_head done;		/* allocs with prepared space */
+	struct list_head dirty;		/* allocs to be committed */
+	unsigned int nr_dirty;		/* those, and those in a commit */
+	bool exposed;			/* see vhdx_alloc_publish() */
+	bool out_of_space;
+	bool space_timed_out;
+	bool requeue_no_space;	/* suspending with noflush */
+	bool low_space_told;
+	unsigned long space_deadline;	/* jiffies */
+	struct vhdx_stats stats;
+	DECLARE_HASHTABLE(allocs, VHDX_ALLOC_HASH_BITS);
+};
+
+static inline struct vhdx_hook *vhdx_hook(struct bio *bio)
+{
+	return dm_per_bio_data(bio, sizeof(struct vhdx_hook));
+}
+
+/* Block of a sector, counted from the start of the virtual disk. */
+static inline u32 vhdx_sector_block(const struct vhdx_target *vt, sector_t s)
+{
+	return s >> vt->block_shift;
+}
+
+static inline sector_t vhdx_block_mask(const struct vhdx_target *vt)
+{
+	return ((sector_t)1 << vt->block_shift) - 1;
+}
+
+/* Sector of a bio, counted from the start of the virtual disk. */
+static inline sector_t vhdx_bio_sector(const struct vhdx_target *vt,
+				       const struct bio *bio)
+{
+	return bio->bi_iter.bi_sector - vt->begin;
+}
+
+/* Point a bio at the backing device; its block is at @e. */
+static inline void vhdx_remap(const struct vhdx_target *vt, struct bio *bio,
+			      sector_t sector, u32 e)
+{
+	bio_set_dev(bio, vt->bdev);
+	bio->bi_iter.bi_sector =
+		((sector_t)vhdx_e_mib(e) << VHDX_MIB_SECTORS_SHIFT) +
+		(sector & vhdx_block_mask(vt));
+}
+
+/* Sector and page numbers of 64 TiB images are kept in longs. */
+static_assert(sizeof(long) >= sizeof(u64), "dm-vhdx needs a 64-bit kernel");
+
+/* dm-vhdx-target.c */
+void vhdx_set_mode(struct vhdx_target *vt, enum vhdx_mode mode,
+		   const char *reason);
+const char *vhdx_mode_name(enum vhdx_mode mode);
+
+/* dm-vhdx-map.c */
+int vhdx_map(struct dm_target *ti, struct bio *bio);
+
+/* dm-vhdx-alloc.c */
+void vhdx_defer(struct vhdx_target *vt, struct bio *bio);
+void vhdx_hook_bio(struct bio *bio, bio_end_io_t *end_io, void *arg);
+void vhdx_unhook_bio(struct bio *bio);
+void vhdx_worker(struct work_struct *work);
+void vhdx_space_timer(struct work_struct *work);
+void vhdx_no_space_end(struct vhdx_target *vt, blk_status_t status);
+
+/* dm-vhdx-commit.c */
+void vhdx_commit_work(struct work_struct *work);
+void vhdx_commit_timer(struct work_struct *work);
+void vhdx_commit_bio(struct vhdx_target *vt, struct bio *bio);
+void vhdx_commit_add(struct vhdx_target *vt, struct vhdx_alloc *alloc,
+		     bool exposed);
+
+/* dm-vhdx-session.c */
+int vhdx_session_open(struct vhdx_target *vt);
+int vhdx_session_close(struct vhdx_target *vt);
+
+#endif /* DM_VHDX_H */

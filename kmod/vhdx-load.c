@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: GPL-2.0
+#include "vhdx-load.h"
+
+/**
+ * vhdx_load_header() - read and judge identifier and headers
+ * @reader: the image, without the log's changes
+ * @layout: takes the header
+ * @scratch: VHDX_LOAD_SCRATCH bytes
+ *
+ * Nothing else but the log may be read before the log is replayed (MS-VHDX
+ * 2.3.3): if the header has a LogGuid, find the active sequence and give
+ * @reader its changes before vhdx_load_layout().
+ *
+ * Context: may sleep if @reader does.
+ * Return: 0, a fault, or a negative errno.
+ */
+int vhdx_load_header(struct vhdx_reader *reader, struct vhdx_layout *layout,
+		     void *scratch)
+{
+	u8 *second = (u8 *)scratch + VHDX_HEADER_BYTES;
+	int r;
+
+	if (reader->image_bytes < VHDX_HEAD_BYTES)
+		return VHDX_FAULT_TOO_SHORT;		/* case 1 */
+	r = reader->read(reader, VHDX_IDENT_OFF, scratch, VHDX_SECTOR);
+	if (!r)
+		r = vhdx_ident_check(scratch);
+	if (!r)
+		r = reader->read(reader, VHDX_HEADER_OFF(0), scratch,
+				 VHDX_HEADER_BYTES);
+	if (!r)
+		r = reader->read(reader, VHDX_HEADER_OFF(1), second,
+				 VHDX_HEADER_BYTES);
+	if (!r)
+		r = vhdx_header_select(scratch, second, &layout->header,
+				       &layout->header_slot,
+				       &layout->header_damaged);
+	if (!r)
+		r = vhdx_header_check(&layout->header, reader->image_bytes);
+	if (!r && reader->writable)
+		r = vhdx_header_check_writable(&layout->header);
+	return r;
+}
+
+static int vhdx_load_regions(struct vhdx_reader *reader,
+			     struct vhdx_layout *layout, void *scratch)
+{
+	u8 *table = scratch;
+	int r;
+
+	r = reader->read(reader, VHDX_REGION_OFF(0), table, VHDX_REGION_BYTES);
+	if (!r)
+		r = reader->read(reader, VHDX_REGION_OFF(1),
+				 table + VHDX_REGION_BYTES, VHDX_REGION_BYTES);
+	if (!r)
+		r = vhdx_region_table_select(table, table + VHDX_REGION_BYTES,
+					     &layout->region_slot,
+					     &layout->region_differ);
+	if (r)
+		return r;
+	return vhdx_region_table_check(table + layout->region_slot *
+				       VHDX_REGION_BYTES, &layout->header,
+				       reader->image_bytes, &layout->regions);
+}
+
+static int vhdx_load_meta(struct vhdx_reader *reader, struct vhdx_layout *layout,
+			  void *scratch)
+{
+	const struct vhdx_region *region = &layout->regions.metadata;
+	struct vhdx_meta_item known[VHDX_META_NR_KINDS];
+	u8 item[VHDX_META_ITEM_BYTES];
+	int kind, r;
+
+	r = reader->read(reader, region->off, scratch, VHDX_META_TABLE_BYTES);
+	if (!r)
+		r = vhdx_meta_table_check(scratch, region->length, known);
+	memset(&layout->meta, 0, sizeof(layout->meta));
+	for (kind = 0; !r && kind < VHDX_META_PARENT_LOCATOR; kind++) {
+		r = reader->read(reader, region->off + known[kind].off, item,
+				 known[kind].length);
+		if (!r)
+			r = vhdx_meta_item_decode(kind, item, &layout->meta);
+	}
+	if (!r)
+		r = vhdx_meta_check(&layout->meta);
+	if (!r && layout->meta.has_parent)
+		r = known[VHDX_META_PARENT_LOCATOR].length ?
+		    VHDX_FAULT_HAS_PARENT : VHDX_FAULT_NO_LOCATOR;
+	return r;
+}
+
+/**
+ * vhdx_load_layout() - read and judge region tables and metadata
+ * @reader: the image, with the log's changes
+ * @layout: has the header, takes the rest
+ * @scratch: VHDX_LOAD_SCRATCH bytes
+ *
+ * Context: may sleep if @reader does.
+ * Return: 0, a fault, or a negative errno.
+ */
+int vhdx_load_layout(struct vhdx_reader *reader, struct vhdx_layout *layout,
+		     void *scratch)
+{
+	int r;
+
+	r = vhdx_load_regions(reader, layout, scratch);
+	if (!r)
+		r = vhdx_load_meta(reader, layout, scratch);
+	if (r)
+		return r;
+	vhdx_geometry_init(&layout->geo, &layout->meta);
+	if (layout->geo.bat_entries > layout->regions.bat.length / sizeof(__le64))
+		return VHDX_FAULT_BAT_SHORT;		/* case 52 */
+	if (layout->meta.logical_bytes < reader->logical_bytes)
+		return VHDX_FAULT_SECTOR_SMALL;		/* case 43 */
+	return 0;
+}
+
+/**
+ * vhdx_load_space() - mark the space that is no block
+ * @reader: the image, with the log's changes
+ * @layout: complete
+ * @space: an empty map; takes head, log and all regions
+ * @scratch: VHDX_LOAD_SCRATCH bytes
+ *
+ * Unknown optional regions keep their space too (case 21).
+ *
+ * Context: may sleep if @reader does.
+ * Return: 0 or a negative errno.
+ */
+int vhdx_load_space(struct vhdx_reader *reader, struct vhdx_layout *layout,
+		    struct vhdx_space *space, void *scratch)
+{
+	struct vhdx_region region;
+	u32 i;
+	int r;
+
+	r = reader->read(reader, VHDX_REGION_OFF(layout->region_slot), scratch,
+			 VHDX_REGION_BYTES);
+	if (r)
+		return r;
+	vhdx_space_claim(space, 0, VHDX_HEAD_BYTES >> 20);
+	vhdx_space_claim(space, layout->header.log_off >> 20,
+			 layout->header.log_length >> 20);
+	for (i = 0; i < layout->regions.count; i++) {
+		vhdx_region_decode(scratch, i, &region);
+		vhdx_space_claim(space, region.off >> 20, region.length >> 20);
+	}
+	return 0;
+}
+
+/* One entry: decode, judge, and claim its space (cases 60, 61, 66). */
+static int vhdx_load_bat_entry(const struct vhdx_reader *reader,
+			       const struct vhdx_layout *layout,
+			       struct vhdx_space *space, u32 block, u64 raw,
+			       struct vhdx_bat_entry *entry)
+{
+	const struct vhdx_geometry *geo = &layout->geo;
+	int r;
+
+	r = vhdx_bat_decode_payload(geo, block, raw, reader->image_bytes,
+				    reader->writable, entry);
+	if (r || !entry->mib ||
+	    vhdx_space_claim(space, entry->mib, vhdx_block_mib(geo)))
+		return r;
+	if (entry->state == VHDX_BLOCK_FULL)
+		return VHDX_FAULT_BAT_OVERLAP;
+	entry->mib = 0;
+	return reader->writable ? VHDX_FAULT_BAT_ANCHOR : 0;
+}
+
+/**
+ * vhdx_load_bat() - read and judge the BAT
+ * @reader: the image, with the log's changes
+ * @layout: complete
+ * @space: has all that is no block, takes the blocks
+ * @buf: memory to read into
+ * @buf_bytes: its size, a multiple of 8
+ * @visit: called for each entry that the disk needs; what lies behind them is
+ *         padding and may be anything (case 67)
+ * @arg: for @visit
+ *
+ * Context: may sleep if @reader does.
+ * Return: 0, what @visit returned to end the scan, or a negative errno.
+ */
+int vhdx_load_bat(struct vhdx_reader *reader, const struct vhdx_layout *layout,
+		  struct vhdx_space *space, void *buf, u32 buf_bytes,
+		  vhdx_bat_visit_fn visit, void *arg)
+{
+	const struct vhdx_geometry *geo = &layout->geo;
+	u32 per_read = buf_bytes / sizeof(__le64), in_chunk = 0, block = 0;
+	const __le64 *raw = buf;
+	u64 index;
+	int r;
+
+	for (index = 0; index < geo->bat_entries; index++) {
+		u32 at = index % per_read;
+		struct vhdx_bat_entry entry = {};
+
+		if (!at) {
+			r = reader->read(reader, layout->regions.bat.off + index *
+					 sizeof(__le64), buf,
+					 min_t(u64, per_read,
+					       geo->bat_entries - index) *
+					 sizeof(__le64));
+			if (r)
+				return r;
+			vhdx_relax();
+		}
+		if (in_chunk == 1U << geo->chunk_shift) {
+			in_chunk = 0;
+			entry.state = VHDX_BAT_STATE(le64_to_cpu(raw[at]));
+			r = vhdx_bat_decode_bitmap(le64_to_cpu(raw[at]));
+			r = visit(arg, index, (block - 1) >> geo->chunk_shift,
+				  true, &entry, r);
+		} else {
+			r = vhdx_load_bat_entry(reader, layout, space, block,
+						le64_to_cpu(raw[at]), &entry);
+			r = visit(arg, index, block, false, &entry, r);
+			in_chunk++;
+			block++;
+		}
+		if (r)
+			return r;
+	}
+	return 0;
+}
