@@ -41,9 +41,10 @@ static void vhdx_bat_build_sector(const struct vhdx_target *vt, u64 sector,
 	u64 index = sector * VHDX_BAT_PER_SECTOR;
 	u32 block = vhdx_bat_blocks_before(geo, index);
 	u32 chunk = 1U << geo->chunk_shift;
-	u32 in_chunk = index - (u64)(block >> geo->chunk_shift) * (chunk + 1);
+	u64 in_chunk;
 	int i;
 
+	div64_u64_rem(index, chunk + 1ULL, &in_chunk);
 	for (i = 0; i < VHDX_BAT_PER_SECTOR; i++) {
 		raw[i] = 0;
 		if (in_chunk == chunk) {

@@ -145,7 +145,7 @@ static int vhdx_loader_init(struct vhdx_loader *loader,
 	loader->image = image;
 	loader->reader.read = vhdx_loader_read;
 	loader->reader.image_bytes = image->bytes;
-	loader->reader.logical_bytes = bdev_logical_block_size(image->bdev);
+	loader->reader.logical_bytes = vhdx_io_logical_bytes(image->bdev);
 	loader->reader.writable = image->writable;
 	loader->log.sector = vhdx_loader_log_sector;
 	loader->log.image_bytes = image->bytes;
@@ -275,7 +275,7 @@ int vhdx_image_load(struct vhdx_image *image, const char **error)
 	struct vhdx_loader loader = { .fault_index = U64_MAX };
 	int r;
 
-	image->bytes = bdev_nr_bytes(image->bdev);
+	image->bytes = vhdx_io_bytes(image->bdev);
 	r = vhdx_loader_init(&loader, image);
 	if (!r)
 		r = vhdx_load_header(&loader.reader, &image->layout,
@@ -360,7 +360,7 @@ int vhdx_image_changed(struct vhdx_image *image, bool *changed)
 			   !guid_equal(&is.log_guid, &was->log_guid) ||
 			   is.log_off != was->log_off ||
 			   is.log_length != was->log_length ||
-			   bdev_nr_bytes(image->bdev) < image->bytes;
+			   vhdx_io_bytes(image->bdev) < image->bytes;
 	kfree(buf);
 	return r;
 }
@@ -376,7 +376,7 @@ int vhdx_image_changed(struct vhdx_image *image, bool *changed)
 int vhdx_image_grow(struct vhdx_image *image)
 {
 	struct vhdx_space *space = &image->space;
-	u64 bytes = bdev_nr_bytes(image->bdev);
+	u64 bytes = vhdx_io_bytes(image->bdev);
 	u32 size = min_t(u64, bytes >> 20, 1ULL << (32 - VHDX_E_SHIFT));
 	unsigned int noio;
 	unsigned long *map;

@@ -1,12 +1,38 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Metadata I/O.  Plain bios rather than dm-io: each caller waits, sizes are
- * small, and the interface is the same in all kernels.
+ * small, and the interface is the same in all kernels.  All that loading, log
+ * and session know of the backing device is in here, so the KUnit suites can
+ * put a device in its place that loses what was not flushed.
  */
 #include "dm-vhdx.h"
 
 /* Zero in steps, so that a signal ends it and nothing else starves. */
 #define VHDX_ZERO_STEP	(64ULL << 20)
+
+/**
+ * vhdx_io_bytes() - size of the backing device right now
+ * @bdev: backing device
+ *
+ * Context: any.
+ * Return: bytes.
+ */
+u64 vhdx_io_bytes(struct block_device *bdev)
+{
+	return bdev_nr_bytes(bdev);
+}
+
+/**
+ * vhdx_io_logical_bytes() - smallest unit the backing device can address
+ * @bdev: backing device
+ *
+ * Context: any.
+ * Return: bytes.
+ */
+u32 vhdx_io_logical_bytes(struct block_device *bdev)
+{
+	return bdev_logical_block_size(bdev);
+}
 
 static struct page *vhdx_buf_page(const void *buf)
 {

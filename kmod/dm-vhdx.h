@@ -82,6 +82,8 @@ static inline u64 vhdx_e_raw(u32 e)
 /* ------------------------------------------------------------------------
  * dm-vhdx-io.c: metadata I/O on the backing device
  */
+u64 vhdx_io_bytes(struct block_device *bdev);
+u32 vhdx_io_logical_bytes(struct block_device *bdev);
 int vhdx_io_read(struct block_device *bdev, u64 off, void *buf, size_t bytes);
 int vhdx_io_write(struct block_device *bdev, u64 off, const void *buf,
 		  size_t bytes);
