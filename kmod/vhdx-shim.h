@@ -50,7 +50,7 @@ typedef uint64_t u64;
 
 #define __packed	__attribute__((packed))
 #define __force
-#define static_assert	_Static_assert
+#define static_assert(expr) _Static_assert(expr, #expr)
 #define fallthrough	__attribute__((fallthrough))
 #define SZ_4K		0x1000U
 #define SZ_64K		0x10000U

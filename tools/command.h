@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Subcommands and their arguments. */
+#ifndef VHDX_TOOLS_COMMAND_H
+#define VHDX_TOOLS_COMMAND_H
+
+#include <getopt.h>
+#include <stdbool.h>
+
+/* Exit status of all commands but check. */
+enum {
+	STATUS_OK = 0,
+	STATUS_FAILED = 1,
+	STATUS_USAGE = 2,
+};
+
+/**
+ * struct command - a subcommand
+ * @name: what the user types
+ * @summary: what it does, in half a line
+ * @synopsis: its arguments
+ * @help: its options, for --help
+ * @usage_status: exit status after a usage error
+ * @run: does it; gets the arguments from the command's name on, returns the
+ *       exit status
+ */
+struct command {
+	const char *name;
+	const char *summary;
+	const char *synopsis;
+	const char *help;
+	int usage_status;
+	int (*run)(const struct command *self, int argc, char **argv);
+};
+
+extern const struct command command_attach;
+extern const struct command command_check;
+extern const struct command command_create;
+extern const struct command command_detach;
+extern const struct command command_info;
+extern const struct command command_list;
+extern const struct command command_map;
+extern const struct command command_replay;
+
+void command_help(const struct command *self);
+void command_usage(const struct command *self, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3), noreturn));
+int command_option(const struct command *self, int argc, char **argv,
+		   const struct option *options);
+void command_operands(const struct command *self, int argc, char **argv,
+		      int min, int max, const char *missing);
+
+/* Options of several commands; the others use small letters. */
+#define OPTION_HELP	{ "help", no_argument, NULL, 'H' }
+#define OPTION_JSON	{ "json", no_argument, NULL, 'J' }
+
+#endif /* VHDX_TOOLS_COMMAND_H */

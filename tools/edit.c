@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: the order of writes
+ *
+ * Whoever changes an image first gives it a new FileWriteGuid, durably:
+ * edit_header() does.  A header is written over the one that is not current
+ * and flushed before the other one is touched, so there is a valid current
+ * header at every moment.
+ *
+ * edit_replay(): header with a new FileWriteGuid and the old LogGuid; flush;
+ * the log's changes at their places; flush; header without LogGuid; flush.  A
+ * crash before the last step leaves the log as it was, and replaying it again
+ * gives the same result.
+ */
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "edit.h"
+#include "guid.h"
+#include "size.h"
+
+#define EDIT_ZERO_BYTES	SZ_1M	/* written at a time where all else fails */
+
+/**
+ * edit_write() - write
+ * @image: the image, open for writing
+ * @off: bytes from its start
+ * @buf: contents
+ * @bytes: how much
+ *
+ * Return: 0 or a negative errno.
+ */
+int edit_write(struct image *image, u64 off, const void *buf, u64 bytes)
+{
+	const u8 *from = buf;
+	ssize_t n;
+
+	while (bytes) {
+		n = pwrite(image->fd, from, min_t(u64, bytes, 1U << 30), off);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (!n)
+			return -EIO;
+		from += n;
+		off += n;
+		bytes -= n;
+	}
+	return 0;
+}
+
+static int edit_write_zeros(struct image *image, u64 off, u64 bytes)
+{
+	void *zeros = calloc(1, EDIT_ZERO_BYTES);
+	u64 part;
+	int r = zeros ? 0 : -ENOMEM;
+
+	for (; !r && bytes; off += part, bytes -= part) {
+		part = min_t(u64, bytes, EDIT_ZERO_BYTES);
+		r = edit_write(image, off, zeros, part);
+	}
+	free(zeros);
+	return r;
+}
+
+/**
+ * edit_zero() - make a range read as zeros
+ * @image: the image, open for writing
+ * @off: bytes from its start, a multiple of 4096
+ * @bytes: how much, a multiple of 4096; behind the end of a file there is
+ *         nothing to do
+ *
+ * Cheaply where that is possible, by a hole in a file or an offloaded write
+ * on a device.
+ *
+ * Return: 0 or a negative errno.
+ */
+int edit_zero(struct image *image, u64 off, u64 bytes)
+{
+	uint64_t range[2] = { off, bytes };
+
+	if (image->block_device) {
+		if (!ioctl(image->fd, BLKZEROOUT, range))
+			return 0;
+		return edit_write_zeros(image, off, bytes);
+	}
+
+	if (off >= image->file_bytes)
+		return 0;
+	bytes = min_t(u64, bytes, image->file_bytes - off);
+	if (!fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+		       off, bytes))
+		return 0;
+	return edit_write_zeros(image, off, bytes);
+}
+
+/**
+ * edit_resize() - set the size of an image's file
+ * @image: the image, open for writing
+ * @bytes: new size; what is added is sparse
+ *
+ * Return: 0 or a negative errno: -ENOSPC for a device, whose size is given.
+ */
+int edit_resize(struct image *image, u64 bytes)
+{
+	if (image->block_device)
+		return bytes <= image->file_bytes ? 0 : -ENOSPC;
+	if (ftruncate(image->fd, bytes))
+		return -errno;
+	image->file_bytes = bytes;
+	return 0;
+}
+
+/**
+ * edit_sync() - make all writes so far durable
+ * @image: the image
+ *
+ * Return: 0 or a negative errno.
+ */
+int edit_sync(struct image *image)
+{
+	return fsync(image->fd) ? -errno : 0;
+}
+
+/* Write the header over the one that is not current, which makes it so. */
+static int edit_header_slot(struct image *image)
+{
+	struct vhdx_layout *layout = &image->layout;
+	u8 buf[VHDX_HEADER_BYTES];
+	int slot = !layout->header_slot, r;
+
+	layout->header.sequence++;
+	vhdx_header_encode(&layout->header, buf);
+	r = edit_write(image, VHDX_HEADER_OFF(slot), buf, sizeof(buf));
+	if (!r)
+		r = edit_sync(image);
+	if (!r)
+		layout->header_slot = slot;
+	return r;
+}
+
+/**
+ * edit_header() - write the header
+ * @image: the image; its layout holds the header to write
+ *
+ * With a new FileWriteGuid and, one after the other, over both copies; a
+ * damaged one is repaired by that.  Durable on return.
+ *
+ * Return: 0 or a negative errno.
+ */
+int edit_header(struct image *image)
+{
+	int r;
+
+	guid_random(&image->layout.header.file_write_guid);
+	r = edit_header_slot(image);
+	if (!r)
+		r = edit_header_slot(image);
+	if (!r)
+		image->layout.header_damaged = false;
+	return r;
+}
+
+/* struct vhdx_log_sink over an image on disk. */
+struct edit_sink {
+	struct vhdx_log_sink sink;	/* first */
+	struct image *image;
+};
+
+static int edit_sink_data(struct vhdx_log_sink *sink, u64 off, const void *data)
+{
+	struct image *image = ((struct edit_sink *)sink)->image;
+	int r = edit_write(image, off, data, VHDX_SECTOR);
+
+	if (!r && !image->block_device)
+		image->file_bytes = max_t(u64, image->file_bytes,
+					  off + VHDX_SECTOR);
+	return r;
+}
+
+static int edit_sink_zero(struct vhdx_log_sink *sink, u64 off, u64 bytes)
+{
+	return edit_zero(((struct edit_sink *)sink)->image, off, bytes);
+}
+
+/**
+ * edit_replay() - replay a log, durably
+ * @image: the image, open for writing and with its log loaded, dirty
+ *
+ * Afterwards the image is clean and has to be loaded again.
+ *
+ * Return: 0, a fault or a negative errno.
+ */
+int edit_replay(struct image *image)
+{
+	struct edit_sink to = {
+		.sink = { .data = edit_sink_data, .zero = edit_sink_zero },
+		.image = image,
+	};
+	u64 end = round_up_u64(image->log.head.last_bytes, SZ_1M);
+	int r;
+
+	r = edit_header(image);
+	if (!r)
+		r = vhdx_log_replay(&image->source, &image->log, &to.sink);
+	if (!r && end > image->file_bytes)
+		r = edit_resize(image, end);
+	if (!r)
+		r = edit_sync(image);
+	if (r)
+		return r;
+
+	memset(&image->layout.header.log_guid, 0, sizeof(guid_t));
+	return edit_header(image);
+}

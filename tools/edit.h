@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Changes to an image on disk. */
+#ifndef VHDX_TOOLS_EDIT_H
+#define VHDX_TOOLS_EDIT_H
+
+#include "image.h"
+
+int edit_write(struct image *image, u64 off, const void *buf, u64 bytes);
+int edit_zero(struct image *image, u64 off, u64 bytes);
+int edit_resize(struct image *image, u64 bytes);
+int edit_sync(struct image *image);
+int edit_header(struct image *image);
+int edit_replay(struct image *image);
+
+#endif /* VHDX_TOOLS_EDIT_H */

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* How far an image reaches in its file, and how far it may come to reach. */
+#ifndef VHDX_TOOLS_EXTENT_H
+#define VHDX_TOOLS_EXTENT_H
+
+#include "image.h"
+
+/**
+ * struct extent - how far an image reaches
+ * @placed: blocks that own space
+ * @end: end of all that the image refers to, in bytes, a multiple of 1 MiB;
+ *       past the end of the file if the last block is cut
+ * @max_bytes: where it ends if all blocks of the disk take space
+ */
+struct extent {
+	u64 placed;
+	u64 end;
+	u64 max_bytes;
+};
+
+int extent_load(struct extent *extent, struct image *image);
+u64 extent_data_end(const struct image *image, u64 from);
+int extent_grow(const struct extent *extent, struct image *image);
+int extent_trim(struct image *image);
+
+#endif /* VHDX_TOOLS_EXTENT_H */

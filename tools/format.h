@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Writing a new image. */
+#ifndef VHDX_TOOLS_FORMAT_H
+#define VHDX_TOOLS_FORMAT_H
+
+#include "image.h"
+
+/**
+ * struct format - what a new image is to be like
+ * @meta: block, disk and sector sizes, type and disk ID
+ * @log_bytes: size of the log
+ */
+struct format {
+	struct vhdx_meta meta;
+	u32 log_bytes;
+};
+
+int format_file(const struct format *format, int fd, const char *path);
+int format_device(const struct format *format, struct image *image);
+
+#endif /* VHDX_TOOLS_FORMAT_H */

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <linux/loop.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "loop.h"
+#include "sysfs.h"
+
+#define LOOP_TRIES	64	/* others may take the device that was free */
+
+static int loop_open_free(struct loop *loop, bool read_only)
+{
+	int control, number;
+
+	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	if (control < 0)
+		return -errno;
+	number = ioctl(control, LOOP_CTL_GET_FREE);
+	close(control);
+	if (number < 0)
+		return -errno;
+	snprintf(loop->path, sizeof(loop->path), "/dev/loop%d", number);
+	loop->fd = open(loop->path, O_CLOEXEC |
+			(read_only ? O_RDONLY : O_RDWR));
+	return loop->fd < 0 ? -errno : 0;
+}
+
+/**
+ * loop_attach() - set up a loop device over a file
+ * @loop: result
+ * @fd: the file; the loop device keeps it open, with the lock that it has
+ * @path: its name, for 'losetup' to show
+ * @block_bytes: logical block size of the device
+ * @read_only: refuse writes
+ *
+ * The device bypasses the page cache where the file system can do that.  It
+ * goes away by itself when its last user closes it: until it has another one,
+ * that is loop_close().
+ *
+ * Return: 0 or a negative errno.
+ */
+int loop_attach(struct loop *loop, int fd, const char *path, u32 block_bytes,
+		bool read_only)
+{
+	struct loop_config config = {
+		.fd = fd,
+		.block_size = block_bytes,
+		.info = {
+			.lo_flags = LO_FLAGS_AUTOCLEAR | LO_FLAGS_DIRECT_IO |
+				    (read_only ? LO_FLAGS_READ_ONLY : 0),
+		},
+	};
+	struct loop_info64 info;
+	int tries, r;
+
+	snprintf((char *)config.info.lo_file_name, LO_NAME_SIZE, "%s", path);
+	for (tries = 0; tries < LOOP_TRIES; tries++) {
+		r = loop_open_free(loop, read_only);
+		if (r)
+			return r;
+		if (!ioctl(loop->fd, LOOP_CONFIGURE, &config)) {
+			r = ioctl(loop->fd, LOOP_GET_STATUS64, &info);
+			loop->direct = !r &&
+				       (info.lo_flags & LO_FLAGS_DIRECT_IO);
+			return 0;
+		}
+		r = -errno;
+		loop_close(loop);
+		if (r == -EINVAL)	/* some kernels insist on direct I/O */
+			config.info.lo_flags &= ~LO_FLAGS_DIRECT_IO;
+		else if (r != -EBUSY)
+			return r;
+	}
+	return r;
+}
+
+/**
+ * loop_close() - stop using a loop device
+ * @loop: the device; one that was never set up is left alone
+ */
+void loop_close(struct loop *loop)
+{
+	if (loop->fd >= 0)
+		close(loop->fd);
+	loop->fd = -1;
+}
+
+/**
+ * loop_backing() - find the file under a loop device
+ * @dev: the device
+ * @backing: result
+ *
+ * Return: 0 or a negative errno; -ENOTBLK if it is no loop device.
+ */
+int loop_backing(dev_t dev, struct loop_backing *backing)
+{
+	struct loop_info64 info;
+	char name[64], path[128];
+	int fd, r;
+
+	r = sysfs_name(dev, name);
+	if (r)
+		return r;
+	snprintf(path, sizeof(path), "block/%s/loop/backing_file", name);
+	if (sysfs_read(path, backing->path, sizeof(backing->path)))
+		return -ENOTBLK;
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = ioctl(fd, LOOP_GET_STATUS64, &info) ? -errno : 0;
+	close(fd);
+	if (r)
+		return r;
+	backing->dev = info.lo_device;
+	backing->inode = info.lo_inode;
+	backing->autoclear = info.lo_flags & LO_FLAGS_AUTOCLEAR;
+	backing->read_only = info.lo_flags & LO_FLAGS_READ_ONLY;
+	return 0;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Loop devices. */
+#ifndef VHDX_TOOLS_LOOP_H
+#define VHDX_TOOLS_LOOP_H
+
+#include <limits.h>
+#include <sys/types.h>
+
+#include "vhdx-shim.h"
+
+/**
+ * struct loop - a loop device
+ * @fd: open device; -1 if there is none
+ * @path: its node
+ * @direct: it bypasses the page cache
+ */
+struct loop {
+	int fd;
+	char path[32];
+	bool direct;
+};
+
+/**
+ * struct loop_backing - the file under a loop device
+ * @path: where it was last seen
+ * @dev: device that has it
+ * @inode: its inode number
+ * @autoclear: the loop device goes away when nobody uses it
+ * @read_only: it is not written
+ */
+struct loop_backing {
+	char path[PATH_MAX];
+	u64 dev;
+	u64 inode;
+	bool autoclear;
+	bool read_only;
+};
+
+int loop_attach(struct loop *loop, int fd, const char *path, u32 block_bytes,
+		bool read_only);
+void loop_close(struct loop *loop);
+int loop_backing(dev_t dev, struct loop_backing *backing);
+
+#endif /* VHDX_TOOLS_LOOP_H */

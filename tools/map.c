@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+/* vhdx map */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "command.h"
+#include "image.h"
+#include "message.h"
+#include "output.h"
+
+static const char *const map_states[8] = {
+	[VHDX_BLOCK_NOT_PRESENT] = "unallocated",
+	[VHDX_BLOCK_UNDEFINED] = "undefined",
+	[VHDX_BLOCK_ZERO] = "zero",
+	[VHDX_BLOCK_UNMAPPED] = "unmapped",
+	[VHDX_BLOCK_FULL] = "data",
+};
+
+/**
+ * struct map - the extent that is being collected
+ * @out: where the ones before it went
+ * @image: the image
+ * @state: enum vhdx_block_state
+ * @first: first block
+ * @count: blocks; 0 before the first extent
+ * @mib: where its data is, in MiB from the start of the image; 0 if nowhere
+ */
+struct map {
+	struct output out;
+	const struct image *image;
+	u8 state;
+	u32 first;
+	u64 count;
+	u64 mib;
+};
+
+static void map_flush(struct map *map)
+{
+	const struct vhdx_geometry *geo = &map->image->layout.geo;
+	u64 start = (u64)map->first << geo->block_shift;
+	u64 end = start + (map->count << geo->block_shift);
+	char text[24];
+
+	if (!map->count)
+		return;
+	end = min_t(u64, end, geo->disk_bytes);
+	output_row(&map->out);
+	output_number(&map->out, "start", "", start);
+	output_number(&map->out, "length", "", end - start);
+	output_text(&map->out, "state", "", map_states[map->state]);
+	if (map->mib) {
+		snprintf(text, sizeof(text), "%" PRIu64, map->mib * SZ_1M);
+		output_number(&map->out, "file_offset", NULL, map->mib * SZ_1M);
+	}
+	output_text(&map->out, NULL, "", map->mib ? text : "-");
+}
+
+static int map_visit(void *arg, u64 index, u32 block, bool bitmap,
+		     const struct vhdx_bat_entry *entry, int result)
+{
+	struct map *map = arg;
+	u64 mib = entry->state == VHDX_BLOCK_FULL ? entry->mib : 0;
+
+	if (result) {
+		complain(map->image->path, vhdx_fault_advice(result),
+			 "BAT entry %" PRIu64 ": %s", index,
+			 vhdx_fault_text(result));
+		return result;
+	}
+	if (bitmap)
+		return 0;
+	if (map->count && map->state == entry->state &&
+	    (!mib || mib == map->mib + map->count *
+			    vhdx_block_mib(&map->image->layout.geo))) {
+		map->count++;
+		return 0;
+	}
+	map_flush(map);
+	map->state = entry->state;
+	map->first = block;
+	map->count = 1;
+	map->mib = mib;
+	return 0;
+}
+
+static int map_print(struct image *image, bool json)
+{
+	static const struct output_column columns[] = {
+		{ "Start", 14 },
+		{ "Length", 14 },
+		{ "State", -11 },
+		{ "File offset", 14 },
+		{}
+	};
+	struct map map = { .image = image };
+	int r;
+
+	output_begin(&map.out, json);
+	output_list(&map.out, NULL, columns);
+	r = image_load_bat(image, map_visit, &map);
+	if (r < 0)
+		complain_fault(image->path, r);
+	else if (!r)
+		map_flush(&map);
+	output_list_end(&map.out);
+	output_end(&map.out);
+	return r;
+}
+
+static int map_run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = {
+		OPTION_JSON,
+		OPTION_HELP,
+		{}
+	};
+	struct image image;
+	bool json = false;
+	int r;
+
+	while (command_option(self, argc, argv, options) >= 0)
+		json = true;
+	command_operands(self, argc, argv, 1, 1, "FILE");
+
+	r = image_open(&image, argv[optind], IMAGE_PEEK);
+	if (!r) {
+		r = image_load(&image);
+		if (r)
+			complain_fault(image.path, r);
+	}
+	if (!r)
+		r = map_print(&image, json);
+	image_close(&image);
+	return r ? STATUS_FAILED : STATUS_OK;
+}
+
+const struct command command_map = {
+	.name = "map",
+	.summary = "List the extents of the virtual disk",
+	.synopsis = "[--json] FILE",
+	.help =
+"      --json                 print JSON\n"
+"\n"
+"Only 'data' has a place in the file; everything else reads as zeros.\n"
+"\n",
+	.usage_status = STATUS_USAGE,
+	.run = map_run,
+};

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <libdevmapper.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "mapping.h"
+#include "message.h"
+
+static char mapping_message[512];	/* libdevmapper's last error */
+
+static void mapping_log(int level, const char *file, int line,
+			int dm_errno_or_class, const char *fmt, ...)
+{
+	va_list args;
+
+	(void)file;
+	(void)line;
+	(void)dm_errno_or_class;
+	if ((level & 7) > 3)		/* no error */
+		return;
+	va_start(args, fmt);
+	vsnprintf(mapping_message, sizeof(mapping_message), fmt, args);
+	va_end(args);
+}
+
+/**
+ * mapping_error() - libdevmapper's words about the last failure
+ *
+ * Return: a sentence.
+ */
+const char *mapping_error(void)
+{
+	return *mapping_message ? mapping_message : "the kernel refused it";
+}
+
+/**
+ * mapping_start() - get ready to use the device mapper
+ *
+ * Says what is wrong.
+ *
+ * Return: 0 or a negative errno.
+ */
+int mapping_start(void)
+{
+	char version[32];
+
+	dm_log_with_errno_init(mapping_log);
+	dm_lib_init();
+	if (geteuid()) {
+		complain(NULL, "run it as root",
+			 "only root may use the device mapper");
+		return -EPERM;
+	}
+	if (!dm_driver_version(version, sizeof(version))) {
+		complain(NULL, "load the module 'dm-mod'",
+			 "the kernel has no device mapper");
+		return -ENODEV;
+	}
+	return 0;
+}
+
+/* Run a task that changes a device, and wait for udev to know of it. */
+static int mapping_run_wait(struct dm_task *task, uint16_t flags)
+{
+	uint32_t cookie = 0;
+	int r = 0;
+
+	*mapping_message = '\0';
+	if (!dm_task_set_cookie(task, &cookie, flags))
+		return -EIO;
+	if (!dm_task_run(task))
+		r = -(dm_task_get_errno(task) ?: EIO);
+	/* Also without udev: this is what creates or removes the node then. */
+	dm_udev_wait(cookie);
+	return r;
+}
+
+static bool mapping_has_target(const char *target)
+{
+	struct dm_task *task = dm_task_create(DM_DEVICE_LIST_VERSIONS);
+	struct dm_versions *versions;
+	bool found = false;
+
+	if (task && dm_task_run(task)) {
+		versions = dm_task_get_versions(task);
+		for (;;) {
+			found |= !strcmp(versions->name, target);
+			if (!versions->next)
+				break;
+			versions = (void *)((char *)versions + versions->next);
+		}
+	}
+	if (task)
+		dm_task_destroy(task);
+	return found;
+}
+
+static void mapping_modprobe(const char *module)
+{
+	char path[256] = "/sbin/modprobe";
+	pid_t pid;
+	FILE *file;
+
+	file = fopen("/proc/sys/kernel/modprobe", "re");
+	if (file) {
+		if (fscanf(file, "%255s", path) != 1)
+			strcpy(path, "/sbin/modprobe");
+		fclose(file);
+	}
+	pid = fork();
+	if (!pid) {
+		execl(path, path, "-q", module, (char *)NULL);
+		_exit(127);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
+/**
+ * mapping_need_target() - make sure that the kernel has a target
+ * @target: its name
+ * @module: the module to load if it does not
+ *
+ * Says what is wrong.
+ *
+ * Return: 0 or -ENODEV.
+ */
+int mapping_need_target(const char *target, const char *module)
+{
+	if (mapping_has_target(target))
+		return 0;
+	mapping_modprobe(module);
+	if (mapping_has_target(target))
+		return 0;
+	complain(NULL, "install the module for the running kernel and try 'modprobe dm-vhdx'",
+		 "the kernel has no '%s' target and the module '%s' cannot be loaded",
+		 target, module);
+	return -ENODEV;
+}
+
+/* The first target of a table or status task. */
+static int mapping_take_target(struct dm_task *task, struct mapping *mapping,
+			       char params[MAPPING_PARAMS])
+{
+	uint64_t start = 0, length = 0;
+	char *type = NULL, *text = NULL;
+	struct dm_info info;
+
+	if (!dm_task_get_info(task, &info) || !info.exists)
+		return -ENODEV;
+	snprintf(mapping->name, sizeof(mapping->name), "%s",
+		 dm_task_get_name(task));
+	snprintf(mapping->uuid, sizeof(mapping->uuid), "%s",
+		 dm_task_get_uuid(task) ?: "");
+	mapping->dev = makedev(info.major, info.minor);
+	mapping->read_only = info.read_only;
+
+	dm_get_next_target(task, NULL, &start, &length, &type, &text);
+	mapping->sectors = length;
+	snprintf(mapping->target, sizeof(mapping->target), "%s", type ?: "");
+	snprintf(params, MAPPING_PARAMS, "%s", text ?: "");
+	return 0;
+}
+
+static int mapping_query(int type, const char *name, struct mapping *mapping,
+			 char params[MAPPING_PARAMS])
+{
+	struct dm_task *task = dm_task_create(type);
+	int r = -ENOMEM;
+
+	if (!task)
+		return r;
+	if (!dm_task_set_name(task, name))
+		r = -EINVAL;
+	else if (!dm_task_no_flush(task) || !dm_task_run(task))
+		r = -(dm_task_get_errno(task) ?: EIO);
+	else
+		r = mapping_take_target(task, mapping, params);
+	dm_task_destroy(task);
+	return r == -ENXIO ? -ENODEV : r;
+}
+
+/**
+ * mapping_get() - look up a device
+ * @name: its name, which may be that in @mapping
+ * @mapping: result
+ *
+ * Return: 0 or a negative errno; -ENODEV if there is none.
+ */
+int mapping_get(const char *name, struct mapping *mapping)
+{
+	char wanted[MAPPING_NAME];
+	int r;
+
+	/* The caller's @name may be in @mapping. */
+	snprintf(wanted, sizeof(wanted), "%s", name);
+	memset(mapping, 0, sizeof(*mapping));
+	r = mapping_query(DM_DEVICE_TABLE, wanted, mapping, mapping->table);
+	return r ? r : mapping_query(DM_DEVICE_STATUS, wanted, mapping,
+				     mapping->status);
+}
+
+/**
+ * mapping_each() - visit all devices
+ * @visit: called with @arg, name and device number; non-zero ends it
+ * @arg: for @visit
+ *
+ * Return: what @visit returned last, 0, or a negative errno.
+ */
+int mapping_each(mapping_visit_fn visit, void *arg)
+{
+	struct dm_task *task = dm_task_create(DM_DEVICE_LIST);
+	struct dm_names *names;
+	int r = -EIO;
+
+	if (task && dm_task_run(task)) {
+		names = dm_task_get_names(task);
+		r = 0;
+		while (names->dev) {
+			r = visit(arg, names->name, names->dev);
+			if (r || !names->next)
+				break;
+			names = (void *)((char *)names + names->next);
+		}
+	}
+	if (task)
+		dm_task_destroy(task);
+	return r;
+}
+
+/**
+ * mapping_create() - create a device
+ * @mapping: name, uuid, read_only, sectors, target and table count
+ *
+ * Its node exists on return.
+ *
+ * Return: 0 or a negative errno, with more in mapping_error().
+ */
+int mapping_create(const struct mapping *mapping)
+{
+	struct dm_task *task = dm_task_create(DM_DEVICE_CREATE);
+	int r = -EINVAL;
+
+	if (!task)
+		return -ENOMEM;
+	if (dm_task_set_name(task, mapping->name) &&
+	    dm_task_set_uuid(task, mapping->uuid) &&
+	    (!mapping->read_only || dm_task_set_ro(task)) &&
+	    dm_task_add_target(task, 0, mapping->sectors, mapping->target,
+			       mapping->table))
+		r = mapping_run_wait(task, 0);
+	dm_task_destroy(task);
+	return r;
+}
+
+/**
+ * mapping_remove() - remove a device
+ * @name: its name
+ *
+ * Tries again for some seconds if it is open, which udev's programs do for a
+ * moment.
+ *
+ * Return: 0 or a negative errno.
+ */
+int mapping_remove(const char *name)
+{
+	struct dm_task *task = dm_task_create(DM_DEVICE_REMOVE);
+	int r = -EINVAL;
+
+	if (!task)
+		return -ENOMEM;
+	if (dm_task_set_name(task, name) && dm_task_retry_remove(task))
+		r = mapping_run_wait(task, 0);
+	dm_task_destroy(task);
+	return r;
+}
+
+/**
+ * mapping_path() - where the node of a device is
+ * @path: takes the path
+ * @size: size of @path
+ * @name: the device's name
+ *
+ * Return: @path.
+ */
+const char *mapping_path(char *path, size_t size, const char *name)
+{
+	snprintf(path, size, "%s/%s", dm_dir(), name);
+	return path;
+}

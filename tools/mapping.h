@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Device-mapper devices. */
+#ifndef VHDX_TOOLS_MAPPING_H
+#define VHDX_TOOLS_MAPPING_H
+
+#include <sys/types.h>
+
+#include "vhdx-shim.h"
+
+#define MAPPING_NAME	128	/* with the terminating NUL, as in the kernel */
+#define MAPPING_UUID	129
+#define MAPPING_PARAMS	1024
+
+/**
+ * struct mapping - a device-mapper device with one target
+ * @name: in /dev/mapper
+ * @uuid: DM UUID, may be empty
+ * @dev: device number
+ * @read_only: it cannot be written
+ * @sectors: length in units of 512 bytes
+ * @target: the target's name
+ * @table: the target's arguments
+ * @status: the target's status
+ */
+struct mapping {
+	char name[MAPPING_NAME];
+	char uuid[MAPPING_UUID];
+	dev_t dev;
+	bool read_only;
+	u64 sectors;
+	char target[32];
+	char table[MAPPING_PARAMS];
+	char status[MAPPING_PARAMS];
+};
+
+typedef int (*mapping_visit_fn)(void *arg, const char *name, dev_t dev);
+
+int mapping_start(void);
+const char *mapping_error(void);
+int mapping_need_target(const char *target, const char *module);
+int mapping_get(const char *name, struct mapping *mapping);
+int mapping_each(mapping_visit_fn visit, void *arg);
+int mapping_create(const struct mapping *mapping);
+int mapping_remove(const char *name);
+const char *mapping_path(char *path, size_t size, const char *name);
+
+#endif /* VHDX_TOOLS_MAPPING_H */

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The file has no name until it is finished, where the file system can do
+ * that: then not even a power failure leaves it behind.  Elsewhere it has a
+ * temporary name, which a handler removes if a signal ends the program.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "newfile.h"
+
+static const int newfile_signals[] = { SIGHUP, SIGINT, SIGTERM };
+static char newfile_doomed[PATH_MAX];	/* what the handler removes */
+
+static void newfile_signal(int number)
+{
+	unlink(newfile_doomed);
+	signal(number, SIG_DFL);
+	raise(number);
+}
+
+/* From here on a signal removes @path; an empty string ends that. */
+static void newfile_doom(const char *path)
+{
+	struct sigaction action = { .sa_handler = newfile_signal }, old;
+	sigset_t set, before;
+	size_t i;
+
+	sigemptyset(&set);
+	for (i = 0; i < sizeof(newfile_signals) / sizeof(int); i++)
+		sigaddset(&set, newfile_signals[i]);
+	sigprocmask(SIG_BLOCK, &set, &before);
+	strcpy(newfile_doomed, path);
+	for (i = 0; i < sizeof(newfile_signals) / sizeof(int); i++) {
+		action.sa_handler = *path ? newfile_signal : SIG_DFL;
+		sigaction(newfile_signals[i], NULL, &old);
+		if (old.sa_handler != SIG_IGN)	/* as under nohup */
+			sigaction(newfile_signals[i], &action, NULL);
+	}
+	sigprocmask(SIG_SETMASK, &before, NULL);
+}
+
+/* A name in the same directory that nobody else has. */
+static int newfile_temp_name(struct newfile *file)
+{
+	const char *base = strrchr(file->path, '/');
+	unsigned int random;
+	int n;
+
+	base = base ? base + 1 : file->path;
+	if (getentropy(&random, sizeof(random)))
+		return -errno;
+	n = snprintf(file->temp, sizeof(file->temp), "%s/.%.200s.%08x",
+		     file->dir, base, random);
+	return n < (int)sizeof(file->temp) ? 0 : -ENAMETOOLONG;
+}
+
+static int newfile_open_named(struct newfile *file)
+{
+	int r = newfile_temp_name(file);
+
+	if (r)
+		return r;
+	newfile_doom(file->temp);
+	file->fd = open(file->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+			0666);
+	if (file->fd >= 0)
+		return 0;
+	r = -errno;
+	newfile_doom("");
+	file->temp[0] = '\0';
+	return r;
+}
+
+/**
+ * newfile_open() - start a file
+ * @file: result
+ * @path: its name when it is finished; where that is a symbolic link, what it
+ *        points to
+ *
+ * Return: 0 or a negative errno.
+ */
+int newfile_open(struct newfile *file, const char *path)
+{
+	char *slash;
+
+	memset(file, 0, sizeof(*file));
+	file->fd = -1;
+	if (strlen(path) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	if (!realpath(path, file->path))
+		strcpy(file->path, path);
+	strcpy(file->dir, file->path);
+	slash = strrchr(file->dir, '/');
+	if (!slash)
+		strcpy(file->dir, ".");
+	else
+		slash[slash == file->dir] = '\0';
+
+	file->fd = open(file->dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0666);
+	if (file->fd >= 0)
+		return 0;
+	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL &&
+	    errno != ENOENT)
+		return -errno;
+	return newfile_open_named(file);
+}
+
+/* Give a file without a name one. */
+static int newfile_link(struct newfile *file, const char *path)
+{
+	char proc[64];
+
+	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", file->fd);
+	return linkat(AT_FDCWD, proc, AT_FDCWD, path, AT_SYMLINK_FOLLOW) ?
+	       -errno : 0;
+}
+
+static int newfile_publish(struct newfile *file, bool replace)
+{
+	int r;
+
+	if (!file->temp[0] && !replace)
+		return newfile_link(file, file->path);
+	if (!file->temp[0]) {
+		r = newfile_temp_name(file);
+		if (r)
+			return r;
+		newfile_doom(file->temp);
+		r = newfile_link(file, file->temp);
+		if (r)
+			return r;
+	}
+	if (replace)
+		return rename(file->temp, file->path) ? -errno : 0;
+	if (!renameat2(AT_FDCWD, file->temp, AT_FDCWD, file->path,
+		       RENAME_NOREPLACE))
+		return 0;
+	if (errno != EINVAL)
+		return -errno;
+	/* Neither may there be on this file system; links there are. */
+	if (link(file->temp, file->path))
+		return -errno;
+	unlink(file->temp);
+	return 0;
+}
+
+static int newfile_sync_dir(const struct newfile *file)
+{
+	int fd = open(file->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+
+	if (fd < 0)
+		return -errno;
+	/* Some file systems cannot sync a directory, and need not. */
+	r = fsync(fd) && errno != EINVAL ? -errno : 0;
+	close(fd);
+	return r;
+}
+
+/**
+ * newfile_commit() - finish a file: durable, under its name
+ * @file: the file; closed afterwards, unless this fails
+ * @replace: a file that has this name already goes away
+ *
+ * Return: 0 or a negative errno; -EEXIST only without @replace.
+ */
+int newfile_commit(struct newfile *file, bool replace)
+{
+	int r = fsync(file->fd) ? -errno : 0;
+
+	if (!r)
+		r = newfile_publish(file, replace);
+	if (r)
+		return r;
+	newfile_doom("");
+	file->temp[0] = '\0';
+	if (close(file->fd))
+		r = -errno;
+	file->fd = -1;
+	return r ? r : newfile_sync_dir(file);
+}
+
+/**
+ * newfile_abort() - drop a file that is not finished
+ * @file: the file; one that is finished or was never started stays as it is
+ */
+void newfile_abort(struct newfile *file)
+{
+	if (file->temp[0])
+		unlink(file->temp);
+	newfile_doom("");
+	file->temp[0] = '\0';
+	if (file->fd >= 0)
+		close(file->fd);
+	file->fd = -1;
+}

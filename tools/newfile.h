@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* A file that appears under its name when it is finished, or not at all. */
+#ifndef VHDX_TOOLS_NEWFILE_H
+#define VHDX_TOOLS_NEWFILE_H
+
+#include <limits.h>
+#include <stdbool.h>
+
+/**
+ * struct newfile - a file in the making
+ * @fd: open for reading and writing
+ * @path: its name when it is finished
+ * @dir: the directory of that
+ * @temp: its name in the meantime; empty as long as it has none
+ */
+struct newfile {
+	int fd;
+	char path[PATH_MAX];
+	char dir[PATH_MAX];
+	char temp[PATH_MAX];
+};
+
+int newfile_open(struct newfile *file, const char *path);
+int newfile_commit(struct newfile *file, bool replace);
+void newfile_abort(struct newfile *file);
+
+#endif /* VHDX_TOOLS_NEWFILE_H */

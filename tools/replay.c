@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0
+/* vhdx replay */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "command.h"
+#include "edit.h"
+#include "message.h"
+
+static int replay_image(struct image *image)
+{
+	u64 entries;
+	int r;
+
+	/* Header and log have to be good, what the log repairs does not. */
+	r = vhdx_load_header(&image->reader, &image->layout, image->scratch);
+	if (!r)
+		r = image_load_log(image);
+	if (r) {
+		complain_fault(image->path, r);
+		return r;
+	}
+	entries = image_log_entries(image);
+	if (!entries) {
+		printf("%s: the log is clean, nothing to do\n", image->path);
+		return 0;
+	}
+	r = edit_replay(image);
+	if (r < 0)
+		complain_errno(image->path, r, "cannot replay the log");
+	else if (r)
+		complain_fault(image->path, r);
+	else
+		printf("%s: replayed %" PRIu64 " log %s\n", image->path,
+		       entries, entries == 1 ? "entry" : "entries");
+	return r;
+}
+
+static int replay_run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = {
+		OPTION_HELP,
+		{}
+	};
+	struct image image;
+	int r;
+
+	while (command_option(self, argc, argv, options) >= 0)
+		;
+	command_operands(self, argc, argv, 1, 1, "FILE");
+
+	r = image_open(&image, argv[optind], IMAGE_WRITE);
+	if (!r)
+		r = replay_image(&image);
+	image_close(&image);
+	return r ? STATUS_FAILED : STATUS_OK;
+}
+
+const struct command command_replay = {
+	.name = "replay",
+	.summary = "Replay the log of an image that was not closed properly",
+	.synopsis = "FILE",
+	.help =
+"Only needed for software that refuses such an image: 'vhdx attach' and the\n"
+"kernel replay the log by themselves.\n"
+"\n",
+	.usage_status = STATUS_USAGE,
+	.run = replay_run,
+};

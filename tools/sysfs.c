@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "sysfs.h"
+
+/**
+ * sysfs_name() - the kernel's name of a block device
+ * @dev: the device
+ * @name: takes its name, such as "loop0"
+ *
+ * Return: 0 or a negative errno.
+ */
+int sysfs_name(dev_t dev, char name[64])
+{
+	char path[64], target[PATH_MAX], *slash;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major(dev),
+		 minor(dev));
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n < 0)
+		return -errno;
+	target[n] = '\0';
+	slash = strrchr(target, '/');
+	snprintf(name, 64, "%.63s", slash ? slash + 1 : target);
+	return 0;
+}
+
+/**
+ * sysfs_read() - read an attribute
+ * @path: below /sys
+ * @text: takes its value without the newline
+ * @size: size of @text
+ *
+ * Return: 0 or a negative errno.
+ */
+int sysfs_read(const char *path, char *text, size_t size)
+{
+	char full[PATH_MAX];
+	ssize_t n;
+	int fd;
+
+	snprintf(full, sizeof(full), "/sys/%s", path);
+	fd = open(full, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	n = read(fd, text, size - 1);
+	close(fd);
+	if (n < 0)
+		return -EIO;
+	text[n] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return 0;
+}
+
+/**
+ * sysfs_each_holder() - visit the devices on top of a block device
+ * @disk: its directory below /sys
+ * @visit: called with @arg and the kernel name of each; non-zero ends it
+ * @arg: for @visit
+ *
+ * Return: what @visit returned last, or 0.
+ */
+int sysfs_each_holder(const char *disk, int (*visit)(void *arg,
+		      const char *holder), void *arg)
+{
+	char path[PATH_MAX];
+	struct dirent *entry;
+	DIR *dir;
+	int r = 0;
+
+	snprintf(path, sizeof(path), "/sys/%s/holders", disk);
+	dir = opendir(path);
+	if (!dir)
+		return 0;
+	while (!r && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			r = visit(arg, entry->d_name);
+	closedir(dir);
+	return r;
+}
+
+static int sysfs_take_holder(void *arg, const char *holder)
+{
+	snprintf(arg, 64, "%s", holder);
+	return 1;
+}
+
+/**
+ * sysfs_first_holder() - a device on top of a block device
+ * @disk: its directory below /sys
+ * @holder: takes the kernel name, such as "dm-0"
+ * @name: takes the device-mapper name; empty if it is no such device
+ *
+ * Return: true if there is one.
+ */
+bool sysfs_first_holder(const char *disk, char holder[64], char name[64])
+{
+	char path[128];
+
+	*name = '\0';
+	if (!sysfs_each_holder(disk, sysfs_take_holder, holder))
+		return false;
+	snprintf(path, sizeof(path), "block/%s/dm/name", holder);
+	if (sysfs_read(path, name, 64))
+		*name = '\0';
+	return true;
+}

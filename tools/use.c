@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Two things tell that an image is in use: a lock on it, and a kernel device
+ * on top of it.
+ *
+ * Locks are open file description locks over the whole file, shared for
+ * reading and exclusive for writing.  QEMU holds locks of the same kind on
+ * single bytes, so both notice each other.  A loop device keeps the open file
+ * that it was given, and with it the lock: an attached image stays locked
+ * until it is detached.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/loop.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "sysfs.h"
+#include "use.h"
+
+#define USE_QEMU_WRITE_BYTE	101
+
+/*
+ * Does QEMU have the image open for writing?  It says so by a shared lock on a
+ * byte that goes with ours.  Only those who lock the whole file are not QEMU.
+ */
+static bool use_qemu_writes(int fd)
+{
+	struct flock lock = {
+		.l_type = F_WRLCK,
+		.l_whence = SEEK_SET,
+		.l_start = USE_QEMU_WRITE_BYTE,
+		.l_len = 1,
+	};
+
+	return !fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK &&
+	       lock.l_len;
+}
+
+/**
+ * use_lock() - lock an image
+ * @fd: the image, open for writing if @exclusive
+ * @exclusive: against readers, too
+ *
+ * Return: 0, also where the file system has no locks; -EAGAIN if somebody else
+ * holds a lock that does not go with this one.
+ */
+int use_lock(int fd, bool exclusive)
+{
+	struct flock lock = {
+		.l_type = exclusive ? F_WRLCK : F_RDLCK,
+		.l_whence = SEEK_SET,
+	};
+
+	if (!fcntl(fd, F_OFD_SETLK, &lock))
+		return !exclusive && use_qemu_writes(fd) ? -EAGAIN : 0;
+	return errno == EAGAIN || errno == EACCES ? -EAGAIN : 0;
+}
+
+static void use_alarm(int signal)
+{
+	(void)signal;
+}
+
+/**
+ * use_lock_wait() - lock an image for writing once it is free
+ * @fd: the image, open for writing
+ * @seconds: how long to wait for it
+ *
+ * Return: 0, also where the file system has no locks; -EAGAIN if it was not
+ * free in time.
+ */
+int use_lock_wait(int fd, unsigned int seconds)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	struct sigaction action = { .sa_handler = use_alarm }, old;
+	int r;
+
+	sigaction(SIGALRM, &action, &old);
+	alarm(seconds);
+	r = fcntl(fd, F_OFD_SETLKW, &lock) ? errno : 0;
+	alarm(0);
+	sigaction(SIGALRM, &old, NULL);
+	return r == EINTR || r == EAGAIN || r == EACCES ? -EAGAIN : 0;
+}
+
+/* Is loop device @name backed by the file @st? */
+static bool use_loop_matches(const char *name, const struct stat *st)
+{
+	char path[64], file[PATH_MAX];
+	struct loop_info64 info;
+	struct stat other;
+	int fd, r;
+
+	snprintf(path, sizeof(path), "block/%s/loop/backing_file", name);
+	if (sysfs_read(path, file, sizeof(file)))
+		return false;
+
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		r = ioctl(fd, LOOP_GET_STATUS64, &info);
+		close(fd);
+		if (!r)
+			return info.lo_device == st->st_dev &&
+			       info.lo_inode == st->st_ino;
+	}
+	/* Not allowed to ask the device: go by the name of the file. */
+	return !stat(file, &other) && other.st_dev == st->st_dev &&
+	       other.st_ino == st->st_ino;
+}
+
+/**
+ * use_find_loop() - find a loop device over a file
+ * @st: the file
+ * @name: takes its kernel name, such as "loop0"
+ *
+ * Return: true if there is one.
+ */
+bool use_find_loop(const struct stat *st, char name[32])
+{
+	struct dirent *entry;
+	bool found = false;
+	DIR *dir;
+
+	dir = opendir("/sys/block");
+	if (!dir)
+		return false;
+	while (!found && (entry = readdir(dir))) {
+		if (strncmp(entry->d_name, "loop", 4) ||
+		    strlen(entry->d_name) >= 32)
+			continue;
+		found = use_loop_matches(entry->d_name, st);
+		if (found)
+			strcpy(name, entry->d_name);
+	}
+	closedir(dir);
+	return found;
+}
+
+/**
+ * use_find() - find the kernel device that uses an image
+ * @st: the image, a file or a block device
+ * @by: takes its description, such as "/dev/loop0, mapped as 'vm1'"
+ * @size: size of @by
+ *
+ * Return: true if there is one.
+ */
+bool use_find(const struct stat *st, char *by, size_t size)
+{
+	char disk[64], loop[32] = "", holder[64], name[64];
+	bool held;
+
+	if (S_ISBLK(st->st_mode)) {
+		snprintf(disk, sizeof(disk), "dev/block/%u:%u",
+			 major(st->st_rdev), minor(st->st_rdev));
+	} else {
+		if (!use_find_loop(st, loop))
+			return false;
+		snprintf(disk, sizeof(disk), "block/%s", loop);
+	}
+
+	held = sysfs_first_holder(disk, holder, name);
+	if (held && *name && *loop)
+		snprintf(by, size, "/dev/%s, mapped as '%s'", loop, name);
+	else if (held && *name)
+		snprintf(by, size, "the mapping '%s'", name);
+	else if (held || *loop)
+		snprintf(by, size, "/dev/%s", *loop ? loop : holder);
+	return held || *loop;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Is an image in use, and by whom? */
+#ifndef VHDX_TOOLS_USE_H
+#define VHDX_TOOLS_USE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/stat.h>
+
+#define USE_TEXT	192
+
+int use_lock(int fd, bool exclusive);
+int use_lock_wait(int fd, unsigned int seconds);
+bool use_find(const struct stat *st, char *by, size_t size);
+bool use_find_loop(const struct stat *st, char name[32]);
+
+#endif /* VHDX_TOOLS_USE_H */
