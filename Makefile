@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: GPL-2.0
+#
+# Everything is built below build/: build/vhdx, and build/<kernel release>/dm-vhdx.ko for as many
+# kernels as you like. "make help" lists the targets.
+#
+# KDIR    the kernel to build the module for: /lib/modules/<release>/build or a build tree
+# W=1 C=1 and the like reach the kernel's build system.
+
+BUILD := $(CURDIR)/build
+
+# The running kernel's headers; else (a container, a kernel without any) the newest ones there are.
+KDIR ?= $(or $(wildcard /lib/modules/$(shell uname -r)/build), \
+	     $(shell ls -d /lib/modules/*/build 2>/dev/null | sort -V | tail -n 1))
+KREL := $(if $(KDIR),$(shell cat $(strip $(KDIR))/include/generated/utsrelease.h 2>/dev/null | cut -d\" -f2))
+KOUT = $(BUILD)/$(KREL)
+KCC = $(if $(filter command,$(origin CC)),$(CC),gcc)
+
+# What building and testing need on Debian 12.
+DEPS := make gcc libc6-dev bc bison flex cpio kmod xz-utils zstd bzip2 \
+	linux-image-amd64 linux-headers-amd64 linux-source-6.1 libelf-dev libssl-dev \
+	libjson-c-dev libdevmapper-dev libblkid-dev uuid-dev libisal-dev libcmocka-dev \
+	qemu-system-x86 busybox-static dmsetup fio procps iproute2 \
+	qemu-utils 7zip libvhdi-utils nbd-client thin-provisioning-tools \
+	e2fsprogs xfsprogs dosfstools \
+	clang libclang-rt-14-dev sparse shellcheck perl
+
+all: modules tools
+
+help:
+	@echo 'make                 the module (KDIR=...) and the tool'
+	@echo 'make deps            install what the build and the tests need (Debian)'
+	@echo 'make modules         build/<release>/dm-vhdx.ko'
+	@echo 'make tools           build/vhdx'
+	@echo 'make install         both, for the kernel of KDIR (DESTDIR=... honoured)'
+	@echo 'make check           all tests; check-unit, check-kunit, check-dm, check-debug: one suite'
+	@echo '                     (TESTS="003 01*" picks numbered ones)'
+	@echo 'make crash fuzz bench matrix    longer ones, not all of them part of "check"'
+	@echo 'make demo IMAGE=...  a shell in a VM with the image attached'
+	@echo 'make lint            W=1, sparse, checkpatch, shellcheck'
+	@echo 'make clean           remove build/'
+
+deps:
+	@installed=" $$(dpkg-query -W -f='$${Package}=$${db:Status-Status} ' $(DEPS) 2>/dev/null)"; \
+	missing=; \
+	for p in $(DEPS); do \
+		case "$$installed" in *" $$p=installed "*) ;; *) missing="$$missing $$p" ;; esac; \
+	done; \
+	[ -n "$$missing" ] || exit 0; \
+	echo "installing:$$missing"; \
+	root=; [ "$$(id -u)" -eq 0 ] || root=sudo; \
+	$$root apt-get -q -o Acquire::Retries=3 update </dev/null && \
+	$$root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Acquire::Retries=3 install \
+		--no-install-recommends $$missing </dev/null
+
+# Kbuild puts its outputs beside the sources it is given, so it is given a directory of links.
+# $(call mirror,FROM,TO)
+define mirror
+	@mkdir -p $(2)
+	@cp -rsf $(1)/. $(2)/
+	@find $(2) -xtype l -delete
+endef
+
+# Two builds in one directory would trip over each other.
+modules kunit:
+	@[ -n "$(KREL)" ] || { echo 'No kernel headers in "$(KDIR)": try "make deps", or give KDIR=' >&2; exit 1; }
+	@mkdir -p $(KOUT)
+	+@flock $(KOUT)/.lock $(MAKE) --no-print-directory build-$@ KDIR=$(strip $(KDIR))
+
+COMPAT := $(if $(wildcard kmod/compat/probe.sh),$(KOUT)/compat-config.h)
+$(KOUT)/compat-config.h: $(wildcard kmod/compat/*) $(wildcard $(strip $(KDIR))/include/generated/autoconf.h)
+	kmod/compat/probe.sh $(strip $(KDIR)) $(KOUT) "$(KCC)"
+	@touch $@
+
+build-modules: $(COMPAT)
+	$(call mirror,$(CURDIR)/kmod,$(KOUT)/kmod)
+	@ln -sf $(CURDIR)/Kbuild $(KOUT)/Kbuild
+	$(MAKE) -C $(KDIR) M=$(KOUT) modules
+
+# The suites compile the format's sources once more, from kmod/ beside their own.
+build-kunit: $(COMPAT)
+	$(call mirror,$(CURDIR)/tests/kunit,$(KOUT)/kunit)
+	$(call mirror,$(CURDIR)/kmod,$(KOUT)/kunit/kmod)
+	@[ -z "$(COMPAT)" ] || ln -sf $(COMPAT) $(KOUT)/kunit/
+	$(MAKE) -C $(KDIR) M=$(KOUT)/kunit KBUILD_EXTRA_SYMBOLS=$(wildcard $(KOUT)/Module.symvers) modules
+
+tools:
+	$(MAKE) -C tools O=$(BUILD)
+
+install: all
+	$(MAKE) -C $(KDIR) M=$(KOUT) INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates modules_install
+	[ -n "$(DESTDIR)" ] || depmod $(KREL)
+	$(MAKE) -C tools O=$(BUILD) install
+
+check:
+	@tests/run
+
+check-unit check-kunit check-dm check-debug:
+	@tests/run $(@:check-%=%)
+
+crash fuzz bench:
+	@tests/$@/run
+
+matrix demo:
+	@tests/vm/$@ $(IMAGE)
+
+# Headers of the kernel have sparse complaints of their own; only ours count.
+lint:
+	rm -rf $(BUILD)/lint
+	@mkdir -p $(BUILD)/lint
+	$(MAKE) modules W=1 C=1 KOUT=$(BUILD)/lint/modules >$(BUILD)/lint/log 2>&1 || \
+		{ cat $(BUILD)/lint/log; exit 1; }
+	! grep -E '(kmod/[^ ]*|Kbuild): ?.*(warning|error):|kmod/[^ ]*:[0-9:]+ (warning|error)' $(BUILD)/lint/log
+	$$(tests/vm/build-kernel --source)/scripts/checkpatch.pl --no-tree --quiet --terse \
+		--ignore FILE_PATH_CHANGES,SPDX_LICENSE_TAG -f $$(git ls-files -co --exclude-standard 'kmod/*.[ch]')
+	shellcheck -x $$(git ls-files -co --exclude-standard | while read -r f; do \
+		head -n 1 "$$f" | grep -qE '^(#!.*sh$$|# shellcheck shell=)' && echo "$$f"; done)
+
+clean:
+	rm -rf $(BUILD)
+
+.PHONY: all help deps modules kunit build-modules build-kunit tools install check check-unit \
+	check-kunit check-dm check-debug crash fuzz bench matrix demo lint clean
