@@ -30,7 +30,7 @@ int vhdx_registry_add(struct vhdx_user *user, bool *live)
 	list_for_each_entry(other, &vhdx_registry, list) {
 		if (other->dev != user->dev ||
 		    (!other->writable && !user->writable))
-			continue;
+			continue;	/* nobody writes */
 		if (other->table == user->table ||
 		    dm_table_get_md(other->table) !=
 		    dm_table_get_md(user->table)) {
@@ -38,11 +38,28 @@ int vhdx_registry_add(struct vhdx_user *user, bool *live)
 			break;
 		}
 		*live = true;
+		if (other->limits.logical)
+			user->limits = other->limits;
 	}
 	if (!r)
 		list_add(&user->list, &vhdx_registry);
 	mutex_unlock(&vhdx_registry_mutex);
 	return r;
+}
+
+/**
+ * vhdx_registry_set_limits() - the image is loaded, these are its limits
+ * @user: from vhdx_registry_add()
+ * @limits: the limits
+ *
+ * Context: may sleep.
+ */
+void vhdx_registry_set_limits(struct vhdx_user *user,
+			      const struct vhdx_limits *limits)
+{
+	mutex_lock(&vhdx_registry_mutex);
+	user->limits = *limits;
+	mutex_unlock(&vhdx_registry_mutex);
 }
 
 /**

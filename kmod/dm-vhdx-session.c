@@ -63,7 +63,7 @@ int vhdx_session_open(struct vhdx_target *vt)
 		return r;
 	}
 	vt->session_open = true;
-	/* Pairs with READ_ONCE() in vhdx_map_write(): headers come first. */
+	/* Pairs with vhdx_must_defer(): the headers come first. */
 	smp_store_release(&vt->may_overwrite, true);
 	return 0;
 }

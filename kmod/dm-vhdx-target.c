@@ -209,12 +209,33 @@ static void vhdx_drop_image(struct vhdx_target *vt)
 	vt->bat = NULL;
 }
 
+/* dm has asked for the limits by now, unless this is the constructor. */
+static int vhdx_check_limits(struct vhdx_target *vt, const char **error)
+{
+	const struct vhdx_meta *meta = &vt->image.layout.meta;
+	struct vhdx_limits limits = {
+		.logical = meta->logical_bytes,
+		.physical = meta->physical_bytes,
+		.block = meta->block_bytes,
+	};
+
+	if (!vt->user.limits.logical) {
+		vhdx_registry_set_limits(&vt->user, &limits);
+	} else if (vt->user.limits.logical != limits.logical) {
+		*error = "The sector size has changed: remove the mapping and create it again";
+		return -EINVAL;
+	}
+	return 0;
+}
+
 static int vhdx_load_image(struct vhdx_target *vt, const char **error)
 {
 	int r = vhdx_image_load(&vt->image, error);
 
 	if (!r)
 		r = vhdx_check_length(vt, error);
+	if (!r)
+		r = vhdx_check_limits(vt, error);
 	if (r) {
 		vhdx_drop_image(vt);
 		return r;
@@ -375,6 +396,15 @@ static void vhdx_presuspend(struct dm_target *ti)
 	cancel_delayed_work_sync(&vt->space_timer);
 	flush_work(&vt->worker);
 	vhdx_no_space_end(vt, BLK_STS_DM_REQUEUE);
+}
+
+static void vhdx_presuspend_undo(struct dm_target *ti)
+{
+	struct vhdx_target *vt = ti->private;
+
+	spin_lock_irq(&vt->lock);
+	vt->requeue_no_space = false;
+	spin_unlock_irq(&vt->lock);
 }
 
 /* No guest I/O is left.  Leave a clean image. */
@@ -557,16 +587,14 @@ static int vhdx_iterate_devices(struct dm_target *ti,
 static void vhdx_io_hints(struct dm_target *ti, struct queue_limits *limits)
 {
 	struct vhdx_target *vt = ti->private;
-	const struct vhdx_meta *meta = &vt->image.layout.meta;
 
-	/* Not loaded: the live table's image, whose limits dm has by now. */
-	if (!vt->image.loaded)
+	if (!vt->user.limits.logical)
 		return;
 	/* A virtual disk has the sector sizes that its maker gave it. */
-	limits->logical_block_size = meta->logical_bytes;
-	limits->physical_block_size = meta->physical_bytes;
-	limits->io_min = meta->physical_bytes;
-	limits->io_opt = meta->block_bytes;
+	limits->logical_block_size = vt->user.limits.logical;
+	limits->physical_block_size = vt->user.limits.physical;
+	limits->io_min = vt->user.limits.physical;
+	limits->io_opt = vt->user.limits.block;
 	limits->alignment_offset = 0;
 }
 
@@ -579,6 +607,7 @@ static struct target_type vhdx_target_type = {
 	.dtr = vhdx_dtr,
 	.map = vhdx_map,
 	.presuspend = vhdx_presuspend,
+	.presuspend_undo = vhdx_presuspend_undo,
 	.postsuspend = vhdx_postsuspend,
 	.preresume = vhdx_preresume,
 	.status = vhdx_status,

@@ -164,20 +164,37 @@ int vhdx_image_replay(struct vhdx_image *image);
  */
 
 /**
+ * struct vhdx_limits - what of an image becomes queue limits; in bytes
+ * @logical: logical sector size, 0 while unknown
+ * @physical: physical sector size
+ * @block: block size
+ */
+struct vhdx_limits {
+	u32 logical;
+	u32 physical;
+	u32 block;
+};
+
+/**
  * struct vhdx_user - one table's use of a backing device
  * @list: in the registry
  * @dev: the backing device
  * @table: the table
  * @writable: it means to write
+ * @limits: of the image; a table that waits for the live one's end has them
+ *          from there, as dm asks for them before it lets it look itself
  */
 struct vhdx_user {
 	struct list_head list;
 	dev_t dev;
 	struct dm_table *table;
 	bool writable;
+	struct vhdx_limits limits;
 };
 
 int vhdx_registry_add(struct vhdx_user *user, bool *live);
+void vhdx_registry_set_limits(struct vhdx_user *user,
+			      const struct vhdx_limits *limits);
 void vhdx_registry_del(struct vhdx_user *user);
 
 /* ------------------------------------------------------------------------
