@@ -105,6 +105,7 @@ static int vhdx_commit_entry(struct vhdx_target *vt, struct list_head *batch,
 	u32 count = vhdx_commit_count(vt, batch, *next);
 	u64 bat_off = vt->image.layout.regions.bat.off, last = U64_MAX;
 	struct vhdx_alloc *alloc = *next;
+	__le64 *raw;
 	int r;
 
 	r = vhdx_log_make_room(&vt->log, count);
@@ -121,8 +122,8 @@ static int vhdx_commit_entry(struct vhdx_target *vt, struct list_head *batch,
 			*next = alloc;
 			break;
 		}
-		vhdx_bat_build_sector(vt, sector,
-			vhdx_log_stage(&vt->log, bat_off + sector * VHDX_SECTOR));
+		raw = vhdx_log_stage(&vt->log, bat_off + sector * VHDX_SECTOR);
+		vhdx_bat_build_sector(vt, sector, raw);
 		last = sector;
 	}
 

@@ -53,7 +53,7 @@ void vhdx_set_mode(struct vhdx_target *vt, enum vhdx_mode mode,
 	}
 	WRITE_ONCE(vt->mode, mode);
 	if (reason)
-		DMERR("%pg: %s: mode changes from %s to %s; suspend and resume to load the image again",
+		DMERR("%pg: %s: mode changes from %s to %s, suspend and resume to reload",
 		      vt->bdev, reason, vhdx_mode_name(old),
 		      vhdx_mode_name(mode));
 	dm_table_event(vt->ti->table);
@@ -99,8 +99,8 @@ static int vhdx_parse_option(struct vhdx_target *vt, struct dm_arg_set *as,
 		r = vhdx_parse_number(as, "zeroed_from needs a sector number",
 				      LLONG_MAX >> SECTOR_SHIFT, &value, error);
 		vt->zeroed_from_set = true;
-		vt->zeroed_from_mib = min_t(u64, U32_MAX, DIV_ROUND_UP_ULL(value,
-					    1 << VHDX_MIB_SECTORS_SHIFT));
+		value = DIV_ROUND_UP_ULL(value, 1 << VHDX_MIB_SECTORS_SHIFT);
+		vt->zeroed_from_mib = min_t(u64, U32_MAX, value);
 		return r;
 	}
 	if (!strcasecmp(name, "commit_interval")) {

@@ -82,8 +82,8 @@ static u32 vhdx_log_descs_in_sector(u32 sector)
 }
 
 /* The first descriptor in descriptor sector number @sector of an entry. */
-static const struct vhdx_log_desc_disk *vhdx_log_descs(const void *data,
-							u32 sector)
+static const struct vhdx_log_desc_disk *
+vhdx_log_descs(const void *data, u32 sector)
 {
 	size_t skip = sector ? 0 : sizeof(struct vhdx_log_header_disk);
 
@@ -197,8 +197,9 @@ static int vhdx_log_collect(struct vhdx_log_source *source, u32 off,
 
 	*bytes = 0;
 	for (;;) {
-		r = vhdx_log_entry_check(source,
-				vhdx_log_wrap(source, (u64)off + *bytes), &entry);
+		u32 at = vhdx_log_wrap(source, (u64)off + *bytes);
+
+		r = vhdx_log_entry_check(source, at, &entry);
 		if (r == VHDX_LOG_NO_ENTRY)
 			return 0;
 		if (r)

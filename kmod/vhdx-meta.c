@@ -257,13 +257,14 @@ static void vhdx_meta_item_encode(enum vhdx_meta_kind kind,
 	struct vhdx_file_params_disk params;
 	__le32 le32;
 	__le64 le64;
+	u32 flags;
 
 	switch (kind) {
 	case VHDX_META_FILE_PARAMS:
 		params.block_size = cpu_to_le32(meta->block_bytes);
-		params.flags = cpu_to_le32(
-			(meta->leave_allocated ? VHDX_PARAM_LEAVE_ALLOCATED : 0) |
-			(meta->has_parent ? VHDX_PARAM_HAS_PARENT : 0));
+		flags = (meta->leave_allocated ? VHDX_PARAM_LEAVE_ALLOCATED : 0) |
+			(meta->has_parent ? VHDX_PARAM_HAS_PARENT : 0);
+		params.flags = cpu_to_le32(flags);
 		memcpy(buf, &params, sizeof(params));
 		break;
 	case VHDX_META_DISK_SIZE:
