@@ -12,7 +12,7 @@ need qemu-img 7zz vhdiinfo fio mkfs.ext4
 
 unmount() { ! mountpoint -q "$1" || umount "$1"; }
 
-scratch_fs 3500
+scratch_fs 2500
 insmod_vhdx
 bunzip2 -c "$source" >w.vhdx
 dev=$(backing w.vhdx)
@@ -20,11 +20,8 @@ map_image w "$dev" read_only
 sha=$(sha_dev /dev/mapper/w)
 [ "$sha" = d3d112d8dab7fd360609f7d5a7b769904b7a2a7d7b6b8c535f65a23293c05478 ] ||
 	fail "reads as $sha"
-raw_of /dev/mapper/w w.raw
 unmap w
 loop_remove "$dev"
-readers_agree w.vhdx w.raw
-rm w.raw
 
 end=$(stat -c %s w.vhdx)
 dev=$(backing w.vhdx 1100)

@@ -40,7 +40,7 @@ for how in qemu own512 own4096; do
 		qemu-img check -q c.vhdx
 		for b in $blocks; do
 			qemu-io -r -f vhdx -c "read -v $((b * 1048576 + 512000)) 512" c.vhdx >out
-			grep -q "block$b[.]" out || fail "qemu reads something else in block $b: $(cat out)"
+			grep -q "block${b}[.]" out || fail "qemu reads something else in block $b: $(cat out)"
 		done
 	fi
 	7zz t c.vhdx >/dev/null

@@ -65,4 +65,4 @@ done <<<'512 512
 # A backing device whose sectors are too large for the image.
 "$vhdx" create --force --size 64M l.vhdx
 l=$(loop_make l.vhdx --direct-io=on --sector-size 4096)
-expect_fail -k 'larger logical sectors' dmsetup create l --table "0 $size vhdx $l"
+expect_fail -k 'logical sectors are larger' dmsetup create l --table "0 $size vhdx $l"

@@ -1,0 +1,101 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 900
+#
+# Every malformed image of tests/images/mkvhdx.py: the target gives the errno and the sentence it
+# should and writes nothing, or serves the right content; what it wrote to passes "vhdx check".
+. "$VHDX_TOP/tests/lib/vhdx.sh"
+need python3
+
+scratch_fs 700
+insmod_vhdx
+python3 "$VHDX_TOP/tests/images/mkvhdx.py" cases "$PWD" >/dev/null
+
+# name<TAB>sentence, from the one place where they are
+tr '\n' ' ' <"$VHDX_TOP/kmod/vhdx-fault.h" | grep -oE 'F\([A-Z_]+,[^"]*"[^"]*"' |
+	sed -E 's/^F\(([A-Z_]+),[^"]*"([^"]*)"$/\1\t\2/' >faults
+[ "$(wc -l <faults)" -gt 40 ] || fail 'cannot read the faults'
+
+declare -A text message=([EINVAL]='Invalid argument' [EOPNOTSUPP]='Operation not supported'
+	[EFBIG]='File too large' [ENOSPC]='No space left on device' [EIO]='Input/output error'
+	[ENOMEM]='Cannot allocate memory')
+while IFS=$'\t' read -r name sentence; do
+	text[$name]=$sentence
+done <faults
+
+bad=0
+complain() { echo "case $number, $file, $mode: $*"; bad=$((bad + 1)); }
+
+# $1 loop device
+refused()
+{
+	local point
+
+	point=$(kmsg_point)
+	if dmsetup create x --table "0 $(sectors_of "$file") vhdx $1$option" 2>err; then
+		complain "is mapped, should fail with $expected"
+		dmsetup remove x
+		return
+	fi
+	grep -q "${message[$expected]}" err || complain "should fail with $expected: $(cat err)"
+	kmsg_since "$point" | grep -qF "${text[$fault]:-$fault}" ||
+		complain "the kernel log lacks \"${text[$fault]:-$fault}\": $(kmsg_since "$point")"
+}
+
+served()
+{
+	local got
+
+	dmsetup create x --table "0 $(sectors_of "$file") vhdx $1$option" 2>err || {
+		complain "should be mapped: $(cat err; dmesg | tail -n 2)"
+		return
+	}
+	if [ "$length" != - ]; then
+		got=$(dd if=/dev/mapper/x bs=512 count=$((length / 512)) iflag=direct status=none | sha256sum)
+		[ "${got%% *}" = "$sha" ] || complain "reads as $got"
+	fi
+	if [ "$mode" = rw ]; then
+		dd if=/dev/urandom of=/dev/mapper/x bs=4k count=1 oflag=direct conv=fsync status=none ||
+			complain 'cannot be written'
+	fi
+	dmsetup remove x
+}
+
+# Any length will do for an image that cannot be read.
+sectors_of()
+{
+	local s
+
+	s=$(image_sectors "$1" 2>/dev/null) || true
+	echo "${s:-2048}"
+}
+
+at_exit eval '! dmsetup info x >/dev/null 2>&1 || dmsetup remove x'
+count=0
+while IFS=$'\t' read -r number file size mode expected fault length sha; do
+	count=$((count + 1))
+	option=
+	[ "$mode" = rw ] || option=' 1 read_only'
+	cp --sparse=always "$file" image
+	[ "$size" = 0 ] || truncate -s "$size" image
+	head -c 48M image >before
+	allocated=$(stat -c '%s %b' image)
+	dev=$(losetup --find --show image)
+	if [ "$expected" = ok ]; then
+		served "$dev"
+	else
+		refused "$dev"
+	fi
+	losetup -d "$dev"
+	if [ "$mode" = ro ] || [ "$expected" != ok ]; then
+		# Some are sparse and huge: a write beyond would have allocated.
+		if ! head -c 48M image | cmp -s - before || [ "$(stat -c '%s %b' image)" != "$allocated" ]; then
+			complain 'was written to'
+		fi
+	else
+		"$vhdx" check --quiet image || complain "is not clean afterwards: $("$vhdx" check image 2>&1)"
+	fi
+done <cases.tsv
+note "$count images"
+[ "$count" -gt 100 ] || fail 'too few images'
+[ $bad = 0 ] || fail "$bad wrong reactions"
