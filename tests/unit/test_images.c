@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The images of tests/images/mkvhdx.py through the whole of the format code, in
+ * the order of module and tool: each fault is the one in cases.tsv, and what an
+ * image reads as has the checksum there.  The directory is $VHDX_IMAGES.
+ */
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "test.h"
+#include "sha256.h"
+#include "vhdx-load.h"
+
+#define BAT_BYTES	65536
+
+/**
+ * struct change - a sector or range that the log changes
+ * @off: bytes from the start of the image
+ * @bytes: how many
+ * @data: 4 KiB, or NULL for zeros
+ */
+struct change {
+	u64 off;
+	u64 bytes;
+	u8 *data;
+};
+
+/**
+ * struct image - an image on a backing device of a given size
+ * @reader: for the tested code
+ * @source: its log
+ * @sink: takes the log's changes
+ * @fd: the file, which may be shorter than the device
+ * @file_bytes: its size
+ * @changes: the log's changes, oldest first
+ * @nr_changes: how many
+ * @sector: what source.sector() hands out
+ * @layout: result
+ * @space: result
+ * @mibs: where each block is, 0 if nowhere
+ */
+struct image {
+	struct vhdx_reader reader;
+	struct vhdx_log_source source;
+	struct vhdx_log_sink sink;
+	int fd;
+	u64 file_bytes;
+	struct change *changes;
+	u32 nr_changes;
+	u8 sector[VHDX_SECTOR];
+	struct vhdx_layout layout;
+	struct vhdx_space space;
+	u64 *mibs;
+};
+
+static u8 scratch[VHDX_LOAD_SCRATCH];
+
+static void image_pread(const struct image *image, u64 off, void *buf, u32 bytes)
+{
+	ssize_t n;
+
+	assert_true(off <= image->reader.image_bytes);
+	assert_true(bytes <= image->reader.image_bytes - off);
+	memset(buf, 0, bytes);
+	n = pread(image->fd, buf, bytes, off);
+	assert_true(n >= 0);
+	assert_true(n == bytes || off + n == image->file_bytes || !n);
+}
+
+static int image_read(struct vhdx_reader *reader, u64 off, void *buf, u32 bytes)
+{
+	struct image *image = container_of(reader, struct image, reader);
+	u32 i;
+
+	image_pread(image, off, buf, bytes);
+	for (i = 0; i < image->nr_changes; i++) {
+		const struct change *c = &image->changes[i];
+		u64 from = max_t(u64, off, c->off);
+		u64 to = min_t(u64, off + bytes, c->off + c->bytes);
+
+		if (from >= to)
+			continue;
+		if (c->data)
+			memcpy((u8 *)buf + (from - off), c->data + (from - c->off),
+			       to - from);
+		else
+			memset((u8 *)buf + (from - off), 0, to - from);
+	}
+	return 0;
+}
+
+static int image_log_sector(struct vhdx_log_source *source, u32 off,
+			    const void **data)
+{
+	struct image *image = container_of(source, struct image, source);
+
+	image_pread(image, source->log_off + off, image->sector, VHDX_SECTOR);
+	*data = image->sector;
+	return 0;
+}
+
+static struct change *image_change(struct image *image, u64 off, u64 bytes)
+{
+	struct change *c;
+
+	assert_true(bytes && off <= image->reader.image_bytes);
+	assert_true(bytes <= image->reader.image_bytes - off);
+	image->changes = realloc(image->changes,
+				 (image->nr_changes + 1) * sizeof(*c));
+	c = &image->changes[image->nr_changes++];
+	c->off = off;
+	c->bytes = bytes;
+	c->data = NULL;
+	return c;
+}
+
+static int image_sink_data(struct vhdx_log_sink *sink, u64 off, const void *data)
+{
+	struct image *image = container_of(sink, struct image, sink);
+	struct change *c = image_change(image, off, VHDX_SECTOR);
+
+	c->data = malloc(VHDX_SECTOR);
+	memcpy(c->data, data, VHDX_SECTOR);
+	return 0;
+}
+
+static int image_sink_zero(struct vhdx_log_sink *sink, u64 off, u64 bytes)
+{
+	image_change(container_of(sink, struct image, sink), off, bytes);
+	return 0;
+}
+
+static int image_visit(void *arg, u64 index, u32 block, bool bitmap,
+		       const struct vhdx_bat_entry *entry, int result)
+{
+	struct image *image = arg;
+
+	if (!result && !bitmap && entry->state == VHDX_BLOCK_FULL)
+		image->mibs[block] = entry->mib;
+	return result;
+}
+
+static void image_open(struct image *image, const char *directory,
+		       const char *file, u64 device_bytes, bool writable)
+{
+	char path[4096];
+	struct stat st;
+
+	memset(image, 0, sizeof(*image));
+	snprintf(path, sizeof(path), "%s/%s", directory, file);
+	image->fd = open(path, O_RDONLY);
+	assert_true(image->fd >= 0);
+	assert_int_equal(fstat(image->fd, &st), 0);
+	image->file_bytes = st.st_size;
+	image->reader.read = image_read;
+	image->reader.image_bytes = device_bytes ? device_bytes : image->file_bytes;
+	image->reader.logical_bytes = 512;
+	image->reader.writable = writable;
+	image->source.sector = image_log_sector;
+	image->source.scratch = scratch;
+	image->source.image_bytes = image->reader.image_bytes;
+	image->sink.data = image_sink_data;
+	image->sink.zero = image_sink_zero;
+}
+
+static void image_close(struct image *image)
+{
+	u32 i;
+
+	for (i = 0; i < image->nr_changes; i++)
+		free(image->changes[i].data);
+	free(image->changes);
+	free(image->space.map);
+	free(image->mibs);
+	close(image->fd);
+}
+
+static int image_load_log(struct image *image)
+{
+	const struct vhdx_header *header = &image->layout.header;
+	struct vhdx_log_sequence seq;
+	int r;
+
+	if (guid_is_null(&header->log_guid))
+		return 0;
+	image->source.guid = header->log_guid;
+	image->source.log_off = header->log_off;
+	image->source.length = header->log_length;
+	r = vhdx_log_find(&image->source, &seq);
+	if (!r)
+		r = vhdx_log_check_end(&seq, image->reader.image_bytes,
+				       image->reader.writable);
+	if (!r)
+		r = vhdx_log_replay(&image->source, &seq, &image->sink);
+	return r;
+}
+
+static int image_load_bat(struct image *image)
+{
+	u8 *buf;
+	int r;
+
+	image->space.size = DIV_ROUND_UP_ULL(image->reader.image_bytes, SZ_1M);
+	image->space.map = calloc(BITS_TO_LONGS(image->space.size), sizeof(long));
+	image->mibs = calloc(image->layout.geo.blocks, sizeof(u64));
+	buf = malloc(BAT_BYTES);
+	r = vhdx_load_space(&image->reader, &image->layout, &image->space, scratch);
+	if (!r)
+		r = vhdx_load_bat(&image->reader, &image->layout, &image->space,
+				  buf, BAT_BYTES, image_visit, image);
+	free(buf);
+	return r;
+}
+
+static int image_load(struct image *image)
+{
+	int r;
+
+	r = vhdx_load_header(&image->reader, &image->layout, scratch);
+	if (!r)
+		r = image_load_log(image);
+	if (!r)
+		r = vhdx_load_layout(&image->reader, &image->layout, scratch);
+	return r ? r : image_load_bat(image);
+}
+
+/* The first bytes of the disk. */
+static void image_disk(struct image *image, u64 length, u8 *disk)
+{
+	u64 block_bytes = 1ULL << image->layout.geo.block_shift, off;
+	u32 part;
+
+	for (off = 0; off < length; off += part) {
+		u64 mib = image->mibs[off / block_bytes];
+
+		part = min_t(u64, MIB(1) - off % MIB(1), length - off);
+		if (mib)
+			image_read(&image->reader, MIB(mib) + off % block_bytes,
+				   disk + off, part);
+		else
+			memset(disk + off, 0, part);
+	}
+}
+
+/* Checksum of a disk; most are like the one before, which saves time. */
+static const char *disk_sha256(const u8 *disk, u64 length)
+{
+	static u64 last_length;
+	static char hex[65];
+	static u8 *last;
+	struct sha256 sha;
+
+	if (last && last_length == length && !memcmp(last, disk, length))
+		return hex;
+	sha256_init(&sha);
+	sha256_update(&sha, disk, length);
+	sha256_hex(&sha, hex);
+	last = realloc(last, length);
+	last_length = length;
+	memcpy(last, disk, length);
+	return hex;
+}
+
+/**
+ * struct expectation - a line of cases.tsv
+ * @file: image
+ * @device_bytes: 0: that of the file
+ * @writable: mode rw
+ * @result: ok or the name of an errno
+ * @fault: its name, or -
+ * @length: of the disk to compare
+ * @sha256: of that
+ */
+struct expectation {
+	char file[256];
+	u64 device_bytes;
+	bool writable;
+	char result[32];
+	char fault[64];
+	u64 length;
+	char sha256[65];
+};
+
+static const char *directory;
+
+static int errno_of(const char *name)
+{
+	static const struct {
+		const char *name;
+		int number;
+	} names[] = {
+		{ "ok", 0 }, { "EINVAL", EINVAL }, { "EOPNOTSUPP", EOPNOTSUPP },
+		{ "EFBIG", EFBIG }, { "ENOSPC", ENOSPC }, { "EIO", EIO },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (!strcmp(names[i].name, name))
+			return -names[i].number;
+	fail_msg("unknown errno %s", name);
+	return 1;
+}
+
+static void check(const struct expectation *e)
+{
+	const char *mode = e->writable ? "rw" : "ro";
+	struct image image;
+	u8 *disk;
+	int r;
+
+	image_open(&image, directory, e->file, e->device_bytes, e->writable);
+	r = image_load(&image);
+	if (strcmp(r ? vhdx_fault_name(r) : "-", e->fault))
+		fail_msg("%s %s: %s, not %s", e->file, mode,
+			 r ? vhdx_fault_name(r) : "ok", e->fault);
+	if (vhdx_fault_errno(r) != errno_of(e->result))
+		fail_msg("%s %s: errno %d, not %s", e->file, mode,
+			 vhdx_fault_errno(r), e->result);
+	if (!r && strcmp(e->sha256, "-")) {
+		assert_true(e->length <= image.layout.geo.disk_bytes);
+		disk = malloc(e->length);
+		image_disk(&image, e->length, disk);
+		if (strcmp(disk_sha256(disk, e->length), e->sha256))
+			fail_msg("%s %s: reads differently", e->file, mode);
+		free(disk);
+	}
+	image_close(&image);
+}
+
+/* The rw line holds for ro, too, unless there is one for that. */
+static void case_test(void **state)
+{
+	struct expectation *e = *state;
+
+	check(e);
+	if (e->writable && (!e[1].file[0] || strcmp(e[1].file, e->file))) {
+		struct expectation ro = *e;
+
+		ro.writable = false;
+		check(&ro);
+	}
+}
+
+static bool parse(char *line, struct expectation *e)
+{
+	char name[16], mode[8], length[32];
+
+	memset(e, 0, sizeof(*e));
+	if (sscanf(line, "%15[^\t]\t%255[^\t]\t%llu\t%7[^\t]\t%31[^\t]\t%63[^\t]\t%31[^\t]\t%64s",
+		   name, e->file, (unsigned long long *)&e->device_bytes, mode,
+		   e->result, e->fault, length, e->sha256) != 8)
+		return false;
+	e->writable = !strcmp(mode, "rw");
+	e->length = strtoull(length, NULL, 10);
+	return true;
+}
+
+int main(void)
+{
+	struct expectation *list = NULL;
+	struct CMUnitTest *tests = NULL;
+	char path[4096], line[1024];
+	size_t nr = 0, i;
+	FILE *tsv;
+	int failed;
+
+	directory = getenv("VHDX_IMAGES");
+	if (!directory) {
+		puts("1..0 # SKIP VHDX_IMAGES names no directory");
+		return 0;
+	}
+	snprintf(path, sizeof(path), "%s/cases.tsv", directory);
+	tsv = fopen(path, "r");
+	if (!tsv) {
+		perror(path);
+		return 1;
+	}
+	while (fgets(line, sizeof(line), tsv)) {
+		/* One more, empty: a line looks at the next. */
+		list = realloc(list, (nr + 2) * sizeof(*list));
+		memset(&list[nr + 1], 0, sizeof(*list));
+		if (!parse(line, &list[nr++])) {
+			fprintf(stderr, "%s: line %zu\n", path, nr);
+			return 1;
+		}
+	}
+	fclose(tsv);
+
+	tests = calloc(nr, sizeof(*tests));
+	for (i = 0; i < nr; i++) {
+		char *name = malloc(300);
+
+		snprintf(name, 300, "image %s %s", list[i].file,
+			 list[i].writable ? "rw" : "ro");
+		tests[i] = (struct CMUnitTest){ name, case_test, NULL, NULL, &list[i] };
+	}
+	failed = _cmocka_run_group_tests("images", tests, nr, NULL, NULL);
+	for (i = 0; i < nr; i++)
+		free((char *)tests[i].name);
+	free(tests);
+	free(list);
+	return failed;
+}
