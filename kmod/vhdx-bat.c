@@ -70,8 +70,6 @@ int vhdx_bat_decode_payload(const struct vhdx_geometry *geo, u32 block, u64 raw,
 			    u64 image_bytes, bool writable,
 			    struct vhdx_bat_entry *entry)
 {
-	int r;
-
 	entry->state = VHDX_BAT_STATE(raw);
 	entry->mib = VHDX_BAT_MIB(raw);
 	if (VHDX_BAT_RESERVED(raw))
@@ -84,13 +82,12 @@ int vhdx_bat_decode_payload(const struct vhdx_geometry *geo, u32 block, u64 raw,
 		return 0;
 	case VHDX_BLOCK_UNDEFINED:
 	case VHDX_BLOCK_UNMAPPED:
+		/* Case 66: an anchor owns space, which a reader need not know. */
 		if (!entry->mib)
 			return 0;
-		/* Case 66: an anchor owns space, a reader need not care. */
-		r = entry->mib >= VHDX_MAX_MIB ? VHDX_FAULT_BAT_ANCHOR :
-			vhdx_bat_check_range(geo, block, entry->mib,
-					     image_bytes, true);
-		if (!r)
+		if (entry->mib < VHDX_MAX_MIB &&
+		    !vhdx_bat_check_range(geo, block, entry->mib, image_bytes,
+					  true))
 			return 0;
 		entry->mib = 0;
 		return writable ? VHDX_FAULT_BAT_ANCHOR : 0;

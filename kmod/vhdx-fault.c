@@ -41,6 +41,8 @@ const char *vhdx_fault_text(int result)
 {
 	if (vhdx_is_fault(result))
 		return vhdx_faults[result].text;
+	if (result == -EINTR)
+		return "interrupted";
 	return result == -ENOMEM ? "out of memory" : "cannot be read";
 }
 
@@ -55,6 +57,8 @@ const char *vhdx_fault_advice(int result)
 {
 	if (vhdx_is_fault(result))
 		return vhdx_faults[result].advice;
+	if (result == -EINTR)
+		return "try again";
 	return result == -ENOMEM ? "free some memory and try again" :
 				   "check the device";
 }

@@ -160,13 +160,16 @@ static int vhdx_load_bat_entry(const struct vhdx_reader *reader,
 
 	r = vhdx_bat_decode_payload(geo, block, raw, reader->image_bytes,
 				    reader->writable, entry);
+	/* An anchor must not take a present block's space from a reader. */
+	if (!reader->writable && entry->state != VHDX_BLOCK_FULL)
+		entry->mib = 0;
 	if (r || !entry->mib ||
 	    vhdx_space_claim(space, entry->mib, vhdx_block_mib(geo)))
 		return r;
 	if (entry->state == VHDX_BLOCK_FULL)
 		return VHDX_FAULT_BAT_OVERLAP;
 	entry->mib = 0;
-	return reader->writable ? VHDX_FAULT_BAT_ANCHOR : 0;
+	return VHDX_FAULT_BAT_ANCHOR;
 }
 
 /**

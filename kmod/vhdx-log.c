@@ -314,6 +314,7 @@ int vhdx_log_check_end(const struct vhdx_log_sequence *seq, u64 image_bytes,
 }
 
 static int vhdx_log_replay_desc(struct vhdx_log_source *source,
+				const struct vhdx_log_entry *entry,
 				const struct vhdx_log_desc_disk *desc,
 				u32 data_off, bool *is_data,
 				struct vhdx_log_sink *sink)
@@ -323,7 +324,9 @@ static int vhdx_log_replay_desc(struct vhdx_log_source *source,
 	const void *data;
 	int r;
 
-	*is_data = !memcmp(desc->signature, VHDX_LOG_DESC_DATA, 4);
+	/* It was valid a moment ago; a bad device may have changed its mind. */
+	if (!vhdx_log_desc_valid(source, desc, entry->sequence, is_data))
+		return -EIO;
 	if (!*is_data)
 		bytes = le64_to_cpu(desc->zero_length);
 	if (!bytes)
@@ -334,6 +337,8 @@ static int vhdx_log_replay_desc(struct vhdx_log_source *source,
 		return sink->zero(sink, off, bytes);
 
 	r = source->sector(source, data_off, &data);
+	if (!r && !vhdx_log_data_valid(data, entry->sequence))
+		r = -EIO;
 	if (r)
 		return r;
 	memcpy(sector, desc->leading, 8);
@@ -364,7 +369,7 @@ static int vhdx_log_replay_entry(struct vhdx_log_source *source,
 		count = min_t(u32, left, vhdx_log_descs_in_sector(sector));
 		left -= count;
 		for (i = 0; i < count; i++) {
-			r = vhdx_log_replay_desc(source, &desc[i],
+			r = vhdx_log_replay_desc(source, entry, &desc[i],
 						 vhdx_log_wrap(source, data_off),
 						 &is_data, sink);
 			if (r)

@@ -98,7 +98,8 @@ static int vhdx_meta_check_item(const struct vhdx_meta_item *item,
 
 	if ((item->flags & VHDX_META_IS_USER) && required)
 		return VHDX_FAULT_META_USER_REQUIRED;
-	if (guid_equal(&item->id, &vhdx_guid_incomplete))
+	if (!(item->flags & VHDX_META_IS_USER) &&
+	    guid_equal(&item->id, &vhdx_guid_incomplete))
 		return VHDX_FAULT_INCOMPLETE;
 	if (item->kind == VHDX_META_OTHER)
 		return required ? VHDX_FAULT_META_UNKNOWN : 0;

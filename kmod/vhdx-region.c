@@ -70,9 +70,10 @@ void vhdx_region_decode(const void *table, u32 index, struct vhdx_region *region
 	region->required = le32_to_cpu(entry->flags) & VHDX_REGION_REQUIRED;
 }
 
+/* Nothing overlaps what is empty: an image without a log may say anything. */
 static bool vhdx_ranges_overlap(u64 a, u64 a_bytes, u64 b, u64 b_bytes)
 {
-	return a < b + b_bytes && b < a + a_bytes;
+	return a_bytes && b_bytes && a < b + b_bytes && b < a + a_bytes;
 }
 
 /* Cases 22 to 24: one region against image, log and the regions before it. */
