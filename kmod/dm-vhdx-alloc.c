@@ -155,7 +155,9 @@ static void vhdx_give_space_back(struct vhdx_target *vt, u32 mib)
 /* Is the space known to read as zeros?  Called before it is claimed. */
 static bool vhdx_space_is_zero(const struct vhdx_target *vt, u32 mib, u32 end)
 {
-	return vt->zeroed_from_set && mib >= vt->zeroed_from_mib && mib >= end;
+	return vt->zeroed_from_set && mib >= vt->zeroed_from_mib &&
+	       mib >= vt->used_mib && mib >= end &&
+	       mib + vhdx_block_mib(&vt->image.layout.geo) <= vt->zeroed_to_mib;
 }
 
 /* No space for @bio: queue it or fail it. */
@@ -317,6 +319,7 @@ static void vhdx_process_done(struct vhdx_target *vt, struct vhdx_alloc *alloc)
 	struct bio *bio = alloc->bio;
 	bool fua = alloc->fua;
 
+	list_del(&alloc->list);
 	hash_del(&alloc->hash);
 	if (alloc->status) {
 		/* An anchor stays with its block. */
@@ -341,15 +344,23 @@ static void vhdx_process_done(struct vhdx_target *vt, struct vhdx_alloc *alloc)
  * The worker
  */
 
-static struct vhdx_alloc *vhdx_new_alloc(struct vhdx_target *vt, u32 block)
+/*
+ * NULL: no memory, and @bio waits for some.  Then the whole reserve is in use,
+ * by blocks that the commit below frees or that will be reported as prepared;
+ * both start the worker again.
+ */
+static struct vhdx_alloc *vhdx_new_alloc(struct vhdx_target *vt, u32 block,
+					 struct bio *bio)
 {
 	struct vhdx_alloc *alloc = mempool_alloc(&vt->alloc_pool,
 						 GFP_NOWAIT | __GFP_NOWARN);
 
 	if (!alloc) {
-		/* A commit sets some free, and does not wait for us. */
+		spin_lock_irq(&vt->lock);
+		bio_list_add(&vt->deferred, bio);
+		spin_unlock_irq(&vt->lock);
 		queue_work(vt->commit_wq, &vt->commit);
-		alloc = mempool_alloc(&vt->alloc_pool, GFP_NOIO);
+		return NULL;
 	}
 	memset(alloc, 0, sizeof(*alloc));
 	alloc->vt = vt;
@@ -365,17 +376,20 @@ static void vhdx_process_absent(struct vhdx_target *vt, struct bio *bio,
 	bool anchored = mib, zero;
 	struct vhdx_alloc *alloc;
 
+	alloc = vhdx_new_alloc(vt, block, bio);
+	if (!alloc)
+		return;
 	/* An anchor is the block's own old space. */
 	if (!anchored)
 		mib = vhdx_take_space(vt);
 	if (!mib) {
+		mempool_free(alloc, &vt->alloc_pool);
 		vhdx_out_of_space(vt, bio);
 		return;
 	}
-	if (unlikely(vt->out_of_space))
+	if (unlikely(vt->out_of_space && !anchored))
 		vhdx_space_is_back(vt);
 
-	alloc = vhdx_new_alloc(vt, block);
 	alloc->mib = mib;
 	zero = !anchored && vhdx_space_is_zero(vt, mib, end);
 	if (zero) {
@@ -390,7 +404,9 @@ static void vhdx_process_absent(struct vhdx_target *vt, struct bio *bio,
 	bio_list_init(&alloc->waiting);
 	hash_add(vt->allocs, &alloc->hash, block);
 	WRITE_ONCE(vt->bat[block], e | VHDX_E_PENDING);
+	spin_lock_irq(&vt->lock);
 	vt->stats.zeroed++;
+	spin_unlock_irq(&vt->lock);
 	INIT_WORK(&alloc->work, vhdx_alloc_work);
 	queue_work(vt->commit_wq, &alloc->work);
 }

@@ -142,8 +142,6 @@ static int vhdx_commit_batch(struct vhdx_target *vt, struct list_head *batch)
 	struct vhdx_alloc *next;
 	int r;
 
-	if (vt->mode != VHDX_MODE_RW)
-		return -EIO;
 	list_sort(NULL, batch, vhdx_alloc_cmp);
 	next = list_first_entry(batch, struct vhdx_alloc, list);
 	while (next) {
@@ -182,6 +180,23 @@ static void vhdx_commit_done(struct vhdx_target *vt, struct list_head *batch)
 		vhdx_commit_arm(vt);
 }
 
+static int vhdx_commit_blocks(struct vhdx_target *vt, struct list_head *batch)
+{
+	int r = vhdx_commit_batch(vt, batch);
+
+	if (!r) {
+		vhdx_commit_done(vt, batch);
+		return 0;
+	}
+	vhdx_set_mode(vt, VHDX_MODE_RO,
+		      "block allocations cannot be made durable");
+	/* They can be read until the end of the session. */
+	spin_lock_irq(&vt->lock);
+	list_splice(batch, &vt->dirty);
+	spin_unlock_irq(&vt->lock);
+	return r;
+}
+
 /**
  * vhdx_commit_work() - commit what is dirty, complete who waits for it
  * @work: the target's commit work
@@ -192,6 +207,7 @@ void vhdx_commit_work(struct work_struct *work)
 {
 	struct vhdx_target *vt = container_of(work, struct vhdx_target, commit);
 	struct bio_list bios = BIO_EMPTY_LIST;
+	bool failed, starved;
 	LIST_HEAD(batch);
 	struct bio *bio;
 	int r = 0;
@@ -199,29 +215,32 @@ void vhdx_commit_work(struct work_struct *work)
 	spin_lock_irq(&vt->lock);
 	bio_list_merge(&bios, &vt->flushes);
 	bio_list_init(&vt->flushes);
-	list_splice_init(&vt->dirty, &batch);
+	/* In another mode dirty blocks stay what they are: never flushed. */
+	failed = vt->mode != VHDX_MODE_RW && vt->nr_dirty;
+	if (!failed)
+		list_splice_init(&vt->dirty, &batch);
+	if (!bio_list_empty(&bios)) {
+		failed |= vt->lost;
+		vt->lost = false;
+	}
 	spin_unlock_irq(&vt->lock);
 
-	if (!list_empty(&batch)) {
-		r = vhdx_commit_batch(vt, &batch);
-		if (!r) {
-			vhdx_commit_done(vt, &batch);
-		} else {
-			vhdx_set_mode(vt, VHDX_MODE_RO,
-				      "block allocations cannot be made durable");
-			/* Readable until the end of the session, never flushed. */
-			spin_lock_irq(&vt->lock);
-			list_splice(&batch, &vt->dirty);
-			spin_unlock_irq(&vt->lock);
-		}
-	} else if (!bio_list_empty(&bios)) {
+	if (!list_empty(&batch))
+		r = vhdx_commit_blocks(vt, &batch);
+	else if (!bio_list_empty(&bios))
 		r = vhdx_io_flush(vt->bdev);
-	}
 
 	while ((bio = bio_list_pop(&bios))) {
-		bio->bi_status = errno_to_blk_status(r);
+		bio->bi_status = failed ? BLK_STS_IOERR : errno_to_blk_status(r);
 		bio_endio(bio);
 	}
+
+	/* Writes that found no memory for their allocation try again. */
+	spin_lock_irq(&vt->lock);
+	starved = !bio_list_empty(&vt->deferred);
+	spin_unlock_irq(&vt->lock);
+	if (starved)
+		queue_work(vt->alloc_wq, &vt->worker);
 }
 
 /**

@@ -404,7 +404,8 @@ static int vhdx_image_write_slot(struct vhdx_image *image, void *buf)
 	struct vhdx_header header = layout->header;
 	int slot = !layout->header_slot, r;
 
-	header.sequence++;
+	if (!++header.sequence)
+		return -EOVERFLOW;
 	vhdx_header_encode(&header, buf);
 	r = vhdx_io_write(image->bdev, VHDX_HEADER_OFF(slot), buf,
 			  VHDX_HEADER_BYTES);

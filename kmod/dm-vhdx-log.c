@@ -112,7 +112,7 @@ static int vhdx_log_write_entry(struct vhdx_log *log)
 	div_u64_rem(log->tail_pos, log_length, &tail);
 	length = vhdx_log_entry_seal(log->entry, &image->layout.header,
 				     log->sequence, tail,
-				     (u64)image->space.end << 20);
+				     (u64)READ_ONCE(image->space.end) << 20);
 	first = min(length, log_length - off);
 	r = vhdx_io_write(image->bdev, log_off + off, log->entry, first);
 	if (!r && first < length)

@@ -156,7 +156,7 @@ static int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio)
 		bio_endio(bio);
 		return DM_MAPIO_SUBMITTED;
 	}
-	if (READ_ONCE(vt->nr_dirty)) {
+	if (READ_ONCE(vt->nr_dirty) || unlikely(READ_ONCE(vt->lost))) {
 		vhdx_commit_bio(vt, bio);
 		return DM_MAPIO_SUBMITTED;
 	}

@@ -63,6 +63,45 @@ void vhdx_registry_set_limits(struct vhdx_user *user,
 }
 
 /**
+ * vhdx_registry_leave() - the table's turn is over, what should the next know?
+ * @user: from vhdx_registry_add()
+ * @legacy: what
+ *
+ * Context: may sleep; suspended.
+ */
+void vhdx_registry_leave(struct vhdx_user *user,
+			 const struct vhdx_legacy *legacy)
+{
+	mutex_lock(&vhdx_registry_mutex);
+	user->legacy = *legacy;
+	mutex_unlock(&vhdx_registry_mutex);
+}
+
+/**
+ * vhdx_registry_inherit() - take over what the table before has left
+ * @user: from vhdx_registry_add()
+ * @legacy: result; all zeros if there is nothing
+ *
+ * Context: may sleep; about to resume.
+ */
+void vhdx_registry_inherit(struct vhdx_user *user, struct vhdx_legacy *legacy)
+{
+	struct vhdx_user *other;
+
+	memset(legacy, 0, sizeof(*legacy));
+	mutex_lock(&vhdx_registry_mutex);
+	list_for_each_entry(other, &vhdx_registry, list) {
+		if (other->dev != user->dev || !other->writable)
+			continue;
+		legacy->used_mib = max(legacy->used_mib,
+				       other->legacy.used_mib);
+		legacy->lost |= other->legacy.lost;
+		other->legacy.lost = false;
+	}
+	mutex_unlock(&vhdx_registry_mutex);
+}
+
+/**
  * vhdx_registry_del() - end the use of a backing device
  * @user: from vhdx_registry_add()
  *

@@ -178,6 +178,8 @@ static void vhdx_adopt_image(struct vhdx_target *vt)
 	vt->overlaid = vt->image.overlay.payload;
 	vt->space_hint = 1;
 	vt->low_space_told = false;
+	if (!vt->zeroed_to_mib)
+		vt->zeroed_to_mib = vt->image.space.size;
 }
 
 static int vhdx_check_length(struct vhdx_target *vt, const char **error)
@@ -195,16 +197,19 @@ static int vhdx_check_length(struct vhdx_target *vt, const char **error)
 static void vhdx_drop_image(struct vhdx_target *vt)
 {
 	struct vhdx_alloc *alloc, *next;
+	LIST_HEAD(dirty);
 
-	list_for_each_entry_safe(alloc, next, &vt->dirty, list)
-		mempool_free(alloc, &vt->alloc_pool);
-	INIT_LIST_HEAD(&vt->dirty);
+	spin_lock_irq(&vt->lock);
+	list_splice_init(&vt->dirty, &dirty);
+	/* Acknowledged, but they will not be there: somebody has to hear it. */
+	vt->lost |= vt->nr_dirty;
 	vt->nr_dirty = 0;
 	vt->exposed = false;
-	vt->out_of_space = false;
-	vt->space_timed_out = false;
+	spin_unlock_irq(&vt->lock);
+	list_for_each_entry_safe(alloc, next, &dirty, list)
+		mempool_free(alloc, &vt->alloc_pool);
 	/* Space once taken is not known to be zero, whatever the BAT says. */
-	vt->zeroed_from_mib = max(vt->zeroed_from_mib, vt->image.space.end);
+	vt->used_mib = max(vt->used_mib, vt->image.space.end);
 	vhdx_image_unload(&vt->image);
 	vt->bat = NULL;
 }
@@ -275,7 +280,7 @@ static struct vhdx_target *vhdx_new_target(struct dm_target *ti)
 	vt->ti = ti;
 	vt->begin = ti->begin;
 	vt->read_only = !(dm_table_get_mode(ti->table) & FMODE_WRITE);
-	vt->mode = VHDX_MODE_FAIL;
+	vt->mode = vt->read_only ? VHDX_MODE_RO : VHDX_MODE_RW;
 	vt->commit_interval_ms = VHDX_COMMIT_INTERVAL_MS;
 	vhdx_overlay_init(&vt->image.overlay);
 	spin_lock_init(&vt->lock);
@@ -407,6 +412,28 @@ static void vhdx_presuspend_undo(struct dm_target *ti)
 	spin_unlock_irq(&vt->lock);
 }
 
+/* Another table may be the next to use the image. */
+static void vhdx_leave(struct vhdx_target *vt)
+{
+	struct vhdx_legacy legacy = {
+		.used_mib = max(vt->used_mib, vt->image.space.end),
+		.lost = vt->lost || vt->nr_dirty,
+	};
+
+	vhdx_registry_leave(&vt->user, &legacy);
+}
+
+static void vhdx_inherit(struct vhdx_target *vt)
+{
+	struct vhdx_legacy legacy;
+
+	vhdx_registry_inherit(&vt->user, &legacy);
+	vt->used_mib = max(vt->used_mib, legacy.used_mib);
+	spin_lock_irq(&vt->lock);
+	vt->lost |= legacy.lost;
+	spin_unlock_irq(&vt->lock);
+}
+
 /* No guest I/O is left.  Leave a clean image. */
 static void vhdx_postsuspend(struct dm_target *ti)
 {
@@ -425,12 +452,13 @@ static void vhdx_postsuspend(struct dm_target *ti)
 		vhdx_session_close(vt);
 	else
 		vt->session_open = false;
+	vhdx_leave(vt);
 }
 
 /* Load the image if it is not, or no longer the same; replay its log. */
 static int vhdx_refresh(struct vhdx_target *vt, const char **error)
 {
-	bool changed = true;
+	bool changed = true, again = vt->image.loaded;
 	int r;
 
 	if (vt->image.loaded && !vt->stale) {
@@ -442,6 +470,9 @@ static int vhdx_refresh(struct vhdx_target *vt, const char **error)
 	}
 	if (changed) {
 		vhdx_drop_image(vt);
+		/* Whoever changed it may have left anything anywhere. */
+		if (again)
+			vt->zeroed_from_mib = U32_MAX;
 		r = vhdx_load_image(vt, error);
 		if (r)
 			return r;
@@ -449,6 +480,9 @@ static int vhdx_refresh(struct vhdx_target *vt, const char **error)
 	}
 	if (vt->read_only)
 		return 0;
+	vhdx_inherit(vt);
+	vt->out_of_space = false;
+	vt->space_timed_out = false;
 	r = vhdx_image_replay(&vt->image);
 	if (r) {
 		*error = "the log cannot be replayed";
@@ -484,7 +518,8 @@ static int vhdx_preresume(struct dm_target *ti)
  * <used MiB>/<total MiB> <uncommitted blocks> <log used bytes>/<log bytes>
  * <blocks allocated> <blocks zeroed> <commits> <log entries> <checkpoints>
  *
- * The last five count since the table was loaded.
+ * The last five count since the table was loaded; a checkpoint at the end of
+ * each session is among them.  Without a loaded image there is only "fail".
  */
 static void vhdx_status_info(struct vhdx_target *vt, char *result,
 			     unsigned int maxlen)
@@ -506,11 +541,17 @@ static void vhdx_status_info(struct vhdx_target *vt, char *result,
 		return;
 	}
 	DMEMIT("%s %u/%u %llu %u/%u %u %llu/%u %llu %llu %llu %llu %llu",
-	       vhdx_mode_name(vt->read_only ? VHDX_MODE_RO : vt->mode),
+	       vhdx_mode_name(vt->mode),
 	       image->allocated_blocks, image->layout.geo.blocks,
 	       1ULL << vt->block_shift, image->space.taken, image->space.size,
 	       dirty, log_used, image->layout.header.log_length, stats.allocs,
 	       stats.zeroed, stats.commits, stats.entries, log->checkpoints);
+}
+
+static u32 vhdx_zeroed_from(const struct vhdx_target *vt)
+{
+	return max3(vt->zeroed_from_mib, vt->used_mib,
+		    READ_ONCE(vt->image.space.end));
 }
 
 static void vhdx_status_table(struct vhdx_target *vt, char *result,
@@ -528,9 +569,8 @@ static void vhdx_status_table(struct vhdx_target *vt, char *result,
 		DMEMIT(" read_only");
 	if (vt->zeroed_from_set)
 		/* As it is now, so that a table made from it is right too. */
-		DMEMIT(" zeroed_from %llu",
-		       (u64)max(vt->zeroed_from_mib, vt->image.space.end) <<
-		       VHDX_MIB_SECTORS_SHIFT);
+		DMEMIT(" zeroed_from %llu", (u64)vhdx_zeroed_from(vt) <<
+					    VHDX_MIB_SECTORS_SHIFT);
 	if (vt->commit_interval_set)
 		DMEMIT(" commit_interval %u", vt->commit_interval_ms);
 	if (vt->error_if_no_space)

@@ -10,22 +10,23 @@
  * Who may touch what:
  *
  *   vhdx_registry_mutex   the list of open images
- *   vhdx_target.lock      the bio lists, the alloc lists and counters, the hash
- *                         of allocations in flight; taken in interrupts too
+ *   vhdx_target.lock      the bio lists, the alloc lists, nr_dirty and what is
+ *                         declared below it; taken in interrupts too
  *   no lock, one writer   each in-core BAT entry has one owner at a time: the
  *                         worker while the block is absent or being allocated,
  *                         the commit work once it is present and pending,
  *                         nobody afterwards.  Readers take one READ_ONCE().
- *   worker only           the space map, opening of the session
- *   commit work only      the log
- *   suspended only        loading, replay and closing of the session: neither
- *                         worker nor commit work run then
+ *   worker only           the space map (others only look at its numbers), the
+ *                         hash of allocations, opening of the session
+ *   commit work only      the log, once the session is open
+ *   suspended only        loading, replay and closing of the session: the
+ *                         worker does not run then, and the commit work finds
+ *                         nothing to do
  *
  * Lock order: vhdx_registry_mutex and vhdx_target.lock are never held at once,
- * and no I/O is waited for under either.  The worker may wait for the commit
- * work (for memory, or for the log); the commit work waits for nobody but the
- * backing device.  Each has a workqueue of its own, so that this holds for
- * their rescuers too.
+ * and no I/O is waited for under either.  Worker and commit work wait for the
+ * backing device only, never for each other: a write that finds no memory goes
+ * back to the list, and whoever frees some starts the worker again.
  */
 #ifndef DM_VHDX_H
 #define DM_VHDX_H
@@ -176,6 +177,16 @@ struct vhdx_limits {
 };
 
 /**
+ * struct vhdx_legacy - what a table leaves to the next one of its device
+ * @used_mib: space below this was taken at some time: it is not zero
+ * @lost: writes that were acknowledged are gone; the next flush has to say so
+ */
+struct vhdx_legacy {
+	u32 used_mib;
+	bool lost;
+};
+
+/**
  * struct vhdx_user - one table's use of a backing device
  * @list: in the registry
  * @dev: the backing device
@@ -183,6 +194,7 @@ struct vhdx_limits {
  * @writable: it means to write
  * @limits: of the image; a table that waits for the live one's end has them
  *          from there, as dm asks for them before it lets it look itself
+ * @legacy: for the next table
  */
 struct vhdx_user {
 	struct list_head list;
@@ -190,11 +202,15 @@ struct vhdx_user {
 	struct dm_table *table;
 	bool writable;
 	struct vhdx_limits limits;
+	struct vhdx_legacy legacy;
 };
 
 int vhdx_registry_add(struct vhdx_user *user, bool *live);
 void vhdx_registry_set_limits(struct vhdx_user *user,
 			      const struct vhdx_limits *limits);
+void vhdx_registry_leave(struct vhdx_user *user,
+			 const struct vhdx_legacy *legacy);
+void vhdx_registry_inherit(struct vhdx_user *user, struct vhdx_legacy *legacy);
 void vhdx_registry_del(struct vhdx_user *user);
 
 /* ------------------------------------------------------------------------
@@ -362,7 +378,9 @@ struct vhdx_target {
 	bool stale;		/* load again at the next resume */
 	bool session_open;
 	unsigned int commit_interval_ms;
-	u32 zeroed_from_mib;	/* from here on and never used: zeros */
+	u32 zeroed_from_mib;	/* from here on and never used: zeros ... */
+	u32 zeroed_to_mib;	/* ... up to here: who knows how it grows */
+	u32 used_mib;		/* space below was taken by an image before */
 	u32 space_hint;		/* no free space for a block below this MiB */
 
 	struct workqueue_struct *alloc_wq;
@@ -382,7 +400,8 @@ struct vhdx_target {
 	struct list_head done;		/* allocs with prepared space */
 	struct list_head dirty;		/* allocs to be committed */
 	unsigned int nr_dirty;		/* those, and those in a commit */
-	bool exposed;			/* see vhdx_alloc_publish() */
+	bool exposed;			/* see vhdx_commit_add() */
+	bool lost;			/* the next flush has to fail */
 	bool out_of_space;
 	bool space_timed_out;
 	bool requeue_no_space;	/* suspending with noflush */
