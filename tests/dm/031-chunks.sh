@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 500
 #
 # Disks over 4 GiB with 1 MiB blocks: sector bitmap slots stand between the BAT's entries.
 . "$VHDX_TOP/tests/lib/vhdx.sh"

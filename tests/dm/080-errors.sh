@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # debug: yes
-# timeout: 240
+# timeout: 400
 #
 # The backing device fails: errors reach the caller, the mode says so, and nothing that was flushed
 # is lost.
