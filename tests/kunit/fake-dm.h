@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What tests decide about bios, work items and device mapper. */
+#ifndef FAKE_DM_H
+#define FAKE_DM_H
+
+#include "dm-vhdx.h"
+#include "fake-io.h"
+
+/**
+ * struct fake_bio - a bio of a guest, as device mapper hands it to a target
+ * @hook: the target's part
+ * @bio: the bio
+ * @bvec: its only one
+ * @page: its data, contiguous
+ * @status: result, once @done
+ * @done: it has been completed
+ * @end: called then; may free it
+ * @arg: for @end
+ * @list: fake.bios
+ * @write: while under way to the device
+ */
+struct fake_bio {
+	struct vhdx_hook hook;
+	struct bio bio;
+	struct bio_vec bvec;
+	struct page *page;
+	blk_status_t status;
+	bool done;
+	void (*end)(struct fake_bio *fbio);
+	void *arg;
+	struct list_head list;
+	struct fake_write *write;
+};
+
+/* Costly orders of pages may fail. */
+#define FAKE_BIO_SECTORS	64U
+
+struct fake_bio *fake_bio_new(blk_opf_t opf, sector_t sector, u32 sectors);
+void fake_bio_free(struct fake_bio *fbio);
+
+static inline void *fake_bio_data(struct fake_bio *fbio)
+{
+	return page_address(fbio->page);
+}
+
+/**
+ * struct fake_kernel - all that is going on
+ * @rnd: decides what goes on next
+ * @works: queued work
+ * @timers: queued delayed work
+ * @bios: on their way to the device
+ * @running: works that wait for the device further up the stack
+ * @nr_running: how many
+ * @table_events: dm_table_event()
+ * @noflush: dm_noflush_suspending()
+ * @messages: how many for the kernel log
+ * @message: the last one
+ */
+struct fake_kernel {
+	struct rnd_state rnd;
+	struct list_head works;
+	struct list_head timers;
+	struct list_head bios;
+	struct work_struct *running[8];
+	unsigned int nr_running;
+	unsigned int table_events;
+	bool noflush;
+	unsigned int messages;
+	char message[256];
+};
+
+extern struct fake_kernel fake;
+
+void fake_kernel_init(u32 seed);
+bool fake_kernel_step(bool timers);
+void fake_kernel_run(void);
+void fake_kernel_fire(void);
+bool fake_kernel_idle(void);
+
+#endif /* FAKE_DM_H */

@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Block layer, device mapper and workqueues as far as the target needs them.
+ *
+ * Nothing happens by itself: work and bios queue up until the test lets one of
+ * them, chosen at random, go on.  It may do so from the hook of the device, too:
+ * that is the case where a work item waits for I/O while another one runs.  So
+ * one thread and one seed give a repeatable interleaving.
+ */
+#include <linux/slab.h>
+
+#include "fake-dm.h"
+
+struct fake_kernel fake;
+
+/**
+ * fake_kernel_init() - forget everything, start with a seed
+ * @seed: decides all that follows
+ */
+void fake_kernel_init(u32 seed)
+{
+	memset(&fake, 0, sizeof(fake));
+	INIT_LIST_HEAD(&fake.works);
+	INIT_LIST_HEAD(&fake.timers);
+	INIT_LIST_HEAD(&fake.bios);
+	prandom_seed_state(&fake.rnd, seed);
+}
+
+void fake_printk(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vscnprintf(fake.message, sizeof(fake.message), fmt, args);
+	va_end(args);
+	fake.messages++;
+}
+
+void fake_guid_gen(guid_t *guid)
+{
+	prandom_bytes_state(&fake.rnd, guid, sizeof(*guid));
+}
+
+/* ------------------------------------------------------------------------
+ * Work
+ */
+
+bool fake_queue_work_on(int cpu, struct workqueue_struct *wq,
+			struct work_struct *work)
+{
+	if (test_and_set_bit(WORK_STRUCT_PENDING_BIT, work_data_bits(work)))
+		return false;
+	list_add_tail(&work->entry, &fake.works);
+	return true;
+}
+
+bool fake_queue_delayed_work_on(int cpu, struct workqueue_struct *wq,
+				struct delayed_work *dwork, unsigned long delay)
+{
+	struct work_struct *work = &dwork->work;
+
+	if (test_and_set_bit(WORK_STRUCT_PENDING_BIT, work_data_bits(work)))
+		return false;
+	list_add_tail(&work->entry, &fake.timers);
+	return true;
+}
+
+static void fake_work_run(struct work_struct *work)
+{
+	list_del_init(&work->entry);
+	clear_bit(WORK_STRUCT_PENDING_BIT, work_data_bits(work));
+	fake.running[fake.nr_running++] = work;
+	/* May free the work. */
+	work->func(work);
+	fake.nr_running--;
+}
+
+static bool fake_work_pending(struct work_struct *work)
+{
+	return test_bit(WORK_STRUCT_PENDING_BIT, work_data_bits(work));
+}
+
+bool fake_flush_work(struct work_struct *work)
+{
+	if (!fake_work_pending(work))
+		return false;
+	fake_work_run(work);
+	return true;
+}
+
+bool fake_cancel_delayed_work_sync(struct delayed_work *dwork)
+{
+	if (!fake_work_pending(&dwork->work))
+		return false;
+	list_del_init(&dwork->work.entry);
+	clear_bit(WORK_STRUCT_PENDING_BIT, work_data_bits(&dwork->work));
+	return true;
+}
+
+/* A work item never runs twice at once. */
+static bool fake_work_running(struct work_struct *work)
+{
+	unsigned int i;
+
+	for (i = 0; i < fake.nr_running; i++)
+		if (fake.running[i] == work)
+			return true;
+	return false;
+}
+
+/* ------------------------------------------------------------------------
+ * Bios
+ */
+
+static void fake_bio_end_io(struct bio *bio)
+{
+	struct fake_bio *fbio = container_of(bio, struct fake_bio, bio);
+
+	fbio->status = bio->bi_status;
+	fbio->done = true;
+	if (fbio->end)
+		fbio->end(fbio);
+}
+
+/**
+ * fake_bio_new() - make a bio
+ * @opf: operation and flags
+ * @sector: where in the mapped device
+ * @sectors: 0 for an empty flush
+ *
+ * Return: the bio.
+ */
+struct fake_bio *fake_bio_new(blk_opf_t opf, sector_t sector, u32 sectors)
+{
+	struct fake_bio *fbio = kzalloc(sizeof(*fbio), GFP_KERNEL | __GFP_NOFAIL);
+
+	bio_init(&fbio->bio, NULL, &fbio->bvec, 1, opf);
+	fbio->bio.bi_iter.bi_sector = sector;
+	fbio->bio.bi_end_io = fake_bio_end_io;
+	INIT_LIST_HEAD(&fbio->list);
+	if (sectors) {
+		fbio->page = alloc_pages(GFP_KERNEL | __GFP_COMP,
+					 get_order(sectors << SECTOR_SHIFT));
+		__bio_add_page(&fbio->bio, fbio->page, sectors << SECTOR_SHIFT,
+			       0);
+	}
+	return fbio;
+}
+
+/**
+ * fake_bio_free() - undo fake_bio_new()
+ * @fbio: a bio that is done, or was never given away
+ */
+void fake_bio_free(struct fake_bio *fbio)
+{
+	if (fbio->page)
+		__free_pages(fbio->page, compound_order(fbio->page));
+	kfree(fbio);
+}
+
+void fake_bio_associate_blkg(struct bio *bio)
+{
+}
+
+void *fake_per_bio_data(struct bio *bio, size_t bytes)
+{
+	return &container_of(bio, struct fake_bio, bio)->hook;
+}
+
+void fake_accept_partial_bio(struct bio *bio, unsigned int sectors)
+{
+	bio->bi_iter.bi_size = sectors << SECTOR_SHIFT;
+}
+
+void fake_submit_bio(struct bio *bio)
+{
+	struct fake_bio *fbio = container_of(bio, struct fake_bio, bio);
+	struct fake_dev *dev = fake_dev_of(bio->bi_bdev);
+	u64 off = bio->bi_iter.bi_sector << SECTOR_SHIFT;
+
+	if (op_is_write(bio_op(bio)) && bio_sectors(bio))
+		fbio->write = fake_dev_begin_write(dev, off,
+						   fake_bio_data(fbio),
+						   bio->bi_iter.bi_size);
+	list_add_tail(&fbio->list, &fake.bios);
+}
+
+/* The device is done with a bio. */
+static void fake_bio_complete(struct fake_bio *fbio)
+{
+	struct bio *bio = &fbio->bio;
+	struct fake_dev *dev = fake_dev_of(bio->bi_bdev);
+	u64 off = bio->bi_iter.bi_sector << SECTOR_SHIFT;
+	u32 bytes = bio->bi_iter.bi_size;
+	int r;
+
+	list_del_init(&fbio->list);
+	r = fake_dev_event(dev, FAKE_BIO, off, bytes);
+	if (fbio->write) {
+		fbio->write->in_flight = false;
+		fbio->write = NULL;
+	} else if (bytes && !r) {
+		fake_dev_peek(dev, off, fake_bio_data(fbio), bytes);
+	}
+	/* FUA as most devices do it: with a flush behind. */
+	if (!r && (bio->bi_opf & (REQ_FUA | REQ_PREFLUSH)))
+		fake_dev_make_durable(dev);
+	bio->bi_status = errno_to_blk_status(r);
+	bio_endio(bio);
+	fake_dev_after(dev, FAKE_BIO, off, bytes, r);
+}
+
+/* ------------------------------------------------------------------------
+ * Device mapper
+ */
+
+void fake_table_event(struct dm_table *t)
+{
+	might_sleep();
+	fake.table_events++;
+}
+
+fmode_t fake_table_get_mode(struct dm_table *t)
+{
+	return FMODE_READ | FMODE_WRITE;
+}
+
+/* Tables are numbers; that of their mapped device is one less in odd ones. */
+struct mapped_device *fake_table_get_md(struct dm_table *t)
+{
+	return (struct mapped_device *)((unsigned long)t & ~1UL);
+}
+
+int fake_noflush_suspending(struct dm_target *ti)
+{
+	return fake.noflush;
+}
+
+/* ------------------------------------------------------------------------
+ * What happens next
+ */
+
+static struct work_struct *fake_pick(struct list_head *works, u32 left)
+{
+	struct work_struct *work;
+
+	list_for_each_entry(work, works, entry)
+		if (!fake_work_running(work) && !left--)
+			return work;
+	return NULL;
+}
+
+static u32 fake_count(struct list_head *works)
+{
+	struct work_struct *work;
+	u32 count = 0;
+
+	list_for_each_entry(work, works, entry)
+		count += !fake_work_running(work);
+	return count;
+}
+
+/**
+ * fake_kernel_step() - let one thing happen
+ * @timers: one whose time has not come may be it
+ *
+ * Return: false if there is nothing to do.
+ */
+bool fake_kernel_step(bool timers)
+{
+	u32 works = 0, delayed = 0, bios = 0, left;
+	struct work_struct *work;
+	struct fake_bio *fbio;
+
+	if (fake.nr_running < ARRAY_SIZE(fake.running)) {
+		works = fake_count(&fake.works);
+		delayed = timers ? fake_count(&fake.timers) : 0;
+	}
+	list_for_each_entry(fbio, &fake.bios, list)
+		bios++;
+	if (!(works + delayed + bios))
+		return false;
+	left = vk_rnd(&fake.rnd, works + delayed + bios);
+
+	if (left < bios) {
+		list_for_each_entry(fbio, &fake.bios, list)
+			if (!left--)
+				break;
+		fake_bio_complete(fbio);
+		return true;
+	}
+	left -= bios;
+	work = left < works ? fake_pick(&fake.works, left) :
+			      fake_pick(&fake.timers, left - works);
+	fake_work_run(work);
+	return true;
+}
+
+/**
+ * fake_kernel_run() - let everything happen but what takes a timer
+ */
+void fake_kernel_run(void)
+{
+	while (fake_kernel_step(false))
+		;
+}
+
+/**
+ * fake_kernel_fire() - the time of all timers has come
+ */
+void fake_kernel_fire(void)
+{
+	LIST_HEAD(timers);
+
+	list_splice_init(&fake.timers, &timers);
+	while (!list_empty(&timers))
+		fake_work_run(list_first_entry(&timers, struct work_struct,
+					       entry));
+}
+
+/**
+ * fake_kernel_idle() - is nothing going on?
+ *
+ * Return: true if so; a timer may be set.
+ */
+bool fake_kernel_idle(void)
+{
+	return list_empty(&fake.works) && list_empty(&fake.bios);
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Included before everything else into all objects of the module: what the
+ * target asks of block layer, device mapper and workqueues goes to
+ * fake-kernel.c, where one test thread decides what happens when.
+ */
+#ifndef FAKE_KERNEL_H
+#define FAKE_KERNEL_H
+
+#define submit_bio_noacct		fake_submit_bio
+#define bio_associate_blkg		fake_bio_associate_blkg
+#define dm_table_event			fake_table_event
+#define dm_table_get_mode		fake_table_get_mode
+#define dm_table_get_md			fake_table_get_md
+#define dm_per_bio_data			fake_per_bio_data
+#define dm_accept_partial_bio		fake_accept_partial_bio
+#define dm_noflush_suspending		fake_noflush_suspending
+#define queue_work_on			fake_queue_work_on
+#define queue_delayed_work_on		fake_queue_delayed_work_on
+#define flush_work			fake_flush_work
+#define cancel_delayed_work_sync	fake_cancel_delayed_work_sync
+#define guid_gen			fake_guid_gen
+
+#include <linux/device-mapper.h>
+
+/* Hundreds of crashed images are loaded: their messages are kept, not shown. */
+__printf(1, 2) void fake_printk(const char *fmt, ...);
+
+#undef DMERR
+#undef DMWARN
+#undef DMINFO
+#define DMERR(fmt, ...) fake_printk(DM_FMT(fmt), ##__VA_ARGS__)
+#define DMWARN(fmt, ...) fake_printk(DM_FMT(fmt), ##__VA_ARGS__)
+#define DMINFO(fmt, ...) fake_printk(DM_FMT(fmt), ##__VA_ARGS__)
+
+#endif /* FAKE_KERNEL_H */

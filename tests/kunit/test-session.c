@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Opening and closing of a session: what is durable before what. */
+#include <linux/slab.h>
+
+#include "vk-image.h"
+
+struct session_test {
+	struct vk_check check;
+	struct vk_spec spec;
+	struct fake_dev *dev;
+	struct vk_target vkt;
+	struct vhdx_header before;
+	bool opened;		/* the new header is durable */
+	u32 crashes;		/* states at each step */
+	u8 *buf;
+};
+
+#define SESSION_BLOCKS		64
+
+static int session_test_init(struct kunit *test)
+{
+	struct session_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+
+	if (!t)
+		return -ENOMEM;
+	test->priv = t;
+	vk_check_init(&t->check, test);
+	t->crashes = 2;
+	t->spec = (struct vk_spec) {
+		.dev_mib = 12, .log_mib = 1, .bat_mib = 1, .block_mib = 1,
+		.logical = 512, .disk_bytes = SESSION_BLOCKS * (u64)SZ_1M,
+	};
+	t->dev = vk_format(&t->spec);
+	vk_set_bat(t->dev, &t->spec, 3, VHDX_BLOCK_FULL, 7);
+	t->buf = kmalloc(VHDX_SECTOR, GFP_KERNEL);
+	return t->buf ? 0 : -ENOMEM;
+}
+
+static void session_test_exit(struct kunit *test)
+{
+	struct session_test *t = test->priv;
+
+	if (!t)
+		return;
+	vk_target_free(&t->vkt);
+	fake_dev_free(t->dev);
+	kfree(t->buf);
+}
+
+/* A crash state opens, with the BAT as it is and old or new GUIDs. */
+static void session_test_state(struct session_test *t, struct fake_dev *crash)
+{
+	struct vhdx_image *image = kzalloc(sizeof(*image),
+					   GFP_KERNEL | __GFP_NOFAIL);
+	struct vhdx_header *is = &image->layout.header;
+	const char *error = NULL;
+
+	t->check.crashes++;
+	vhdx_image_init(image, &crash->bdev, true);
+	if (vhdx_image_load(image, &error)) {
+		vk_fail(&t->check, "a crash state does not open: %s", error);
+		goto out;
+	}
+	if (guid_equal(&is->file_write_guid, &t->before.file_write_guid)) {
+		if (t->opened || !guid_is_null(&is->log_guid) ||
+		    !guid_equal(&is->data_write_guid,
+				&t->before.data_write_guid))
+			vk_fail(&t->check, "old and new GUIDs");
+	} else if (guid_equal(&is->data_write_guid,
+			      &t->before.data_write_guid)) {
+		vk_fail(&t->check, "the DataWriteGuid is the old one");
+	}
+	if (image->bat[3] != vhdx_e_make(VHDX_BLOCK_FULL, 7) ||
+	    image->allocated_blocks != 1)
+		vk_fail(&t->check, "the BAT has changed");
+	if (!vk_rnd(&t->check.rnd, 4)) {
+		if (vhdx_image_replay(image))
+			vk_fail(&t->check, "no replay");
+		if (!guid_is_null(&is->log_guid))
+			vk_fail(&t->check, "not clean after replay");
+	}
+out:
+	vhdx_image_unload(image);
+	kfree(image);
+}
+
+static void session_test_hook(struct fake_dev *dev,
+			      const struct fake_event *event)
+{
+	struct session_test *t = dev->hook_arg;
+	struct fake_dev *crash;
+	u32 i;
+
+	t->check.step++;
+	for (i = 0; i < t->crashes && !t->check.failed; i++) {
+		crash = fake_dev_crash(dev, &t->check.rnd);
+		session_test_state(t, crash);
+		fake_dev_free(crash);
+	}
+}
+
+static void session_test_start(struct session_test *t)
+{
+	KUNIT_ASSERT_EQ(t->check.test, 0, vk_target_new(&t->vkt, t->dev, 0));
+	/* A table that is loaded and never resumed writes nothing. */
+	KUNIT_EXPECT_EQ(t->check.test, t->dev->nr_events,
+			fake_dev_count(t->dev, FAKE_READ));
+	KUNIT_ASSERT_EQ(t->check.test, 0, vk_target_resume(&t->vkt));
+	/* Nor does a resume, of a clean image. */
+	KUNIT_EXPECT_EQ(t->check.test, t->dev->nr_events,
+			fake_dev_count(t->dev, FAKE_READ));
+	KUNIT_EXPECT_EQ(t->check.test, t->vkt.vt->mode, VHDX_MODE_RW);
+	KUNIT_EXPECT_FALSE(t->check.test, t->vkt.vt->may_overwrite);
+	t->before = t->vkt.vt->image.layout.header;
+	fake_dev_forget(t->dev);
+}
+
+static bool session_test_is(struct session_test *t, u32 i, enum fake_op op,
+			    u64 off)
+{
+	const struct fake_event *event = &t->dev->events[i];
+
+	return i < t->dev->nr_events && event->op == op && event->off == off;
+}
+
+static void session_open_order(struct kunit *test)
+{
+	struct session_test *t = test->priv;
+	struct vhdx_target *vt;
+
+	session_test_start(t);
+	vt = t->vkt.vt;
+	KUNIT_ASSERT_EQ(test, 0, vhdx_session_open(vt));
+	KUNIT_EXPECT_TRUE(test, vt->session_open);
+	KUNIT_EXPECT_TRUE(test, vt->may_overwrite);
+	/* An empty entry, durable; the header that names it, twice. */
+	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 6);
+	KUNIT_EXPECT_TRUE(test, session_test_is(t, 0, FAKE_WRITE, VK_LOG_OFF));
+	KUNIT_EXPECT_EQ(test, t->dev->events[0].bytes, VHDX_SECTOR);
+	KUNIT_EXPECT_TRUE(test, session_test_is(t, 1, FAKE_FLUSH, 0));
+	KUNIT_EXPECT_TRUE(test, session_test_is(t, 2, FAKE_WRITE,
+						VHDX_HEADER_OFF(0)));
+	KUNIT_EXPECT_TRUE(test, session_test_is(t, 3, FAKE_FLUSH, 0));
+	KUNIT_EXPECT_TRUE(test, session_test_is(t, 4, FAKE_WRITE,
+						VHDX_HEADER_OFF(1)));
+	KUNIT_EXPECT_TRUE(test, session_test_is(t, 5, FAKE_FLUSH, 0));
+	KUNIT_EXPECT_EQ(test, t->dev->misused, 0);
+}
+
+/* All is in place and durable before the header gives up the log. */
+static void session_close_order(struct kunit *test)
+{
+	struct session_test *t = test->priv;
+	struct vhdx_header *header;
+	u32 i, flush = 0;
+
+	session_test_start(t);
+	header = &t->vkt.vt->image.layout.header;
+	KUNIT_ASSERT_EQ(test, 0, vhdx_session_open(t->vkt.vt));
+	KUNIT_EXPECT_FALSE(test, guid_is_null(&header->log_guid));
+	/* Something to apply: the BAT sector as it is. */
+	KUNIT_EXPECT_EQ(test, 0, vhdx_log_make_room(&t->vkt.vt->log, 1));
+	fake_dev_peek(t->dev, vk_bat_off(&t->spec),
+		      vhdx_log_stage(&t->vkt.vt->log, vk_bat_off(&t->spec)),
+		      VHDX_SECTOR);
+	KUNIT_EXPECT_EQ(test, 0, vhdx_log_write(&t->vkt.vt->log));
+	fake_dev_forget(t->dev);
+	KUNIT_ASSERT_EQ(test, 0, vhdx_session_close(t->vkt.vt));
+	KUNIT_EXPECT_TRUE(test, guid_is_null(&header->log_guid));
+	KUNIT_EXPECT_FALSE(test, t->vkt.vt->may_overwrite);
+	KUNIT_EXPECT_TRUE(test, list_empty(&t->dev->writes));
+
+	for (i = 0; i < t->dev->nr_events; i++) {
+		if (session_test_is(t, i, FAKE_WRITE, vk_bat_off(&t->spec)))
+			break;
+		flush += session_test_is(t, i, FAKE_FLUSH, 0);
+	}
+	KUNIT_EXPECT_EQ(test, flush, 1);	/* logged, durably */
+	KUNIT_EXPECT_TRUE(test, session_test_is(t, i + 1, FAKE_FLUSH, 0));
+	for (; i < t->dev->nr_events; i++)
+		if (t->dev->events[i].op == FAKE_WRITE &&
+		    t->dev->events[i].off < VK_LOG_OFF)
+			break;
+	KUNIT_EXPECT_EQ(test, i + 4, t->dev->nr_events);
+	KUNIT_EXPECT_TRUE(test, session_test_is(t, i - 1, FAKE_FLUSH, 0));
+	KUNIT_EXPECT_TRUE(test, session_test_is(t, i + 1, FAKE_FLUSH, 0));
+	KUNIT_EXPECT_TRUE(test, session_test_is(t, i + 3, FAKE_FLUSH, 0));
+	/* A second time there is nothing to close. */
+	fake_dev_forget(t->dev);
+	KUNIT_EXPECT_EQ(test, 0, vhdx_session_close(t->vkt.vt));
+	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 0);
+}
+
+static void session_crash(struct kunit *test)
+{
+	struct session_test *t = test->priv;
+	u32 round;
+
+	session_test_start(t);
+	for (round = 0; round < 6 && !t->check.failed; round++) {
+		struct vhdx_target *vt = t->vkt.vt;
+
+		t->before = vt->image.layout.header;
+		t->opened = false;
+		t->dev->hook = session_test_hook;
+		t->dev->hook_arg = t;
+		KUNIT_EXPECT_EQ(test, 0, vhdx_session_open(vt));
+		t->opened = true;
+		session_test_hook(t->dev, NULL);
+		KUNIT_EXPECT_EQ(test, 0, vhdx_session_close(vt));
+		t->dev->hook = NULL;
+	}
+	kunit_info(test, "%u crash states\n", t->check.crashes);
+}
+
+/* Case 17, both ways; a crash state always has a table to use. */
+static void session_mend_regions(struct kunit *test)
+{
+	struct session_test *t = test->priv;
+	u8 *tables = kunit_kmalloc(test, 2 * VHDX_REGION_BYTES, GFP_KERNEL);
+	u32 slot, i;
+
+	KUNIT_ASSERT_PTR_NE(test, NULL, tables);
+	for (slot = 0; slot < 2; slot++) {
+		struct vhdx_target *vt;
+
+		memset(t->buf, 0xa5, VHDX_SECTOR);
+		fake_dev_poke(t->dev, VHDX_REGION_OFF(slot) + 8 * VHDX_SECTOR,
+			      t->buf, VHDX_SECTOR);
+		fake_dev_forget(t->dev);
+		t->opened = false;
+		session_test_start(t);
+		vt = t->vkt.vt;
+		KUNIT_EXPECT_TRUE(test, vt->image.layout.region_differ);
+		t->dev->hook = session_test_hook;
+		t->dev->hook_arg = t;
+		KUNIT_EXPECT_EQ(test, 0, vhdx_session_open(vt));
+		t->opened = true;
+		KUNIT_EXPECT_FALSE(test, vt->image.layout.region_differ);
+		/* Logged, not written in place before that is durable. */
+		for (i = 0; i < t->dev->nr_events; i++)
+			KUNIT_EXPECT_FALSE(test, t->dev->events[i].op ==
+					   FAKE_WRITE &&
+					   t->dev->events[i].off >=
+					   VHDX_REGION_OFF(0) &&
+					   t->dev->events[i].off < VK_LOG_OFF);
+		KUNIT_EXPECT_EQ(test, 0, vhdx_session_close(vt));
+		t->dev->hook = NULL;
+		fake_dev_peek(t->dev, VHDX_REGION_OFF(0), tables,
+			      2 * VHDX_REGION_BYTES);
+		KUNIT_EXPECT_TRUE(test, vhdx_region_table_valid(tables));
+		KUNIT_EXPECT_EQ(test, 0, memcmp(tables,
+						tables + VHDX_REGION_BYTES,
+						VHDX_REGION_BYTES));
+		vk_target_free(&t->vkt);
+		fake_dev_forget(t->dev);
+	}
+	kunit_info(test, "%u crash states\n", t->check.crashes);
+}
+
+/*
+ * Whatever fails while a session opens or closes: the mode is ro, an event
+ * says so, the image opens; and suspend and resume make it rw again.
+ */
+static void session_errors(struct kunit *test)
+{
+	struct session_test *t = test->priv;
+	enum fake_op op = FAKE_WRITE;
+	u32 i;
+
+	memset(t->buf, 0xa5, VHDX_SECTOR);
+	for (;;) {
+		for (i = 1; i < 40 && !t->check.failed; i++) {
+			struct vhdx_target *vt;
+			int r;
+
+			fake_dev_forget(t->dev);
+			fake_dev_poke(t->dev, VHDX_REGION_OFF(1), t->buf,
+				      VHDX_SECTOR);
+			t->opened = false;
+			session_test_start(t);
+			vt = t->vkt.vt;
+			t->dev->hook = session_test_hook;
+			t->dev->hook_arg = t;
+			t->dev->fail_in[op] = i;
+			t->crashes = !vk_rnd(&t->check.rnd, 4);
+			fake.table_events = 0;
+			r = vhdx_session_open(vt);
+			if (!r) {
+				t->opened = true;
+				r = vhdx_session_close(vt);
+			}
+			KUNIT_EXPECT_FALSE(test, vt->may_overwrite);
+			KUNIT_EXPECT_FALSE(test, vt->session_open);
+			t->dev->hook = NULL;
+			if (t->dev->fail_in[op]) {
+				KUNIT_EXPECT_EQ(test, 0, r);
+				t->dev->fail_in[op] = 0;
+				vk_target_free(&t->vkt);
+				break;
+			}
+			KUNIT_EXPECT_EQ(test, -EIO, r);
+			KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RO);
+			KUNIT_EXPECT_EQ(test, fake.table_events, 1);
+			vk_target_suspend(&t->vkt, false);
+			KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+			KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
+			KUNIT_EXPECT_EQ(test, 0, vhdx_session_open(vt));
+			KUNIT_EXPECT_EQ(test, 0, vhdx_session_close(vt));
+			vk_target_free(&t->vkt);
+			fake_dev_make_durable(t->dev);
+		}
+		KUNIT_EXPECT_GE(test, i, op == FAKE_WRITE ? 20 : 8);
+		KUNIT_EXPECT_LT(test, i, 40);
+		if (op == FAKE_FLUSH)
+			break;
+		op = FAKE_FLUSH;
+	}
+}
+
+/* Somebody edits the image while the device is suspended. */
+static void session_edited_while_suspended(struct kunit *test)
+{
+	struct session_test *t = test->priv;
+	struct vhdx_header header;
+	struct vhdx_target *vt;
+	bool damaged;
+
+	session_test_start(t);
+	vt = t->vkt.vt;
+	KUNIT_EXPECT_EQ(test, 0, vhdx_session_open(vt));
+	vk_target_suspend(&t->vkt, false);
+	KUNIT_EXPECT_TRUE(test, guid_is_null(&vt->image.layout.header.log_guid));
+
+	/* No change: the image is not loaded again. */
+	fake_dev_forget(t->dev);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 2);
+	vk_target_suspend(&t->vkt, false);
+
+	vk_set_bat(t->dev, &t->spec, 5, VHDX_BLOCK_FULL, 9);
+	KUNIT_ASSERT_TRUE(test, vk_get_header(t->dev, &header, &damaged));
+	header.sequence += 2;
+	guid_gen(&header.file_write_guid);
+	vk_set_header(t->dev, &header);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+	KUNIT_EXPECT_EQ(test, vt->bat[5], vhdx_e_make(VHDX_BLOCK_FULL, 9));
+	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
+	vk_target_suspend(&t->vkt, false);
+
+	/* Broken meanwhile: the resume fails, and one after mending works. */
+	vk_set_bat(t->dev, &t->spec, 6, VHDX_BLOCK_FULL, 9);
+	header.sequence += 2;
+	vk_set_header(t->dev, &header);
+	KUNIT_EXPECT_EQ(test, -EINVAL, vk_target_resume(&t->vkt));
+	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_FAIL);
+	vk_set_bat(t->dev, &t->spec, 6, VHDX_BLOCK_NOT_PRESENT, 0);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
+	KUNIT_EXPECT_EQ(test, 0, vhdx_session_open(vt));
+	vk_target_suspend(&t->vkt, false);
+}
+
+static void session_table_length(struct kunit *test)
+{
+	struct session_test *t = test->priv;
+	u64 sectors = t->spec.disk_bytes >> SECTOR_SHIFT;
+
+	KUNIT_EXPECT_EQ(test, -EINVAL, vk_target_new(&t->vkt, t->dev,
+						     sectors - 8));
+	KUNIT_EXPECT_PTR_NE(test, NULL, t->vkt.ti.error);
+	vk_target_free(&t->vkt);
+	KUNIT_EXPECT_EQ(test, -EINVAL, vk_target_new(&t->vkt, t->dev,
+						     sectors + 8));
+	vk_target_free(&t->vkt);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_new(&t->vkt, t->dev, sectors));
+}
+
+static struct kunit_case session_cases[] = {
+	KUNIT_CASE(session_open_order),
+	KUNIT_CASE(session_close_order),
+	KUNIT_CASE(session_crash),
+	KUNIT_CASE(session_mend_regions),
+	KUNIT_CASE(session_errors),
+	KUNIT_CASE(session_edited_while_suspended),
+	KUNIT_CASE(session_table_length),
+	{}
+};
+
+static struct kunit_suite session_suite = {
+	.name = "vhdx-session",
+	.init = session_test_init,
+	.exit = session_test_exit,
+	.test_cases = session_cases,
+};
+kunit_test_suite(session_suite);

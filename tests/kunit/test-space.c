@@ -1,0 +1,522 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Free space, and what the worker does with it. */
+#include <linux/slab.h>
+
+#include "vk-image.h"
+
+#define SPACE_MIB		200
+
+struct space_test {
+	struct vk_check check;
+	struct vhdx_space space;
+	bool model[SPACE_MIB];
+	/* for the worker */
+	struct vk_spec spec;
+	struct fake_dev *dev;
+	struct vk_target vkt;
+	u8 *buf;
+};
+
+static int space_test_init(struct kunit *test)
+{
+	struct space_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+
+	if (!t)
+		return -ENOMEM;
+	test->priv = t;
+	vk_check_init(&t->check, test);
+	t->space.size = SPACE_MIB;
+	t->space.map = bitmap_zalloc(SPACE_MIB, GFP_KERNEL);
+	t->buf = kmalloc(SZ_64K, GFP_KERNEL);
+	return t->space.map && t->buf ? 0 : -ENOMEM;
+}
+
+static void space_test_exit(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+
+	if (!t)
+		return;
+	bitmap_free(t->space.map);
+	vk_target_free(&t->vkt);
+	fake_dev_free(t->dev);
+	kfree(t->buf);
+}
+
+/* ------------------------------------------------------------------------
+ * The map
+ */
+
+static u32 space_test_find(const struct space_test *t, u32 start, u32 count)
+{
+	u32 mib, run = 0;
+
+	for (mib = start; mib < SPACE_MIB; mib++) {
+		run = t->model[mib] ? 0 : run + 1;
+		if (run == count)
+			return mib + 1 - count;
+	}
+	return 0;
+}
+
+static void space_test_step(struct space_test *t)
+{
+	struct rnd_state *rnd = &t->check.rnd;
+	u32 mib = 1 + vk_rnd(rnd, SPACE_MIB + 8), count = 1 + vk_rnd(rnd, 12);
+	u32 i, end = min(mib + count, (u32)SPACE_MIB);
+	bool free = true;
+
+	for (i = mib; i < end; i++)
+		free &= !t->model[i];
+	if (vhdx_space_claim(&t->space, mib, count) != free)
+		vk_fail(&t->check, "claim of %u+%u", mib, count);
+	for (i = mib; free && i < end; i++)
+		t->model[i] = true;
+	if (free && mib < end && vk_rnd(rnd, 4)) {
+		vhdx_space_release(&t->space, mib, end - mib);
+		memset(t->model + mib, 0, end - mib);
+	}
+	mib = 1 + vk_rnd(rnd, SPACE_MIB - 1);
+	count = 1 + vk_rnd(rnd, 40);
+	i = vhdx_space_find(&t->space, mib, count);
+	if (i != space_test_find(t, mib, count))
+		vk_fail(&t->check, "%u MiB from %u on: found %u, not %u", count,
+			mib, i, space_test_find(t, mib, count));
+}
+
+static void space_random(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	u32 round, i, taken, end = 0;
+
+	for (round = 0; round < 30 && !t->check.failed; round++) {
+		for (i = 0; i < 100; i++, t->check.step++)
+			space_test_step(t);
+		taken = 0;
+		for (i = 0; i < SPACE_MIB; i++)
+			taken += t->model[i];
+		KUNIT_EXPECT_EQ(test, t->space.taken, taken);
+		/* The high-water mark never falls. */
+		KUNIT_EXPECT_GE(test, t->space.end, end);
+		end = t->space.end;
+		KUNIT_EXPECT_LE(test, end, SPACE_MIB);
+		for (i = end; i < SPACE_MIB; i++)
+			KUNIT_EXPECT_FALSE(test, t->model[i]);
+		bitmap_zero(t->space.map, SPACE_MIB);
+		memset(t->model, 0, sizeof(t->model));
+		t->space.taken = 0;
+	}
+}
+
+static void space_edges(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_space *space = &t->space;
+
+	KUNIT_EXPECT_EQ(test, vhdx_space_find(space, 1, SPACE_MIB), 0);
+	KUNIT_EXPECT_EQ(test, vhdx_space_find(space, 1, SPACE_MIB - 1), 1);
+	KUNIT_EXPECT_EQ(test, vhdx_space_find(space, SPACE_MIB, 1), 0);
+	KUNIT_EXPECT_EQ(test, vhdx_space_find(space, SPACE_MIB + 9, 1), 0);
+	KUNIT_EXPECT_TRUE(test, vhdx_space_claim(space, SPACE_MIB, 5));
+	KUNIT_EXPECT_TRUE(test, vhdx_space_claim(space, 1ULL << 43, 5));
+	KUNIT_EXPECT_EQ(test, space->taken, 0);
+	KUNIT_EXPECT_TRUE(test, vhdx_space_claim(space, SPACE_MIB - 1, 5));
+	KUNIT_EXPECT_EQ(test, space->taken, 1);
+	KUNIT_EXPECT_EQ(test, space->end, SPACE_MIB);
+	KUNIT_EXPECT_FALSE(test, vhdx_space_claim(space, SPACE_MIB - 2, 2));
+	KUNIT_EXPECT_EQ(test, space->taken, 1);
+	KUNIT_EXPECT_EQ(test, vhdx_space_find(space, SPACE_MIB - 2, 1),
+			SPACE_MIB - 2);
+	KUNIT_EXPECT_EQ(test, vhdx_space_find(space, SPACE_MIB - 2, 2), 0);
+}
+
+/* ------------------------------------------------------------------------
+ * The worker
+ */
+
+#define SPACE_BLOCK_MIB		2
+
+/* Room for @blocks blocks, which hold 0xfe. */
+static struct vhdx_target *space_test_target(struct space_test *t, u32 blocks)
+{
+	t->spec = (struct vk_spec) {
+		.log_mib = 1, .bat_mib = 1, .block_mib = SPACE_BLOCK_MIB,
+		.logical = 512, .disk_bytes = 256 * (u64)SZ_1M,
+	};
+	t->spec.dev_mib = vk_free_mib(&t->spec) + blocks * SPACE_BLOCK_MIB;
+	t->dev = vk_format(&t->spec);
+	t->dev->fill = 0xfe;
+	t->dev->fill_off = (u64)vk_free_mib(&t->spec) << 20;
+	KUNIT_ASSERT_EQ(t->check.test, 0, vk_target_new(&t->vkt, t->dev, 0));
+	KUNIT_ASSERT_EQ(t->check.test, 0, vk_target_resume(&t->vkt));
+	return t->vkt.vt;
+}
+
+static sector_t space_test_sector(u32 block, u32 sector)
+{
+	return block * (sector_t)SPACE_BLOCK_MIB * 2048 + sector;
+}
+
+static blk_status_t space_test_write(struct space_test *t, u32 block)
+{
+	memset(t->buf, 0x77, 4096);
+	return vk_guest_io(&t->vkt, REQ_OP_WRITE, space_test_sector(block, 100),
+			   8, t->buf);
+}
+
+/* @block has what space_test_write() wrote, and zeros around it. */
+static void space_test_block(struct space_test *t, u32 block)
+{
+	static const u32 sectors[] = { 0, 92, 100, 108, 2040, 2048, 4088 };
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(sectors); i++) {
+		u8 expected = sectors[i] == 100 ? 0x77 : 0;
+
+		memset(t->buf, 0x55, 4096);
+		KUNIT_EXPECT_EQ(t->check.test, BLK_STS_OK,
+				vk_guest_io(&t->vkt, REQ_OP_READ,
+					    space_test_sector(block, sectors[i]),
+					    8, t->buf));
+		if (memchr_inv(t->buf, expected, 4096))
+			vk_fail(&t->check, "block %u sector %u has %02x", block,
+				sectors[i], t->buf[0]);
+	}
+}
+
+static void space_blocks_in_order(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 20);
+	u32 mib = vk_free_mib(&t->spec), i;
+
+	for (i = 0; i < 10; i++) {
+		u32 block = 100 - 7 * i;
+
+		KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, block));
+		KUNIT_EXPECT_EQ(test, vhdx_e_mib(vt->bat[block]),
+				mib + i * SPACE_BLOCK_MIB);
+		space_test_block(t, block);
+	}
+	KUNIT_EXPECT_EQ(test, vt->image.allocated_blocks, 10);
+	KUNIT_EXPECT_EQ(test, vt->stats.allocs, 10);
+	KUNIT_EXPECT_EQ(test, vt->stats.zeroed, 10);
+	KUNIT_EXPECT_EQ(test, t->dev->misused, 0);
+	vk_target_suspend(&t->vkt, false);
+}
+
+/* From zeroed_from on, and what was never taken, needs no zeroes. */
+static void space_zeroed_from(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 20);
+	u32 mib = vk_free_mib(&t->spec), i;
+
+	vt->zeroed_from_set = true;
+	vt->zeroed_from_mib = mib + 3 * SPACE_BLOCK_MIB - 1;
+	t->dev->fill_end = (u64)vt->zeroed_from_mib << 20;
+	for (i = 0; i < 6; i++) {
+		KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, i));
+		KUNIT_EXPECT_EQ(test, vt->stats.zeroed, min(i + 1, 3U));
+		space_test_block(t, i);
+	}
+	/* Taken once, given back: may hold anything. */
+	vt->bat[5] = 0;
+	vhdx_space_release(&vt->image.space, mib + 5 * SPACE_BLOCK_MIB,
+			   SPACE_BLOCK_MIB);
+	vt->space_hint = 1;
+	KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, 6));
+	KUNIT_EXPECT_EQ(test, vhdx_e_mib(vt->bat[6]),
+			mib + 5 * SPACE_BLOCK_MIB);
+	KUNIT_EXPECT_EQ(test, vt->stats.zeroed, 4);
+	space_test_block(t, 6);
+}
+
+/* An anchor is the block's own space, with its old contents. */
+static void space_anchor(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 8);
+	u32 mib = vk_free_mib(&t->spec) + 4;
+
+	vk_target_free(&t->vkt);
+	vk_set_bat(t->dev, &t->spec, 9, VHDX_BLOCK_UNMAPPED, mib);
+	KUNIT_ASSERT_EQ(test, 0, vk_target_new(&t->vkt, t->dev, 0));
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkt));
+	vt = t->vkt.vt;
+	vt->zeroed_from_set = true;	/* but not that */
+
+	memset(t->buf, 1, 4096);
+	KUNIT_EXPECT_EQ(test, BLK_STS_OK,
+			vk_guest_io(&t->vkt, REQ_OP_READ,
+				    space_test_sector(9, 0), 8, t->buf));
+	KUNIT_EXPECT_PTR_EQ(test, NULL, memchr_inv(t->buf, 0, 4096));
+	/* A failure leaves it with the block. */
+	t->dev->fail_in[FAKE_ZERO] = 1;
+	KUNIT_EXPECT_EQ(test, BLK_STS_IOERR, space_test_write(t, 9));
+	KUNIT_EXPECT_EQ(test, vt->bat[9],
+			vhdx_e_make(VHDX_BLOCK_UNMAPPED, mib));
+	KUNIT_EXPECT_FALSE(test, vhdx_space_claim(&vt->image.space, mib, 1));
+
+	KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, 9));
+	KUNIT_EXPECT_EQ(test, vt->bat[9], vhdx_e_make(VHDX_BLOCK_FULL, mib) |
+			VHDX_E_PENDING);
+	KUNIT_EXPECT_EQ(test, vt->stats.zeroed, 2);
+	space_test_block(t, 9);
+}
+
+/* What fails before the block is published gives its space back. */
+static void space_given_back(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 8);
+	u32 mib = vk_free_mib(&t->spec), taken = vt->image.space.taken, i;
+	static const struct {
+		enum fake_op op;
+		u32 which;
+	} fail[] = { { FAKE_ZERO, 1 }, { FAKE_ZERO, 2 }, { FAKE_BIO, 1 } };
+
+	for (i = 0; i < ARRAY_SIZE(fail); i++) {
+		t->dev->fail_in[fail[i].op] = fail[i].which;
+		KUNIT_EXPECT_EQ(test, BLK_STS_IOERR, space_test_write(t, i));
+		KUNIT_EXPECT_EQ(test, vt->bat[i], 0);
+		KUNIT_EXPECT_EQ(test, vt->image.space.taken, taken);
+		KUNIT_EXPECT_EQ(test, vt->nr_dirty, 0);
+		KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
+	}
+	KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, 0));
+	KUNIT_EXPECT_EQ(test, vhdx_e_mib(vt->bat[0]), mib);
+	space_test_block(t, 0);
+}
+
+static struct fake_bio *space_test_begin(struct space_test *t, u32 block)
+{
+	struct fake_bio *fbio = fake_bio_new(REQ_OP_WRITE, VK_BEGIN +
+					     space_test_sector(block, 100), 8);
+
+	memset(fake_bio_data(fbio), 0x77, 4096);
+	vk_guest_submit(&t->vkt, fbio);
+	return fbio;
+}
+
+/* Writes wait for space and go on after the device grew. */
+static void space_out_and_back(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 6);
+	struct fake_bio *waiting[2];
+	u32 events, i;
+
+	for (i = 0; i < 6; i++)
+		KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, i));
+	events = fake.table_events;
+	waiting[0] = space_test_begin(t, 6);
+	waiting[1] = space_test_begin(t, 7);
+	fake_kernel_run();
+	KUNIT_EXPECT_TRUE(test, vt->out_of_space);
+	KUNIT_EXPECT_EQ(test, fake.table_events, events + 1);
+	KUNIT_EXPECT_FALSE(test, waiting[0]->done || waiting[1]->done);
+	/* Reads and overwrites do not mind. */
+	KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, 3));
+	space_test_block(t, 3);
+	/* Not by half of a block, and not without a timer. */
+	t->dev->bytes += SZ_1M;
+	for (i = 0; i < 3; i++) {
+		KUNIT_EXPECT_FALSE(test, list_empty(&fake.timers));
+		fake_kernel_fire();
+		fake_kernel_run();
+		KUNIT_EXPECT_FALSE(test, waiting[0]->done || waiting[1]->done);
+	}
+	KUNIT_EXPECT_EQ(test, fake.table_events, events + 1);
+	t->dev->bytes += 3 * SZ_1M;
+	fake_kernel_fire();
+	fake_kernel_run();
+	KUNIT_EXPECT_FALSE(test, vt->out_of_space);
+	/* Space is back, and it is low. */
+	KUNIT_EXPECT_GE(test, fake.table_events, events + 2);
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_TRUE(test, waiting[i]->done);
+		KUNIT_EXPECT_EQ(test, waiting[i]->status, BLK_STS_OK);
+		fake_bio_free(waiting[i]);
+		space_test_block(t, 6 + i);
+	}
+	KUNIT_EXPECT_EQ(test, vt->image.space.taken, vt->image.space.size);
+}
+
+static void space_time_is_up(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 4);
+	struct fake_bio *waiting;
+	u32 i;
+
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, i));
+	waiting = space_test_begin(t, 6);
+	fake_kernel_run();
+	KUNIT_EXPECT_FALSE(test, waiting->done);
+	vt->space_deadline = jiffies - 1;
+	fake_kernel_fire();
+	fake_kernel_run();
+	KUNIT_ASSERT_TRUE(test, waiting->done);
+	KUNIT_EXPECT_EQ(test, waiting->status, BLK_STS_NOSPC);
+	fake_bio_free(waiting);
+	/* From now on at once, until there is space. */
+	KUNIT_EXPECT_EQ(test, BLK_STS_NOSPC, space_test_write(t, 6));
+	t->dev->bytes += SPACE_BLOCK_MIB * SZ_1M;
+	KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, 6));
+	KUNIT_EXPECT_FALSE(test, vt->out_of_space || vt->space_timed_out);
+	waiting = space_test_begin(t, 8);
+	fake_kernel_run();
+	KUNIT_EXPECT_FALSE(test, waiting->done);
+
+	/* Suspending with noflush hands it back. */
+	vk_target_suspend(&t->vkt, true);
+	KUNIT_ASSERT_TRUE(test, waiting->done);
+	KUNIT_EXPECT_EQ(test, waiting->status, BLK_STS_DM_REQUEUE);
+	fake_bio_free(waiting);
+	KUNIT_EXPECT_TRUE(test, list_empty(&fake.timers));
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+	/* Sent again, it waits again. */
+	waiting = space_test_begin(t, 8);
+	fake_kernel_run();
+	KUNIT_EXPECT_FALSE(test, waiting->done);
+	t->dev->bytes += SPACE_BLOCK_MIB * SZ_1M;
+	fake_kernel_fire();
+	fake_kernel_run();
+	KUNIT_ASSERT_TRUE(test, waiting->done);
+	KUNIT_EXPECT_EQ(test, waiting->status, BLK_STS_OK);
+	fake_bio_free(waiting);
+}
+
+static void space_error_if_none(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 2);
+	u32 events;
+
+	vt->error_if_no_space = true;
+	KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, 0));
+	KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, 1));
+	events = fake.table_events;
+	KUNIT_EXPECT_EQ(test, BLK_STS_NOSPC, space_test_write(t, 2));
+	KUNIT_EXPECT_EQ(test, BLK_STS_NOSPC, space_test_write(t, 3));
+	KUNIT_EXPECT_EQ(test, fake.table_events, events + 1);
+	t->dev->bytes += SPACE_BLOCK_MIB * SZ_1M;
+	KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, 2));
+	KUNIT_EXPECT_EQ(test, BLK_STS_NOSPC, space_test_write(t, 3));
+}
+
+/* An event when space is low, once; again only after there was more. */
+static void space_low(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 12);
+	u32 i, events = fake.table_events;
+
+	for (i = 0; i < 7; i++)
+		space_test_write(t, i);
+	KUNIT_EXPECT_EQ(test, fake.table_events, events);
+	space_test_write(t, 7);		/* leaves four blocks */
+	KUNIT_EXPECT_EQ(test, fake.table_events, events + 1);
+	KUNIT_EXPECT_TRUE(test, strstr(fake.message, "low"));
+	space_test_write(t, 8);
+	space_test_write(t, 9);
+	KUNIT_EXPECT_EQ(test, fake.table_events, events + 1);
+	t->dev->bytes += 10 * SPACE_BLOCK_MIB * SZ_1M;
+	for (i = 10; i < 17; i++)
+		space_test_write(t, i);
+	KUNIT_EXPECT_EQ(test, fake.table_events, events + 1);
+	space_test_write(t, 17);
+	space_test_write(t, 18);
+	KUNIT_EXPECT_EQ(test, fake.table_events, events + 2);
+	KUNIT_EXPECT_EQ(test, vt->image.allocated_blocks, 19);
+}
+
+/* Writes to one block, while its space is being prepared, wait for that. */
+static void space_writes_wait(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 8);
+	struct fake_bio *bios[6];
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(bios); i++) {
+		bios[i] = fake_bio_new(REQ_OP_WRITE | (i == 3 ? REQ_FUA : 0),
+				       VK_BEGIN + space_test_sector(4, 8 * i), 8);
+		memset(fake_bio_data(bios[i]), 0x10 + i, 4096);
+		vk_guest_submit(&t->vkt, bios[i]);
+		if (i == 2) {
+			/* As far as the zeroes. */
+			KUNIT_EXPECT_TRUE(test, fake_flush_work(&vt->worker));
+			KUNIT_EXPECT_EQ(test, vt->bat[4], VHDX_E_PENDING);
+		}
+	}
+	fake_kernel_run();
+	KUNIT_EXPECT_EQ(test, vt->stats.allocs, 1);
+	for (i = 0; i < ARRAY_SIZE(bios); i++) {
+		KUNIT_EXPECT_TRUE(test, bios[i]->done);
+		KUNIT_EXPECT_EQ(test, bios[i]->status, BLK_STS_OK);
+		fake_bio_free(bios[i]);
+		vk_guest_io(&t->vkt, REQ_OP_READ, space_test_sector(4, 8 * i), 8,
+			    t->buf);
+		KUNIT_EXPECT_PTR_EQ(test, NULL, memchr_inv(t->buf, 0x10 + i,
+							   4096));
+	}
+	/* The FUA write has seen to a commit. */
+	KUNIT_EXPECT_EQ(test, vt->nr_dirty, 0);
+	KUNIT_EXPECT_EQ(test, vt->stats.commits, 1);
+}
+
+/* The block's first write fails: those that waited try for themselves. */
+static void space_waiters_after_failure(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 8);
+	struct fake_bio *bios[3];
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(bios); i++) {
+		bios[i] = fake_bio_new(REQ_OP_WRITE, VK_BEGIN +
+				       space_test_sector(4, 8 * i), 8);
+		memset(fake_bio_data(bios[i]), 0x10 + i, 4096);
+		vk_guest_submit(&t->vkt, bios[i]);
+	}
+	t->dev->fail_in[FAKE_ZERO] = 1;
+	fake_kernel_run();
+	for (i = 0; i < ARRAY_SIZE(bios); i++) {
+		KUNIT_EXPECT_TRUE(test, bios[i]->done);
+		KUNIT_EXPECT_EQ(test, bios[i]->status,
+				i ? BLK_STS_OK : BLK_STS_IOERR);
+		fake_bio_free(bios[i]);
+	}
+	KUNIT_EXPECT_TRUE(test, vhdx_e_present(vt->bat[4]));
+	vk_guest_io(&t->vkt, REQ_OP_READ, space_test_sector(4, 0), 8, t->buf);
+	KUNIT_EXPECT_PTR_EQ(test, NULL, memchr_inv(t->buf, 0, 4096));
+	vk_guest_io(&t->vkt, REQ_OP_READ, space_test_sector(4, 16), 8, t->buf);
+	KUNIT_EXPECT_PTR_EQ(test, NULL, memchr_inv(t->buf, 0x12, 4096));
+}
+
+static struct kunit_case space_cases[] = {
+	KUNIT_CASE(space_random),
+	KUNIT_CASE(space_edges),
+	KUNIT_CASE(space_blocks_in_order),
+	KUNIT_CASE(space_zeroed_from),
+	KUNIT_CASE(space_anchor),
+	KUNIT_CASE(space_given_back),
+	KUNIT_CASE(space_out_and_back),
+	KUNIT_CASE(space_time_is_up),
+	KUNIT_CASE(space_error_if_none),
+	KUNIT_CASE(space_low),
+	KUNIT_CASE(space_writes_wait),
+	KUNIT_CASE(space_waiters_after_failure),
+	{}
+};
+
+static struct kunit_suite space_suite = {
+	.name = "vhdx-space",
+	.init = space_test_init,
+	.exit = space_test_exit,
+	.test_cases = space_cases,
+};
+kunit_test_suite(space_suite);

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Making images in memory, with the format code's own encoders. */
+#include <linux/module.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
+
+#include "vk-image.h"
+
+static unsigned int seed;
+module_param(seed, uint, 0444);
+MODULE_PARM_DESC(seed, "seed of all suites; 0 takes another one each time");
+
+unsigned int vk_effort = 1;
+module_param_named(effort, vk_effort, uint, 0444);
+MODULE_PARM_DESC(effort, "do so many times as much where it takes long");
+
+MODULE_DESCRIPTION("KUnit suites of dm-vhdx");
+MODULE_LICENSE("GPL");
+
+/**
+ * vk_check_init() - begin a randomised check
+ * @check: the check
+ * @test: the test
+ */
+void vk_check_init(struct vk_check *check, struct kunit *test)
+{
+	memset(check, 0, sizeof(*check));
+	check->test = test;
+	check->seed = seed ?: get_random_u32();
+	prandom_seed_state(&check->rnd, check->seed);
+	fake_kernel_init(check->seed);
+	kunit_info(test, "seed=%u\n", check->seed);
+}
+
+static void *vk_alloc(size_t bytes)
+{
+	return kvzalloc(bytes, GFP_KERNEL | __GFP_NOFAIL);
+}
+
+static void vk_format_meta(struct fake_dev *dev, const struct vk_spec *spec)
+{
+	const struct vhdx_meta meta = {
+		.block_bytes = spec->block_mib * SZ_1M,
+		.disk_bytes = spec->disk_bytes,
+		.disk_id = vhdx_guid_metadata_region,	/* as good as any */
+		.logical_bytes = spec->logical,
+		.physical_bytes = 4096,
+	};
+	void *buf = vk_alloc(2 * VHDX_META_TABLE_BYTES);
+
+	vhdx_meta_region_encode(buf, &meta);
+	fake_dev_poke(dev, vk_meta_off(spec), buf, 2 * VHDX_META_TABLE_BYTES);
+	kvfree(buf);
+}
+
+static void vk_format_regions(struct fake_dev *dev, const struct vk_spec *spec)
+{
+	const struct vhdx_region regions[] = {
+		{ vhdx_guid_bat_region, vk_bat_off(spec),
+		  spec->bat_mib * SZ_1M, true },
+		{ vhdx_guid_metadata_region, vk_meta_off(spec), SZ_1M, true },
+	};
+	void *buf = vk_alloc(VHDX_REGION_BYTES);
+
+	vhdx_region_table_encode(buf, regions, ARRAY_SIZE(regions));
+	fake_dev_poke(dev, VHDX_REGION_OFF(0), buf, VHDX_REGION_BYTES);
+	fake_dev_poke(dev, VHDX_REGION_OFF(1), buf, VHDX_REGION_BYTES);
+	kvfree(buf);
+}
+
+/**
+ * vk_format() - make an empty image
+ * @spec: what it is to be like
+ *
+ * Return: its device.
+ */
+struct fake_dev *vk_format(const struct vk_spec *spec)
+{
+	struct fake_dev *dev = fake_dev_new(spec->dev_mib * (u64)SZ_1M);
+	struct vhdx_header header = {
+		.sequence = 6, .version = 1, .log_off = VK_LOG_OFF,
+		.log_length = spec->log_mib * SZ_1M,
+	};
+	void *buf = vk_alloc(VHDX_SECTOR);
+
+	vhdx_ident_encode(buf, "dm-vhdx KUnit");
+	fake_dev_poke(dev, VHDX_IDENT_OFF, buf, VHDX_SECTOR);
+	guid_gen(&header.file_write_guid);
+	guid_gen(&header.data_write_guid);
+	vhdx_header_encode(&header, buf);
+	fake_dev_poke(dev, VHDX_HEADER_OFF(0), buf, VHDX_HEADER_BYTES);
+	header.sequence++;
+	vhdx_header_encode(&header, buf);
+	fake_dev_poke(dev, VHDX_HEADER_OFF(1), buf, VHDX_HEADER_BYTES);
+	kvfree(buf);
+	vk_format_regions(dev, spec);
+	vk_format_meta(dev, spec);
+	return dev;
+}
+
+/**
+ * vk_set_bat() - put an entry into the BAT, durably
+ * @dev: device with the image
+ * @spec: what it was made from
+ * @block: payload block
+ * @state: enum vhdx_block_state
+ * @mib: where its data is
+ */
+void vk_set_bat(struct fake_dev *dev, const struct vk_spec *spec, u32 block,
+		u32 state, u64 mib)
+{
+	const struct vhdx_meta meta = {
+		.block_bytes = spec->block_mib * SZ_1M,
+		.disk_bytes = spec->disk_bytes,
+		.logical_bytes = spec->logical,
+	};
+	__le64 raw = cpu_to_le64(VHDX_BAT_RAW(state, mib));
+	struct vhdx_geometry geo;
+
+	vhdx_geometry_init(&geo, &meta);
+	fake_dev_poke(dev, vk_bat_off(spec) +
+		      vhdx_bat_index(&geo, block) * sizeof(raw),
+		      &raw, sizeof(raw));
+}
+
+/**
+ * vk_view_dev() - what an image holds, log included
+ * @dev: the device to read from
+ * @image: loaded
+ * @off: bytes, a multiple of 4 KiB
+ * @buf: result
+ * @bytes: a multiple of 4 KiB
+ */
+void vk_view_dev(struct fake_dev *dev, struct vhdx_image *image, u64 off,
+		 void *buf, u32 bytes)
+{
+	fake_dev_peek(dev, off, buf, bytes);
+	vhdx_overlay_patch(&image->overlay, off, buf, bytes);
+}
+
+/**
+ * vk_view() - what an image holds, log included
+ * @image: loaded
+ * @off: bytes, a multiple of 4 KiB
+ * @buf: result
+ * @bytes: a multiple of 4 KiB
+ */
+void vk_view(struct vhdx_image *image, u64 off, void *buf, u32 bytes)
+{
+	vk_view_dev(fake_dev_of(image->bdev), image, off, buf, bytes);
+}
+
+/* ------------------------------------------------------------------------
+ * Log entries by hand, with zero descriptors
+ */
+
+/**
+ * vk_entry_begin() - start building an entry
+ * @entry: the entry; its buffer is freed by vk_entry_write()
+ */
+void vk_entry_begin(struct vk_entry *entry)
+{
+	memset(entry, 0, sizeof(*entry));
+	entry->buf = vk_alloc((1 + VHDX_LOG_FIRST_DESCS) * VHDX_SECTOR);
+}
+
+static struct vhdx_log_desc_disk *vk_entry_desc(struct vk_entry *entry, u32 i)
+{
+	return entry->buf + (i + 2) * sizeof(struct vhdx_log_desc_disk);
+}
+
+/**
+ * vk_entry_data() - add a data descriptor and its sector
+ * @entry: the entry
+ * @off: where it belongs
+ * @data: 4 KiB
+ */
+void vk_entry_data(struct vk_entry *entry, u64 off, const void *data)
+{
+	struct vhdx_log_desc_disk *desc = vk_entry_desc(entry, entry->count++);
+	struct vhdx_log_data_disk *sector = entry->buf +
+					    ++entry->data * VHDX_SECTOR;
+
+	memcpy(desc->signature, VHDX_LOG_DESC_DATA, 4);
+	memcpy(desc->leading, data, 8);
+	memcpy(&desc->trailing, data + 4092, 4);
+	desc->file_offset = cpu_to_le64(off);
+	memcpy(sector->signature, VHDX_LOG_DATA, 4);
+	memcpy(sector->data, data + 8, 4084);
+}
+
+/**
+ * vk_entry_zero() - add a zero descriptor
+ * @entry: the entry
+ * @off: where
+ * @bytes: how much
+ */
+void vk_entry_zero(struct vk_entry *entry, u64 off, u64 bytes)
+{
+	struct vhdx_log_desc_disk *desc = vk_entry_desc(entry, entry->count++);
+
+	memcpy(desc->signature, VHDX_LOG_DESC_ZERO, 4);
+	desc->zero_length = cpu_to_le64(bytes);
+	desc->file_offset = cpu_to_le64(off);
+}
+
+/**
+ * vk_entry_write() - put an entry into the log, durably
+ * @entry: the entry
+ * @dev: device with the image
+ * @guid: LogGuid
+ * @sequence: the entry's number
+ * @off: where in the log; it may wrap
+ * @tail: where in the log the sequence starts
+ * @end_bytes: end of the image
+ *
+ * Return: its length.
+ */
+u32 vk_entry_write(struct vk_entry *entry, struct fake_dev *dev,
+		   const guid_t *guid, u64 sequence, u32 off, u32 tail,
+		   u64 end_bytes)
+{
+	struct vhdx_log_header_disk *disk = entry->buf;
+	u32 length = (1 + entry->data) * VHDX_SECTOR, i;
+
+	for (i = 0; i < entry->count; i++)
+		vk_entry_desc(entry, i)->sequence = cpu_to_le64(sequence);
+	for (i = 1; i <= entry->data; i++) {
+		struct vhdx_log_data_disk *sector = entry->buf + i * VHDX_SECTOR;
+
+		sector->sequence_high = cpu_to_le32(sequence >> 32);
+		sector->sequence_low = cpu_to_le32((u32)sequence);
+	}
+	memcpy(disk->signature, VHDX_LOG_SIGNATURE, 4);
+	disk->entry_length = cpu_to_le32(length);
+	disk->tail = cpu_to_le32(tail);
+	disk->sequence = cpu_to_le64(sequence);
+	disk->descriptor_count = cpu_to_le32(entry->count);
+	disk->log_guid = *guid;
+	disk->flushed_file_offset = cpu_to_le64(end_bytes);
+	disk->last_file_offset = cpu_to_le64(end_bytes);
+	disk->checksum = cpu_to_le32(vhdx_checksum(disk, length));
+	for (i = 0; i < length; i += VHDX_SECTOR)
+		fake_dev_poke(dev, VK_LOG_OFF + (off + i) % SZ_1M,
+			      entry->buf + i, VHDX_SECTOR);
+	kvfree(entry->buf);
+	return length;
+}
+
+/**
+ * vk_set_header() - write both headers, durably
+ * @dev: device with the image
+ * @header: the second one gets its number, the first one that minus 1
+ */
+void vk_set_header(struct fake_dev *dev, const struct vhdx_header *header)
+{
+	struct vhdx_header copy = *header;
+	void *buf = vk_alloc(VHDX_HEADER_BYTES);
+
+	vhdx_header_encode(&copy, buf);
+	fake_dev_poke(dev, VHDX_HEADER_OFF(1), buf, VHDX_HEADER_BYTES);
+	copy.sequence--;
+	vhdx_header_encode(&copy, buf);
+	fake_dev_poke(dev, VHDX_HEADER_OFF(0), buf, VHDX_HEADER_BYTES);
+	kvfree(buf);
+}
+
+/**
+ * vk_get_header() - read the current header
+ * @dev: device with the image
+ * @header: result
+ * @damaged: the other one is bad
+ *
+ * Return: false if there is none.
+ */
+bool vk_get_header(struct fake_dev *dev, struct vhdx_header *header,
+		   bool *damaged)
+{
+	void *buf = vk_alloc(2 * VHDX_HEADER_BYTES);
+	int slot, r;
+
+	fake_dev_peek(dev, VHDX_HEADER_OFF(0), buf, VHDX_HEADER_BYTES);
+	fake_dev_peek(dev, VHDX_HEADER_OFF(1), buf + VHDX_HEADER_BYTES,
+		      VHDX_HEADER_BYTES);
+	r = vhdx_header_select(buf, buf + VHDX_HEADER_BYTES, header, &slot,
+			       damaged);
+	kvfree(buf);
+	return !r;
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Targets as dm-vhdx-target.c makes them, on a device in memory. */
+#include <linux/module.h>
+
+/* The suites' module has no target to register. */
+#undef module_init
+#undef module_exit
+#define module_init(fn) static int (*vk_unused_init)(void) __maybe_unused = fn
+#define module_exit(fn) static void (*vk_unused_exit)(void) __maybe_unused = fn
+#undef MODULE_DESCRIPTION
+#undef MODULE_LICENSE
+#define MODULE_DESCRIPTION(text)
+#define MODULE_LICENSE(text)
+#undef __init
+#undef __exit
+#define __init
+#define __exit
+
+#include "dm-vhdx-target.c"
+
+#include "vk-image.h"
+
+/**
+ * vk_target_new() - what the constructor does once it has the device
+ * @vkt: result
+ * @dev: device with an image
+ * @sectors: length of the table; 0 for the disk's
+ *
+ * Return: 0, or a negative errno; then @vkt->ti.error says what is wrong.
+ */
+int vk_target_new(struct vk_target *vkt, struct fake_dev *dev, u64 sectors)
+{
+	const char *error = NULL;
+	struct vhdx_target *vt;
+	bool live;
+	int r;
+
+	memset(vkt, 0, sizeof(*vkt));
+	vkt->dev = dev;
+	vkt->ti.begin = VK_BEGIN;
+	vkt->ti.len = sectors;
+	vkt->vt = vt = vhdx_new_target(&vkt->ti);
+	if (!vt)
+		return -ENOMEM;
+	vt->bdev = &dev->bdev;
+	vhdx_image_init(&vt->image, vt->bdev, true);
+	r = vhdx_register(vt, &live, &vkt->ti.error);
+	if (!r)
+		r = vhdx_init_writer(vt, &vkt->ti.error);
+	if (!r && !sectors) {
+		r = vhdx_image_load(&vt->image, &error);
+		vkt->ti.len = vt->image.layout.geo.disk_bytes >> SECTOR_SHIFT;
+		vhdx_drop_image(vt);
+	}
+	if (!r)
+		r = vhdx_load_image(vt, &error);
+	if (error)
+		vkt->ti.error = (char *)error;
+	return r;
+}
+
+/**
+ * vk_target_free() - undo vk_target_new()
+ * @vkt: the target; making it may have failed
+ */
+void vk_target_free(struct vk_target *vkt)
+{
+	if (vkt->vt)
+		vhdx_dtr(&vkt->ti);
+	vkt->vt = NULL;
+}
+
+int vk_target_resume(struct vk_target *vkt)
+{
+	return vhdx_preresume(&vkt->ti);
+}
+
+/**
+ * vk_target_suspend() - suspend as dm does
+ * @vkt: the target
+ * @noflush: what waits for space is handed back
+ */
+void vk_target_suspend(struct vk_target *vkt, bool noflush)
+{
+	fake.noflush = noflush;
+	vhdx_presuspend(&vkt->ti);
+	/* dm waits for all bios. */
+	fake_kernel_run();
+	vhdx_postsuspend(&vkt->ti);
+	fake.noflush = false;
+}
+
+int vk_target_message(struct vk_target *vkt, char *message)
+{
+	return vhdx_message(&vkt->ti, 1, &message, NULL, 0);
+}
+
+void vk_target_status(struct vk_target *vkt, char *result, unsigned int bytes)
+{
+	vhdx_status(&vkt->ti, STATUSTYPE_INFO, 0, result, bytes);
+}
+
+/**
+ * vk_guest_submit() - do with a bio what dm does
+ * @vkt: the target
+ * @fbio: its sector counts from the start of the mapped device; what the target
+ *        does not accept of it is forgotten
+ */
+void vk_guest_submit(struct vk_target *vkt, struct fake_bio *fbio)
+{
+	switch (vhdx_map(&vkt->ti, &fbio->bio)) {
+	case DM_MAPIO_SUBMITTED:
+		break;
+	case DM_MAPIO_REMAPPED:
+		fake_submit_bio(&fbio->bio);
+		break;
+	default: /* DM_MAPIO_KILL */
+		bio_io_error(&fbio->bio);
+		break;
+	}
+}
+
+/**
+ * vk_guest_io() - read or write, and wait for it
+ * @vkt: the target
+ * @opf: REQ_OP_READ or REQ_OP_WRITE, and flags
+ * @sector: of the virtual disk
+ * @sectors: within one block
+ * @data: to write, or result
+ *
+ * Return: the bio's status.
+ */
+blk_status_t vk_guest_io(struct vk_target *vkt, blk_opf_t opf, sector_t sector,
+			 u32 sectors, void *data)
+{
+	struct fake_bio *fbio = fake_bio_new(opf, VK_BEGIN + sector, sectors);
+	blk_status_t status;
+
+	if (op_is_write(opf))
+		memcpy(fake_bio_data(fbio), data, sectors << SECTOR_SHIFT);
+	vk_guest_submit(vkt, fbio);
+	fake_kernel_run();
+	if (!op_is_write(opf))
+		memcpy(data, fake_bio_data(fbio), sectors << SECTOR_SHIFT);
+	status = fbio->done ? fbio->status : BLK_STS_TIMEOUT;
+	if (fbio->done)
+		fake_bio_free(fbio);
+	return status;
+}
+
+/**
+ * vk_guest_flush() - flush, and wait for it
+ * @vkt: the target
+ *
+ * Return: the bio's status.
+ */
+blk_status_t vk_guest_flush(struct vk_target *vkt)
+{
+	return vk_guest_io(vkt, REQ_OP_WRITE | REQ_PREFLUSH, 0, 0, NULL);
+}
