@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# debug: yes
 #
 # The table line: what it refuses, what it prints, and that loading it writes nothing.
 . "$VHDX_TOP/tests/lib/vhdx.sh"

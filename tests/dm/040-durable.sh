@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# debug: yes
 # timeout: 400
 #
 # What was acknowledged before a flush, or written with FUA, survives a power cut: the state of the

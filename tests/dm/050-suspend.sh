@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# debug: yes
 # timeout: 300
 #
 # Suspend leaves a clean image that others may change; resume sees what they did.

@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# debug: yes
 #
 # One writer, or many readers; and the next table of the same mapped device.
 . "$VHDX_TOP/tests/lib/vhdx.sh"

@@ -1,6 +1,5 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# debug: yes
 # timeout: 400
 #
 # The backing device fails: errors reach the caller, the mode says so, and nothing that was flushed

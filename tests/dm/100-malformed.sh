@@ -21,6 +21,7 @@ fi
 tr '\n' ' ' <"$VHDX_TOP/kmod/vhdx-fault.h" | grep -oE 'F\([A-Z_]+,[^"]*"[^"]*"' |
 	sed -E 's/^F\(([A-Z_]+),[^"]*"([^"]*)"$/\1\t\2/' >faults
 [ "$(wc -l <faults)" -gt 40 ] || fail 'cannot read the faults'
+touch -d 2002-01-01 faults.old	# a write through a loop device sets the file's time
 
 declare -A text message=([EINVAL]='Invalid argument' [EOPNOTSUPP]='Operation not supported'
 	[EFBIG]='File too large' [ENOSPC]='No space left on device' [EIO]='Input/output error'
@@ -32,28 +33,29 @@ done <faults
 bad=0
 complain() { echo "case $number, $file, $mode: $*"; bad=$((bad + 1)); }
 
-# $1 loop device
+# Programs start slowly in the VM, so what the shell can do itself it does. $1 loop device
 refused()
 {
-	local point
+	local err log sentence=${text[$fault]:-$fault}
 
-	point=$(kmsg_point)
-	if dmsetup create x --table "0 $(sectors_of "$images/$file") vhdx $1$option" 2>err; then
+	if err=$(dmsetup create x --table "0 2048 vhdx $1$option" 2>&1); then
 		complain "is mapped, should fail with $expected"
 		dmsetup remove x
 		return
 	fi
-	grep -q "${message[$expected]}" err || complain "should fail with $expected: $(cat err)"
-	kmsg_since "$point" | grep -qF "${text[$fault]:-$fault}" ||
-		complain "the kernel log lacks \"${text[$fault]:-$fault}\": $(kmsg_since "$point")"
+	[[ $err == *"${message[$expected]}"* ]] || complain "should fail with $expected: $err"
+	log=$(dmesg)
+	[[ ${log: -1000} == *"$sentence"* ]] || complain "the kernel log lacks \"$sentence\": ${log: -500}"
 }
 
 served()
 {
-	local got
+	local err got
 
-	dmsetup create x --table "0 $(sectors_of "$images/$file") vhdx $1$option" 2>err || {
-		complain "should be mapped: $(cat err; dmesg | tail -n 2)"
+	# Nearly all disks have 8 MiB; asking takes longer than trying.
+	err=$(dmsetup create x --table "0 16384 vhdx $1$option" 2>&1) ||
+		err=$(dmsetup create x --table "0 $(image_sectors image) vhdx $1$option" 2>&1) || {
+		complain "should be mapped: $err $(dmesg | tail -n 2)"
 		return
 	}
 	if [ "$length" != - ]; then
@@ -67,16 +69,6 @@ served()
 	dmsetup remove x
 }
 
-# Any length will do for an image that cannot be read.
-sectors_of()
-{
-	local s
-
-	s=$(image_sectors "$1" 2>/dev/null) || true
-	[ "${s:-0}" != 0 ] || s=2048
-	echo "$s"
-}
-
 at_exit eval '! dmsetup info x >/dev/null 2>&1 || dmsetup remove x'
 count=0
 while IFS=$'\t' read -r number file size mode expected fault length sha; do
@@ -85,8 +77,7 @@ while IFS=$'\t' read -r number file size mode expected fault length sha; do
 	[ "$mode" = rw ] || option=' 1 read_only'
 	cp --sparse=always "$images/$file" image
 	[ "$size" = 0 ] || truncate -s "$size" image
-	head -c 48M image >before
-	allocated=$(stat -c '%s %b' image)
+	touch -d 2001-01-01 image
 	dev=$(losetup --find --show image)
 	if [ "$expected" = ok ]; then
 		served "$dev"
@@ -95,10 +86,7 @@ while IFS=$'\t' read -r number file size mode expected fault length sha; do
 	fi
 	losetup -d "$dev"
 	if [ "$mode" = ro ] || [ "$expected" != ok ]; then
-		# Some are sparse and huge: a write beyond would have allocated.
-		if ! head -c 48M image | cmp -s - before || [ "$(stat -c '%s %b' image)" != "$allocated" ]; then
-			complain 'was written to'
-		fi
+		[ ! image -nt faults.old ] || complain 'was written to'
 	else
 		"$vhdx" check --quiet image || complain "is not clean afterwards: $("$vhdx" check image 2>&1)"
 	fi

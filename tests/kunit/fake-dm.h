@@ -12,7 +12,7 @@
  * @bio: the bio
  * @bvec: its only one
  * @page: its data, contiguous
- * @status: result, once @done
+ * @status: 0 or a negative errno, once @done
  * @done: it has been completed
  * @end: called then; may free it
  * @arg: for @end
@@ -24,7 +24,7 @@ struct fake_bio {
 	struct bio bio;
 	struct bio_vec bvec;
 	struct page *page;
-	blk_status_t status;
+	int status;
 	bool done;
 	void (*end)(struct fake_bio *fbio);
 	void *arg;
@@ -53,6 +53,7 @@ static inline void *fake_bio_data(struct fake_bio *fbio)
  * @nr_running: how many
  * @table_events: dm_table_event()
  * @noflush: dm_noflush_suspending()
+ * @starve: so many allocations that must not wait find no memory
  * @messages: how many for the kernel log
  * @message: the last one
  */
@@ -65,6 +66,7 @@ struct fake_kernel {
 	unsigned int nr_running;
 	unsigned int table_events;
 	bool noflush;
+	unsigned int starve;
 	unsigned int messages;
 	char message[256];
 };

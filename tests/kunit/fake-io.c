@@ -36,6 +36,7 @@ struct fake_dev *fake_dev_new(u64 bytes)
 	dev->bytes = bytes;
 	dev->logical_bytes = 512;
 	dev->fill_end = U64_MAX;
+	dev->grown_off = bytes;
 	xa_init(&dev->media);
 	xa_init(&dev->cache);
 	INIT_LIST_HEAD(&dev->writes);
@@ -104,7 +105,8 @@ static u8 fake_page_fill(const struct fake_dev *dev, unsigned long index)
 {
 	u64 off = (u64)index << PAGE_SHIFT;
 
-	return off >= dev->fill_off && off < dev->fill_end ? dev->fill : 0;
+	return (off >= dev->fill_off && off < dev->fill_end) ||
+	       off >= dev->grown_off ? dev->fill : 0;
 }
 
 /* The page to write to in @pages, with what was there. */
@@ -295,6 +297,7 @@ struct fake_dev *fake_dev_crash(struct fake_dev *dev, struct rnd_state *rnd)
 	crash->fill = dev->fill;
 	crash->fill_off = dev->fill_off;
 	crash->fill_end = dev->fill_end;
+	crash->grown_off = dev->grown_off;
 	crash->base = dev;
 
 	list_for_each_entry(write, &dev->writes, list)

@@ -55,7 +55,8 @@ struct fake_write {
  * @disk: gives it a name for messages
  * @bytes: its size
  * @logical_bytes: smallest unit of I/O
- * @fill: what was there before, from @fill_off to @fill_end; zeros elsewhere
+ * @fill: what was there before, from @fill_off to @fill_end, and from
+ *        @grown_off on; zeros elsewhere
  * @base: where durable sectors come from that @media has not
  * @media: durable sectors, 4 KiB pages
  * @cache: what reads see before that
@@ -75,6 +76,7 @@ struct fake_dev {
 	u8 fill;
 	u64 fill_off;
 	u64 fill_end;
+	u64 grown_off;
 	struct fake_dev *base;
 	struct xarray media;
 	struct xarray cache;

@@ -36,6 +36,18 @@ void fake_printk(const char *fmt, ...)
 	fake.messages++;
 }
 
+#undef mempool_alloc
+void *mempool_alloc(mempool_t *pool, gfp_t gfp);
+
+void *fake_mempool_alloc(mempool_t *pool, gfp_t gfp)
+{
+	if (!gfpflags_allow_blocking(gfp) && fake.starve) {
+		fake.starve--;
+		return NULL;
+	}
+	return mempool_alloc(pool, gfp);
+}
+
 void fake_guid_gen(guid_t *guid)
 {
 	prandom_bytes_state(&fake.rnd, guid, sizeof(*guid));
@@ -116,7 +128,7 @@ static void fake_bio_end_io(struct bio *bio)
 {
 	struct fake_bio *fbio = container_of(bio, struct fake_bio, bio);
 
-	fbio->status = bio->bi_status;
+	fbio->status = blk_status_to_errno(bio->bi_status);
 	fbio->done = true;
 	if (fbio->end)
 		fbio->end(fbio);

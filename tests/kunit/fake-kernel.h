@@ -20,6 +20,7 @@
 #define flush_work			fake_flush_work
 #define cancel_delayed_work_sync	fake_cancel_delayed_work_sync
 #define guid_gen			fake_guid_gen
+#define mempool_alloc			fake_mempool_alloc
 
 #include <linux/device-mapper.h>
 

@@ -15,6 +15,7 @@ struct image_test {
 	struct vhdx_header old, new;
 	bool settled;		/* only the new header may be found */
 	u8 *expected;		/* contents after replay */
+	u32 crash_part;		/* one operation in so many: a power cut */
 };
 
 #define IMAGE_DEV_MIB		12
@@ -27,6 +28,7 @@ static int image_test_init(struct kunit *test)
 		return -ENOMEM;
 	test->priv = t;
 	vk_check_init(&t->check, test);
+	t->crash_part = 1;
 	t->spec = (struct vk_spec) {
 		.dev_mib = IMAGE_DEV_MIB, .log_mib = 1, .bat_mib = 1,
 		.block_mib = 1, .logical = 512, .disk_bytes = 64 * SZ_1M,
@@ -363,6 +365,7 @@ static void image_test_compare(struct image_test *t, struct vhdx_image *image,
 static void image_load_dirty(struct kunit *test)
 {
 	struct image_test *t = test->priv;
+	bool damaged;
 	int writable;
 
 	image_test_make_dirty(t);
@@ -381,7 +384,7 @@ static void image_load_dirty(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->dev->misused, 0);
 
 	/* Without the LogGuid it is just noise (case 69). */
-	vk_get_header(t->dev, &t->new, &t->settled);
+	vk_get_header(t->dev, &t->new, &damaged);
 	t->new.log_guid = guid_null;
 	vk_set_header(t->dev, &t->new);
 	KUNIT_EXPECT_EQ(test, 0, image_test_load(t));
@@ -615,6 +618,7 @@ static void image_header_crash_damaged(struct kunit *test)
 static void image_header_errors(struct kunit *test)
 {
 	struct image_test *t = test->priv;
+	bool damaged;
 	u32 i;
 
 	KUNIT_ASSERT_EQ(test, 0, image_test_load(t));
@@ -630,7 +634,7 @@ static void image_header_errors(struct kunit *test)
 		t->dev->hook = NULL;
 		vhdx_image_unload(&t->image);
 		fake_dev_make_durable(t->dev);
-		vk_get_header(t->dev, &t->new, &t->settled);
+		vk_get_header(t->dev, &t->new, &damaged);
 		t->new.log_guid = guid_null;
 		t->new.sequence += 2;
 		vk_set_header(t->dev, &t->new);
@@ -692,7 +696,7 @@ static void image_test_replay_hook(struct fake_dev *dev,
 	struct fake_dev *crash;
 
 	if (t->check.failed || depth > 1 ||
-	    (depth && vk_rnd(&t->check.rnd, 4)))
+	    vk_rnd(&t->check.rnd, depth ? 6 : t->crash_part))
 		return;
 	t->check.step++;
 	crash = fake_dev_crash(dev, &t->check.rnd);
@@ -742,7 +746,7 @@ static void image_replay_crash(struct kunit *test)
 	struct image_test *t = test->priv;
 	u32 round;
 
-	for (round = 0; round < 4 && !t->check.failed; round++) {
+	for (round = 0; round < 3 * vk_effort && !t->check.failed; round++) {
 		image_test_make_dirty(t);
 		KUNIT_ASSERT_EQ(test, 0, image_test_load(t));
 		vfree(t->expected);
@@ -763,6 +767,7 @@ static void image_replay_errors(struct kunit *test)
 	struct image_test *t = test->priv;
 	u32 op, i;
 
+	t->crash_part = 4;
 	image_test_make_dirty(t);
 	for (op = FAKE_WRITE; op <= FAKE_FLUSH; op++) {
 		for (i = 1; i < 32 && !t->check.failed; i++) {
@@ -852,4 +857,5 @@ static struct kunit_suite image_suite = {
 	.exit = image_test_exit,
 	.test_cases = image_cases,
 };
+
 kunit_test_suite(image_suite);

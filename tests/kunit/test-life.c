@@ -50,7 +50,8 @@ struct life_test {
 	struct vk_check check;
 	struct vk_spec spec;
 	struct fake_dev *dev;
-	struct vk_target vkt;
+	struct vk_target vkts[2];
+	struct vk_target *vkt;	/* the live one */
 	u32 crash_part;
 	u32 next;		/* number of the next write */
 	u32 nested;		/* depth of the hook */
@@ -58,6 +59,7 @@ struct life_test {
 	u32 flushes, reads, writes, errors, suspends, cuts;
 	bool failures;		/* errors are to be expected */
 	u32 zeroed_from_mib;	/* nothing was ever written from here on */
+	bool zeroed;		/* ... and the next table says so */
 	bool owed;		/* writes are lost: somebody has to be told */
 	struct life_sector sectors[LIFE_SECTORS];
 	u8 *buf;
@@ -88,6 +90,7 @@ static int life_test_init(struct kunit *test)
 	if (!t)
 		return -ENOMEM;
 	test->priv = t;
+	t->vkt = t->vkts;
 	vk_check_init(&t->check, test);
 	t->spec = (struct vk_spec) {
 		.log_mib = 1, .bat_mib = 1, .block_mib = LIFE_BLOCK_MIB,
@@ -107,7 +110,8 @@ static void life_test_exit(struct kunit *test)
 
 	if (!t)
 		return;
-	vk_target_free(&t->vkt);
+	vk_target_free(&t->vkts[0]);
+	vk_target_free(&t->vkts[1]);
 	fake_dev_free(t->dev);
 	kfree(t->buf);
 }
@@ -126,6 +130,7 @@ static void life_format(struct life_test *t, bool zeroed)
 	if (zeroed)
 		t->dev->fill_end = t->dev->fill_off +
 				   (3 * LIFE_BLOCK_MIB - 1) * SZ_1M;
+	t->zeroed = zeroed;
 	t->zeroed_from_mib = t->dev->fill_end >> 20;
 	memset(t->sectors, 0, sizeof(t->sectors));
 	t->next = 1;
@@ -348,7 +353,7 @@ static void life_io_end(struct life_io *io, struct fake_bio *fbio)
 	if (fbio->status) {
 		t->errors++;
 		if (!t->failures)
-			vk_fail(&t->check, "a bio fails: %u", fbio->status);
+			vk_fail(&t->check, "a bio fails: %d", fbio->status);
 	}
 	if (io->floor && fbio->status && (io->number || io->flush))
 		t->owed = false;
@@ -436,7 +441,7 @@ static void life_write(struct life_test *t)
 		t->sectors[first + i].busy = true;
 	}
 	fbio->end = life_write_end;
-	vk_guest_submit(&t->vkt, fbio);
+	vk_guest_submit(t->vkt, fbio);
 }
 
 static void life_read(struct life_test *t)
@@ -451,7 +456,7 @@ static void life_read(struct life_test *t)
 	io = life_io_new(t, fbio, first, count);
 	life_io_floor(io);
 	fbio->end = life_read_end;
-	vk_guest_submit(&t->vkt, fbio);
+	vk_guest_submit(t->vkt, fbio);
 }
 
 static void life_flush(struct life_test *t)
@@ -464,23 +469,28 @@ static void life_flush(struct life_test *t)
 	io->flush = true;
 	life_io_floor(io);
 	fbio->end = life_flush_end;
-	vk_guest_submit(&t->vkt, fbio);
+	vk_guest_submit(t->vkt, fbio);
 }
 
 /* ------------------------------------------------------------------------
  * Life
  */
 
-static void life_start(struct life_test *t, bool zeroed)
+/* The table's option.  How a device grows is not for it to say. */
+static void life_set_zeroed(struct life_test *t, struct vhdx_target *vt)
 {
-	KUNIT_ASSERT_EQ(t->check.test, 0, vk_target_new(&t->vkt, t->dev, 0));
-	if (zeroed) {
-		t->vkt.vt->zeroed_from_set = true;
-		t->vkt.vt->zeroed_from_mib = t->zeroed_from_mib;
-	}
+	t->zeroed &= t->dev->bytes <= t->dev->grown_off;
+	vt->zeroed_from_set = t->zeroed;
+	vt->zeroed_from_mib = t->zeroed_from_mib;
+}
+
+static void life_start(struct life_test *t)
+{
+	KUNIT_ASSERT_EQ(t->check.test, 0, vk_target_new(t->vkt, t->dev, 0));
+	life_set_zeroed(t, t->vkt->vt);
 	t->dev->hook = life_hook;
 	t->dev->hook_arg = t;
-	KUNIT_ASSERT_EQ(t->check.test, 0, vk_target_resume(&t->vkt));
+	KUNIT_ASSERT_EQ(t->check.test, 0, vk_target_resume(t->vkt));
 }
 
 /* Let all end that was begun, with more space if need be. */
@@ -488,6 +498,7 @@ static void life_drain(struct life_test *t)
 {
 	u32 i;
 
+	fake.starve = min(fake.starve, 3U);
 	fake_kernel_run();
 	for (i = 0; t->under_way && i < 50; i++) {
 		t->dev->bytes += SZ_1M;
@@ -498,45 +509,68 @@ static void life_drain(struct life_test *t)
 		vk_fail(&t->check, "%u bios are lost", t->under_way);
 }
 
-/* Suspended: a clean image, all of it durable. */
+/* A suspended image is clean, all of it is durable, and nothing goes on. */
+static void life_check_suspended(struct life_test *t)
+{
+	struct vhdx_target *vt = t->vkt->vt;
+	struct vhdx_header header;
+	bool damaged;
+	u32 i;
+
+	if (!list_empty(&fake.works) || !list_empty(&fake.timers))
+		vk_fail(&t->check, "work is left after a suspend");
+	if (vt->mode != VHDX_MODE_RW) {
+		if (!t->failures)
+			vk_fail(&t->check, "the mode is not rw");
+		return;
+	}
+	if (!vk_get_header(t->dev, &header, &damaged) || damaged ||
+	    !guid_is_null(&header.log_guid))
+		vk_fail(&t->check, "not clean after a suspend");
+	if (vt->nr_dirty || vt->session_open)
+		vk_fail(&t->check, "not committed after a suspend");
+	if (!list_empty(&t->dev->writes))
+		vk_fail(&t->check, "not durable after a suspend");
+	for (i = 0; i < LIFE_SECTORS; i++)
+		t->sectors[i].durable = t->sectors[i].done;
+}
+
+/* Suspend and resume; or the same with another table, loaded before. */
 static void life_suspend(struct life_test *t)
 {
-	struct vhdx_target *vt = t->vkt.vt;
-	struct vhdx_header header;
-	bool damaged, rw;
+	struct vk_target *old = t->vkt, *new = old;
+	bool rw;
 	u32 i;
 
 	t->suspends++;
-	life_drain(t);
-	vk_target_suspend(&t->vkt, false);
-	rw = vt->mode == VHDX_MODE_RW;
-	if (!rw && !t->failures)
-		vk_fail(&t->check, "the mode is not rw");
-	if (!list_empty(&fake.works) || !list_empty(&fake.timers))
-		vk_fail(&t->check, "work is left after a suspend");
-	if (rw) {
-		if (!vk_get_header(t->dev, &header, &damaged) || damaged ||
-		    !guid_is_null(&header.log_guid))
-			vk_fail(&t->check, "not clean after a suspend");
-		if (vt->nr_dirty || vt->session_open)
-			vk_fail(&t->check, "not committed after a suspend");
-		/* Nothing was written: nothing need be flushed. */
-		if (!list_empty(&t->dev->writes))
-			vk_fail(&t->check, "not durable after a suspend");
-		for (i = 0; i < LIFE_SECTORS; i++)
-			t->sectors[i].durable = t->sectors[i].done;
+	if (!vk_rnd(&t->check.rnd, 3)) {
+		new = old == t->vkts ? &t->vkts[1] : &t->vkts[0];
+		if (vk_target_next(new, old))
+			vk_fail(&t->check, "no next table: %s", new->ti.error);
+		life_set_zeroed(t, new->vt);
+		if (new->vt->image.loaded)
+			vk_fail(&t->check, "it looks at a live image");
 	}
+	life_drain(t);
+	vk_target_suspend(old, false);
+	rw = old->vt->mode == VHDX_MODE_RW;
+	life_check_suspended(t);
 	for (i = 0; i < FAKE_NR_OPS; i++)
 		t->dev->fail_in[i] = 0;
-	if (vk_target_resume(&t->vkt))
+	if (vk_target_resume(new))
 		vk_fail(&t->check, "no resume: %s", fake.message);
-	life_check_image(t, &vt->image, t->dev, "resumed");
+	t->vkt = new;
+	if (new != old)
+		vk_target_free(old);
+	if (t->check.failed)
+		return;
+	life_check_image(t, &new->vt->image, t->dev, "resumed");
 	if (!rw)	/* loaded again: what was not durable may be gone */
-		life_adopt(t, &vt->image, t->dev);
+		life_adopt(t, &new->vt->image, t->dev);
 }
 
 /* Power is cut; go on with what is left. */
-static void life_cut(struct life_test *t, bool zeroed)
+static void life_cut(struct life_test *t)
 {
 	struct life_sector *sectors;
 	struct fake_dev *crash;
@@ -548,12 +582,13 @@ static void life_cut(struct life_test *t, bool zeroed)
 	memcpy(sectors, t->sectors, sizeof(t->sectors));
 	/* The old one has to end orderly all the same, unseen. */
 	t->dev->hook = NULL;
+	fake.starve = 0;
 	life_drain(t);
-	vk_target_suspend(&t->vkt, false);
+	vk_target_suspend(t->vkt, false);
 	/* What it has used is not zero, whatever the BAT will say. */
-	t->zeroed_from_mib = max3(t->zeroed_from_mib, t->vkt.vt->used_mib,
-				  t->vkt.vt->image.space.end);
-	vk_target_free(&t->vkt);
+	t->zeroed_from_mib = max3(t->zeroed_from_mib, t->vkt->vt->used_mib,
+				  t->vkt->vt->image.space.end);
+	vk_target_free(t->vkt);
 	fake_dev_free(t->dev);
 	memcpy(t->sectors, sectors, sizeof(t->sectors));
 	kvfree(sectors);
@@ -564,7 +599,7 @@ static void life_cut(struct life_test *t, bool zeroed)
 	fake_dev_free(crash);
 	t->owed = false;	/* that is what a power cut does */
 	if (!t->check.failed)
-		life_start(t, zeroed);
+		life_start(t);
 }
 
 static void life_fail_something(struct life_test *t)
@@ -577,7 +612,7 @@ static void life_fail_something(struct life_test *t)
 		1 + vk_rnd(&t->check.rnd, 12);
 }
 
-static void life_step(struct life_test *t, bool zeroed)
+static void life_step(struct life_test *t)
 {
 	u32 what = vk_rnd(&t->check.rnd, 1000), events;
 
@@ -589,12 +624,14 @@ static void life_step(struct life_test *t, bool zeroed)
 		life_read(t);
 	else if (what < 980)
 		t->failures ? life_fail_something(t) : life_flush(t);
+	else if (what < 985)
+		fake.starve = vk_rnd(&t->check.rnd, 8);
 	else if (what < 990)
-		vk_target_message(&t->vkt, "commit");
+		vk_target_message(t->vkt, "commit");
 	else if (what < 996)
 		life_suspend(t);
 	else
-		life_cut(t, zeroed);
+		life_cut(t);
 	events = vk_rnd(&t->check.rnd, 6);
 	while (events-- && !t->check.failed)
 		fake_kernel_step(!vk_rnd(&t->check.rnd, 10));
@@ -603,10 +640,10 @@ static void life_step(struct life_test *t, bool zeroed)
 static void life_round(struct life_test *t, u32 steps, bool zeroed)
 {
 	life_format(t, zeroed);
-	life_start(t, zeroed);
+	life_start(t);
 	while (steps-- && !t->check.failed) {
 		t->check.step++;
-		life_step(t, zeroed);
+		life_step(t);
 		if (t->dev->misused)
 			vk_fail(&t->check, "not aligned, or past the end");
 	}
@@ -614,8 +651,8 @@ static void life_round(struct life_test *t, u32 steps, bool zeroed)
 	life_drain(t);
 	if (!t->check.failed)
 		life_suspend(t);
-	vk_target_suspend(&t->vkt, false);
-	vk_target_free(&t->vkt);
+	vk_target_suspend(t->vkt, false);
+	vk_target_free(t->vkt);
 }
 
 static void life_run(struct kunit *test, bool zeroed, bool failures)
@@ -624,7 +661,7 @@ static void life_run(struct kunit *test, bool zeroed, bool failures)
 	u32 round;
 
 	t->failures = failures;
-	for (round = 0; round < 8 * vk_effort && !t->check.failed; round++)
+	for (round = 0; round < 5 * vk_effort && !t->check.failed; round++)
 		life_round(t, 20 + vk_rnd(&t->check.rnd, 200), zeroed);
 	kunit_info(test,
 		   "%u writes, %u reads, %u flushes, %u suspends, %u power cuts, %u errors; %u crash states\n",
@@ -666,4 +703,5 @@ static struct kunit_suite life_suite = {
 	.exit = life_test_exit,
 	.test_cases = life_cases,
 };
+
 kunit_test_suite(life_suite);

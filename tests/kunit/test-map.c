@@ -83,15 +83,18 @@ static void map_test_map(struct map_test *t, blk_opf_t opf, u64 sector,
 	t->r = vhdx_map(&t->vkt.ti, &t->fbio->bio);
 }
 
-#define map_expect_sent(t, mib, sector, sectors) do {			    \
-	struct kunit *__test = (t)->check.test;				    \
-	struct bio *__bio = &(t)->fbio->bio;				    \
-	KUNIT_EXPECT_EQ(__test, (t)->r, DM_MAPIO_REMAPPED);		    \
-	KUNIT_EXPECT_PTR_EQ(__test, __bio->bi_bdev, &(t)->dev->bdev);	    \
-	KUNIT_EXPECT_EQ(__test, __bio->bi_iter.bi_sector,		    \
-			(sector_t)(mib) * 2048 + (sector));		    \
-	KUNIT_EXPECT_EQ(__test, bio_sectors(__bio), (sectors));		    \
-} while (0)
+static void map_expect_sent(struct map_test *t, u32 mib, u32 sector,
+			    u32 sectors)
+{
+	struct kunit *test = t->check.test;
+	struct bio *bio = &t->fbio->bio;
+
+	KUNIT_EXPECT_EQ(test, t->r, DM_MAPIO_REMAPPED);
+	KUNIT_EXPECT_PTR_EQ(test, bio->bi_bdev, &t->dev->bdev);
+	KUNIT_EXPECT_EQ(test, bio->bi_iter.bi_sector,
+			(sector_t)mib * MAP_BLOCK_SECTORS + sector);
+	KUNIT_EXPECT_EQ(test, bio_sectors(bio), sectors);
+}
 
 static void map_present_runs(struct kunit *test)
 {
@@ -143,7 +146,7 @@ static void map_pending_runs(struct kunit *test)
 	t->vt->bat[3] |= VHDX_E_PENDING;
 	map_test_map(t, REQ_OP_WRITE | REQ_FUA | REQ_NOWAIT, 2 * 2048,
 		     2 * 2048);
-	KUNIT_EXPECT_EQ(test, t->fbio->status, BLK_STS_AGAIN);
+	KUNIT_EXPECT_EQ(test, t->fbio->status, -EAGAIN);
 	map_test_map(t, REQ_OP_WRITE | REQ_FUA | REQ_NOWAIT, 2 * 2048, 2048);
 	map_expect_sent(t, MAP_FIRST_MIB + 1, 0, 2048);
 }
@@ -161,7 +164,7 @@ static void map_absent_reads(struct kunit *test)
 			     FAKE_BIO_SECTORS);
 		KUNIT_EXPECT_EQ(test, t->r, DM_MAPIO_SUBMITTED);
 		KUNIT_ASSERT_TRUE(test, t->fbio->done);
-		KUNIT_EXPECT_EQ(test, t->fbio->status, BLK_STS_OK);
+		KUNIT_EXPECT_EQ(test, t->fbio->status, 0);
 		KUNIT_EXPECT_PTR_EQ(test, NULL,
 				    memchr_inv(fake_bio_data(t->fbio), 0,
 					       FAKE_BIO_SECTORS *
@@ -191,7 +194,7 @@ static void map_deferred_writes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 0);
 	fake_kernel_run();
 	KUNIT_EXPECT_TRUE(test, t->fbio->done);
-	KUNIT_EXPECT_EQ(test, t->fbio->status, BLK_STS_OK);
+	KUNIT_EXPECT_EQ(test, t->fbio->status, 0);
 	KUNIT_EXPECT_TRUE(test, t->vt->session_open);
 	KUNIT_EXPECT_EQ(test, t->vt->stats.allocs, 0);
 
@@ -211,14 +214,14 @@ static void map_nowait(struct kunit *test)
 	map_test_map(t, REQ_OP_WRITE | REQ_NOWAIT, 2048, 8);
 	KUNIT_EXPECT_EQ(test, t->r, DM_MAPIO_SUBMITTED);
 	KUNIT_ASSERT_TRUE(test, t->fbio->done);
-	KUNIT_EXPECT_EQ(test, t->fbio->status, BLK_STS_AGAIN);
+	KUNIT_EXPECT_EQ(test, t->fbio->status, -EAGAIN);
 	map_test_map(t, REQ_OP_READ | REQ_NOWAIT, 2048, 8);
 	map_expect_sent(t, MAP_FIRST_MIB, 0, 8);
 	KUNIT_EXPECT_EQ(test, 0, vhdx_session_open(t->vt));
 	map_test_map(t, REQ_OP_WRITE | REQ_NOWAIT, 2048, 8);
 	map_expect_sent(t, MAP_FIRST_MIB, 0, 8);
 	map_test_map(t, REQ_OP_WRITE | REQ_NOWAIT, 0, 8);
-	KUNIT_EXPECT_EQ(test, t->fbio->status, BLK_STS_AGAIN);
+	KUNIT_EXPECT_EQ(test, t->fbio->status, -EAGAIN);
 	KUNIT_EXPECT_TRUE(test, fake_kernel_idle());
 }
 
@@ -252,7 +255,7 @@ static void map_mode_changes_under_write(struct kunit *test)
 	vhdx_set_mode(t->vt, VHDX_MODE_RO, "a test wants it");
 	fake_kernel_run();
 	KUNIT_ASSERT_TRUE(test, t->fbio->done);
-	KUNIT_EXPECT_EQ(test, t->fbio->status, BLK_STS_IOERR);
+	KUNIT_EXPECT_EQ(test, t->fbio->status, -EIO);
 	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 0);
 }
 
@@ -268,7 +271,7 @@ static void map_flush(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->fbio->bio.bi_iter.bi_sector, 0);
 	map_test_drop(t);
 
-	KUNIT_EXPECT_EQ(test, BLK_STS_OK,
+	KUNIT_EXPECT_EQ(test, 0,
 			vk_guest_io(&t->vkt, REQ_OP_WRITE, 0, 8,
 				    page_address(ZERO_PAGE(0))));
 	KUNIT_EXPECT_EQ(test, t->vt->nr_dirty, 1);
@@ -277,7 +280,7 @@ static void map_flush(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, t->fbio->done);
 	fake_kernel_run();
 	KUNIT_ASSERT_TRUE(test, t->fbio->done);
-	KUNIT_EXPECT_EQ(test, t->fbio->status, BLK_STS_OK);
+	KUNIT_EXPECT_EQ(test, t->fbio->status, 0);
 	KUNIT_EXPECT_EQ(test, t->vt->nr_dirty, 0);
 
 	/* A mapping that never writes has nothing to flush. */
@@ -304,7 +307,7 @@ static void map_fua(struct kunit *test)
 		while (!t->fbio->done && fake_kernel_step(false))
 			;
 		KUNIT_ASSERT_TRUE(test, t->fbio->done);
-		KUNIT_EXPECT_EQ(test, t->fbio->status, BLK_STS_OK);
+		KUNIT_EXPECT_EQ(test, t->fbio->status, 0);
 		KUNIT_EXPECT_EQ(test, t->vt->nr_dirty, 0);
 		KUNIT_EXPECT_FALSE(test, t->vt->bat[block] & VHDX_E_PENDING);
 		KUNIT_EXPECT_TRUE(test, list_empty(&t->dev->writes));
@@ -313,7 +316,7 @@ static void map_fua(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->vt->stats.zeroed, 1);
 
 	/* To a present one whose commit is due, too: block 6, then again. */
-	KUNIT_EXPECT_EQ(test, BLK_STS_OK,
+	KUNIT_EXPECT_EQ(test, 0,
 			vk_guest_io(&t->vkt, REQ_OP_WRITE, 6 * 2048, 8,
 				    page_address(ZERO_PAGE(0))));
 	KUNIT_EXPECT_EQ(test, t->vt->nr_dirty, 1);
@@ -423,7 +426,7 @@ static void map_status(struct kunit *test)
 	vk_target_status(&t->vkt, status, 256);
 	KUNIT_EXPECT_STREQ(test, status,
 			   "rw 5/8 2048 10/32 0 0/1048576 0 0 0 0 0");
-	KUNIT_EXPECT_EQ(test, BLK_STS_OK,
+	KUNIT_EXPECT_EQ(test, 0,
 			vk_guest_io(&t->vkt, REQ_OP_WRITE, 0, 8,
 				    page_address(ZERO_PAGE(0))));
 	vk_target_status(&t->vkt, status, 256);
@@ -433,7 +436,7 @@ static void map_status(struct kunit *test)
 	vk_target_status(&t->vkt, status, 256);
 	KUNIT_EXPECT_STREQ(test, status,
 			   "rw 6/8 2048 11/32 0 12288/1048576 1 1 1 1 0");
-	KUNIT_EXPECT_EQ(test, -EINVAL, vk_target_message(&t->vkt, "comit"));
+	KUNIT_EXPECT_EQ(test, -EINVAL, vk_target_message(&t->vkt, "format"));
 	vk_target_suspend(&t->vkt, false);
 	vk_target_status(&t->vkt, status, 256);
 	KUNIT_EXPECT_STREQ(test, status,
@@ -497,6 +500,42 @@ static void registry_rules(struct kunit *test)
 	vhdx_registry_del(&user[3]);
 }
 
+/* What a table leaves to the next one of its device, and to no other. */
+static void registry_legacy(struct kunit *test)
+{
+	const struct vhdx_limits limits = { .logical = 4096, .block = SZ_1M };
+	struct vhdx_legacy legacy = { .used_mib = 77, .lost = true };
+	struct vhdx_user user[3] = {
+		{ .dev = MKDEV(240, 1), .table = (void *)2, .writable = true },
+		{ .dev = MKDEV(240, 2), .table = (void *)4, .writable = true },
+		{ .dev = MKDEV(240, 1), .table = (void *)3, .writable = true },
+	};
+	bool live;
+	u32 i;
+
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test, 0, vhdx_registry_add(&user[i], &live));
+	vhdx_registry_set_limits(&user[0], &limits);
+	KUNIT_EXPECT_EQ(test, 0, vhdx_registry_add(&user[2], &live));
+	KUNIT_EXPECT_TRUE(test, live);
+	KUNIT_EXPECT_EQ(test, user[2].limits.logical, 4096);
+	KUNIT_EXPECT_EQ(test, user[1].limits.logical, 0);
+
+	vhdx_registry_leave(&user[0], &legacy);
+	vhdx_registry_inherit(&user[1], &legacy);
+	KUNIT_EXPECT_EQ(test, legacy.used_mib, 0);
+	KUNIT_EXPECT_FALSE(test, legacy.lost);
+	vhdx_registry_inherit(&user[2], &legacy);
+	KUNIT_EXPECT_EQ(test, legacy.used_mib, 77);
+	KUNIT_EXPECT_TRUE(test, legacy.lost);
+	/* It is told once that writes are lost. */
+	vhdx_registry_inherit(&user[2], &legacy);
+	KUNIT_EXPECT_EQ(test, legacy.used_mib, 77);
+	KUNIT_EXPECT_FALSE(test, legacy.lost);
+	for (i = 0; i < 3; i++)
+		vhdx_registry_del(&user[i]);
+}
+
 static struct kunit_case map_cases[] = {
 	KUNIT_CASE(map_present_runs),
 	KUNIT_CASE(map_pending_runs),
@@ -510,6 +549,7 @@ static struct kunit_case map_cases[] = {
 	KUNIT_CASE(map_overlaid),
 	KUNIT_CASE(map_status),
 	KUNIT_CASE(registry_rules),
+	KUNIT_CASE(registry_legacy),
 	{}
 };
 
@@ -519,4 +559,5 @@ static struct kunit_suite map_suite = {
 	.exit = map_test_exit,
 	.test_cases = map_cases,
 };
+
 kunit_test_suite(map_suite);

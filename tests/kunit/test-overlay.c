@@ -71,13 +71,14 @@ static void overlay_test_sectors(struct overlay_test *t)
 
 	for (i = 0; i < OVERLAY_SECTORS; i++) {
 		const u8 *data = (void *)1;
-		bool changed = vhdx_overlay_sector(&t->overlay, OVERLAY_AT +
-						   i * VHDX_SECTOR,
-						   (const void **)&data);
+		bool is = vhdx_overlay_sector(&t->overlay, OVERLAY_AT +
+					      i * VHDX_SECTOR,
+					      (const void **)&data);
+		bool expected = t->model[i] != OVERLAY_BASE;
 
-		if (changed != (t->model[i] != OVERLAY_BASE))
-			vk_fail(&t->check, "sector %u: changed %d", i, changed);
-		else if (changed && (data ? data[0] : 0) != t->model[i])
+		if (is != expected)
+			vk_fail(&t->check, "sector %u: changed %d", i, is);
+		else if (is && (data ? data[0] : 0) != t->model[i])
 			vk_fail(&t->check, "sector %u: wrong contents", i);
 	}
 }
@@ -172,11 +173,12 @@ static void overlay_zero_edges(struct kunit *test)
 	u32 i;
 
 	for (i = 0; i < ARRAY_SIZE(ranges); i++) {
+		u64 off = OVERLAY_AT + ranges[i][0] * VHDX_SECTOR;
+		u64 bytes = ranges[i][1] * VHDX_SECTOR;
+
 		t->check.step = i;
-		KUNIT_ASSERT_EQ(test, 0,
-			vhdx_overlay_add_zero(&t->overlay, OVERLAY_AT +
-					      ranges[i][0] * VHDX_SECTOR,
-					      ranges[i][1] * VHDX_SECTOR));
+		KUNIT_ASSERT_EQ(test, 0, vhdx_overlay_add_zero(&t->overlay, off,
+							       bytes));
 		memset(t->model + ranges[i][0], 0, ranges[i][1]);
 		overlay_test_sectors(t);
 		overlay_test_ranges(t);
@@ -216,4 +218,5 @@ static struct kunit_suite overlay_suite = {
 	.exit = overlay_test_exit,
 	.test_cases = overlay_cases,
 };
+
 kunit_test_suite(overlay_suite);

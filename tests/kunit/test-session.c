@@ -270,7 +270,8 @@ static void session_errors(struct kunit *test)
 
 	memset(t->buf, 0xa5, VHDX_SECTOR);
 	for (;;) {
-		for (i = 1; i < 40 && !t->check.failed; i++) {
+		for (i = 1; i < 43 && !t->check.failed;
+		     i += 1 + vk_rnd(&t->check.rnd, 3)) {
 			struct vhdx_target *vt;
 			int r;
 
@@ -303,7 +304,7 @@ static void session_errors(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RO);
 			KUNIT_EXPECT_EQ(test, fake.table_events, 1);
 			vk_target_suspend(&t->vkt, false);
-			KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+			KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkt));
 			KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
 			KUNIT_EXPECT_EQ(test, 0, vhdx_session_open(vt));
 			KUNIT_EXPECT_EQ(test, 0, vhdx_session_close(vt));
@@ -311,7 +312,7 @@ static void session_errors(struct kunit *test)
 			fake_dev_make_durable(t->dev);
 		}
 		KUNIT_EXPECT_GE(test, i, op == FAKE_WRITE ? 20 : 8);
-		KUNIT_EXPECT_LT(test, i, 40);
+		KUNIT_EXPECT_LT(test, i, 43);
 		if (op == FAKE_FLUSH)
 			break;
 		op = FAKE_FLUSH;
@@ -355,7 +356,7 @@ static void session_edited_while_suspended(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, vk_target_resume(&t->vkt));
 	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_FAIL);
 	vk_set_bat(t->dev, &t->spec, 6, VHDX_BLOCK_NOT_PRESENT, 0);
-	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkt));
 	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
 	KUNIT_EXPECT_EQ(test, 0, vhdx_session_open(vt));
 	vk_target_suspend(&t->vkt, false);
@@ -393,4 +394,5 @@ static struct kunit_suite session_suite = {
 	.exit = session_test_exit,
 	.test_cases = session_cases,
 };
+
 kunit_test_suite(session_suite);

@@ -157,7 +157,7 @@ static sector_t space_test_sector(u32 block, u32 sector)
 	return block * (sector_t)SPACE_BLOCK_MIB * 2048 + sector;
 }
 
-static blk_status_t space_test_write(struct space_test *t, u32 block)
+static int space_test_write(struct space_test *t, u32 block)
 {
 	memset(t->buf, 0x77, 4096);
 	return vk_guest_io(&t->vkt, REQ_OP_WRITE, space_test_sector(block, 100),
@@ -174,7 +174,7 @@ static void space_test_block(struct space_test *t, u32 block)
 		u8 expected = sectors[i] == 100 ? 0x77 : 0;
 
 		memset(t->buf, 0x55, 4096);
-		KUNIT_EXPECT_EQ(t->check.test, BLK_STS_OK,
+		KUNIT_EXPECT_EQ(t->check.test, 0,
 				vk_guest_io(&t->vkt, REQ_OP_READ,
 					    space_test_sector(block, sectors[i]),
 					    8, t->buf));
@@ -193,7 +193,7 @@ static void space_blocks_in_order(struct kunit *test)
 	for (i = 0; i < 10; i++) {
 		u32 block = 100 - 7 * i;
 
-		KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, block));
+		KUNIT_EXPECT_EQ(test, 0, space_test_write(t, block));
 		KUNIT_EXPECT_EQ(test, vhdx_e_mib(vt->bat[block]),
 				mib + i * SPACE_BLOCK_MIB);
 		space_test_block(t, block);
@@ -216,7 +216,7 @@ static void space_zeroed_from(struct kunit *test)
 	vt->zeroed_from_mib = mib + 3 * SPACE_BLOCK_MIB - 1;
 	t->dev->fill_end = (u64)vt->zeroed_from_mib << 20;
 	for (i = 0; i < 6; i++) {
-		KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, i));
+		KUNIT_EXPECT_EQ(test, 0, space_test_write(t, i));
 		KUNIT_EXPECT_EQ(test, vt->stats.zeroed, min(i + 1, 3U));
 		space_test_block(t, i);
 	}
@@ -225,7 +225,7 @@ static void space_zeroed_from(struct kunit *test)
 	vhdx_space_release(&vt->image.space, mib + 5 * SPACE_BLOCK_MIB,
 			   SPACE_BLOCK_MIB);
 	vt->space_hint = 1;
-	KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, 6));
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 6));
 	KUNIT_EXPECT_EQ(test, vhdx_e_mib(vt->bat[6]),
 			mib + 5 * SPACE_BLOCK_MIB);
 	KUNIT_EXPECT_EQ(test, vt->stats.zeroed, 4);
@@ -247,18 +247,18 @@ static void space_anchor(struct kunit *test)
 	vt->zeroed_from_set = true;	/* but not that */
 
 	memset(t->buf, 1, 4096);
-	KUNIT_EXPECT_EQ(test, BLK_STS_OK,
+	KUNIT_EXPECT_EQ(test, 0,
 			vk_guest_io(&t->vkt, REQ_OP_READ,
 				    space_test_sector(9, 0), 8, t->buf));
 	KUNIT_EXPECT_PTR_EQ(test, NULL, memchr_inv(t->buf, 0, 4096));
 	/* A failure leaves it with the block. */
 	t->dev->fail_in[FAKE_ZERO] = 1;
-	KUNIT_EXPECT_EQ(test, BLK_STS_IOERR, space_test_write(t, 9));
+	KUNIT_EXPECT_EQ(test, -EIO, space_test_write(t, 9));
 	KUNIT_EXPECT_EQ(test, vt->bat[9],
 			vhdx_e_make(VHDX_BLOCK_UNMAPPED, mib));
 	KUNIT_EXPECT_FALSE(test, vhdx_space_claim(&vt->image.space, mib, 1));
 
-	KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, 9));
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 9));
 	KUNIT_EXPECT_EQ(test, vt->bat[9], vhdx_e_make(VHDX_BLOCK_FULL, mib) |
 			VHDX_E_PENDING);
 	KUNIT_EXPECT_EQ(test, vt->stats.zeroed, 2);
@@ -278,13 +278,13 @@ static void space_given_back(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(fail); i++) {
 		t->dev->fail_in[fail[i].op] = fail[i].which;
-		KUNIT_EXPECT_EQ(test, BLK_STS_IOERR, space_test_write(t, i));
+		KUNIT_EXPECT_EQ(test, -EIO, space_test_write(t, i));
 		KUNIT_EXPECT_EQ(test, vt->bat[i], 0);
 		KUNIT_EXPECT_EQ(test, vt->image.space.taken, taken);
 		KUNIT_EXPECT_EQ(test, vt->nr_dirty, 0);
 		KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
 	}
-	KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, 0));
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
 	KUNIT_EXPECT_EQ(test, vhdx_e_mib(vt->bat[0]), mib);
 	space_test_block(t, 0);
 }
@@ -308,7 +308,7 @@ static void space_out_and_back(struct kunit *test)
 	u32 events, i;
 
 	for (i = 0; i < 6; i++)
-		KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, i));
+		KUNIT_EXPECT_EQ(test, 0, space_test_write(t, i));
 	events = fake.table_events;
 	waiting[0] = space_test_begin(t, 6);
 	waiting[1] = space_test_begin(t, 7);
@@ -317,7 +317,7 @@ static void space_out_and_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake.table_events, events + 1);
 	KUNIT_EXPECT_FALSE(test, waiting[0]->done || waiting[1]->done);
 	/* Reads and overwrites do not mind. */
-	KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, 3));
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 3));
 	space_test_block(t, 3);
 	/* Not by half of a block, and not without a timer. */
 	t->dev->bytes += SZ_1M;
@@ -336,7 +336,7 @@ static void space_out_and_back(struct kunit *test)
 	KUNIT_EXPECT_GE(test, fake.table_events, events + 2);
 	for (i = 0; i < 2; i++) {
 		KUNIT_EXPECT_TRUE(test, waiting[i]->done);
-		KUNIT_EXPECT_EQ(test, waiting[i]->status, BLK_STS_OK);
+		KUNIT_EXPECT_EQ(test, waiting[i]->status, 0);
 		fake_bio_free(waiting[i]);
 		space_test_block(t, 6 + i);
 	}
@@ -351,7 +351,7 @@ static void space_time_is_up(struct kunit *test)
 	u32 i;
 
 	for (i = 0; i < 4; i++)
-		KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, i));
+		KUNIT_EXPECT_EQ(test, 0, space_test_write(t, i));
 	waiting = space_test_begin(t, 6);
 	fake_kernel_run();
 	KUNIT_EXPECT_FALSE(test, waiting->done);
@@ -359,12 +359,12 @@ static void space_time_is_up(struct kunit *test)
 	fake_kernel_fire();
 	fake_kernel_run();
 	KUNIT_ASSERT_TRUE(test, waiting->done);
-	KUNIT_EXPECT_EQ(test, waiting->status, BLK_STS_NOSPC);
+	KUNIT_EXPECT_EQ(test, waiting->status, -ENOSPC);
 	fake_bio_free(waiting);
 	/* From now on at once, until there is space. */
-	KUNIT_EXPECT_EQ(test, BLK_STS_NOSPC, space_test_write(t, 6));
+	KUNIT_EXPECT_EQ(test, -ENOSPC, space_test_write(t, 6));
 	t->dev->bytes += SPACE_BLOCK_MIB * SZ_1M;
-	KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, 6));
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 6));
 	KUNIT_EXPECT_FALSE(test, vt->out_of_space || vt->space_timed_out);
 	waiting = space_test_begin(t, 8);
 	fake_kernel_run();
@@ -373,7 +373,7 @@ static void space_time_is_up(struct kunit *test)
 	/* Suspending with noflush hands it back. */
 	vk_target_suspend(&t->vkt, true);
 	KUNIT_ASSERT_TRUE(test, waiting->done);
-	KUNIT_EXPECT_EQ(test, waiting->status, BLK_STS_DM_REQUEUE);
+	KUNIT_EXPECT_EQ(test, waiting->status, -EREMCHG);
 	fake_bio_free(waiting);
 	KUNIT_EXPECT_TRUE(test, list_empty(&fake.timers));
 	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
@@ -385,7 +385,7 @@ static void space_time_is_up(struct kunit *test)
 	fake_kernel_fire();
 	fake_kernel_run();
 	KUNIT_ASSERT_TRUE(test, waiting->done);
-	KUNIT_EXPECT_EQ(test, waiting->status, BLK_STS_OK);
+	KUNIT_EXPECT_EQ(test, waiting->status, 0);
 	fake_bio_free(waiting);
 }
 
@@ -396,15 +396,15 @@ static void space_error_if_none(struct kunit *test)
 	u32 events;
 
 	vt->error_if_no_space = true;
-	KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, 0));
-	KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, 1));
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 1));
 	events = fake.table_events;
-	KUNIT_EXPECT_EQ(test, BLK_STS_NOSPC, space_test_write(t, 2));
-	KUNIT_EXPECT_EQ(test, BLK_STS_NOSPC, space_test_write(t, 3));
+	KUNIT_EXPECT_EQ(test, -ENOSPC, space_test_write(t, 2));
+	KUNIT_EXPECT_EQ(test, -ENOSPC, space_test_write(t, 3));
 	KUNIT_EXPECT_EQ(test, fake.table_events, events + 1);
 	t->dev->bytes += SPACE_BLOCK_MIB * SZ_1M;
-	KUNIT_EXPECT_EQ(test, BLK_STS_OK, space_test_write(t, 2));
-	KUNIT_EXPECT_EQ(test, BLK_STS_NOSPC, space_test_write(t, 3));
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 2));
+	KUNIT_EXPECT_EQ(test, -ENOSPC, space_test_write(t, 3));
 }
 
 /* An event when space is low, once; again only after there was more. */
@@ -456,7 +456,7 @@ static void space_writes_wait(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vt->stats.allocs, 1);
 	for (i = 0; i < ARRAY_SIZE(bios); i++) {
 		KUNIT_EXPECT_TRUE(test, bios[i]->done);
-		KUNIT_EXPECT_EQ(test, bios[i]->status, BLK_STS_OK);
+		KUNIT_EXPECT_EQ(test, bios[i]->status, 0);
 		fake_bio_free(bios[i]);
 		vk_guest_io(&t->vkt, REQ_OP_READ, space_test_sector(4, 8 * i), 8,
 			    t->buf);
@@ -487,7 +487,7 @@ static void space_waiters_after_failure(struct kunit *test)
 	for (i = 0; i < ARRAY_SIZE(bios); i++) {
 		KUNIT_EXPECT_TRUE(test, bios[i]->done);
 		KUNIT_EXPECT_EQ(test, bios[i]->status,
-				i ? BLK_STS_OK : BLK_STS_IOERR);
+				i ? 0 : -EIO);
 		fake_bio_free(bios[i]);
 	}
 	KUNIT_EXPECT_TRUE(test, vhdx_e_present(vt->bat[4]));
@@ -495,6 +495,33 @@ static void space_waiters_after_failure(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, NULL, memchr_inv(t->buf, 0, 4096));
 	vk_guest_io(&t->vkt, REQ_OP_READ, space_test_sector(4, 16), 8, t->buf);
 	KUNIT_EXPECT_PTR_EQ(test, NULL, memchr_inv(t->buf, 0x12, 4096));
+}
+
+/* No memory for an allocation: the write waits, and others go on. */
+static void space_no_memory(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 8);
+	struct fake_bio *bios[4];
+	u32 i;
+
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
+	fake.starve = 7;
+	for (i = 0; i < ARRAY_SIZE(bios); i++)
+		bios[i] = space_test_begin(t, i);
+	for (i = 0; i < 1000 && fake_kernel_step(false); i++)
+		;
+	KUNIT_EXPECT_TRUE(test, fake_kernel_idle());
+	KUNIT_EXPECT_EQ(test, fake.starve, 0);
+	for (i = 0; i < ARRAY_SIZE(bios); i++) {
+		KUNIT_EXPECT_TRUE(test, bios[i]->done);
+		KUNIT_EXPECT_EQ(test, bios[i]->status, 0);
+		fake_bio_free(bios[i]);
+		space_test_block(t, i);
+	}
+	KUNIT_EXPECT_EQ(test, vt->image.allocated_blocks, 4);
+	KUNIT_EXPECT_EQ(test, vt->image.space.taken, vk_free_mib(&t->spec) +
+			4 * SPACE_BLOCK_MIB);
 }
 
 static struct kunit_case space_cases[] = {
@@ -510,6 +537,7 @@ static struct kunit_case space_cases[] = {
 	KUNIT_CASE(space_low),
 	KUNIT_CASE(space_writes_wait),
 	KUNIT_CASE(space_waiters_after_failure),
+	KUNIT_CASE(space_no_memory),
 	{}
 };
 
@@ -519,4 +547,5 @@ static struct kunit_suite space_suite = {
 	.exit = space_test_exit,
 	.test_cases = space_cases,
 };
+
 kunit_test_suite(space_suite);

@@ -33,6 +33,26 @@ void vk_check_init(struct vk_check *check, struct kunit *test)
 	kunit_info(test, "seed=%u\n", check->seed);
 }
 
+/**
+ * vk_fail() - the check has failed
+ * @check: the check; only the first failure is told
+ * @fmt: what is wrong
+ */
+void vk_fail(struct vk_check *check, const char *fmt, ...)
+{
+	struct va_format vaf = { .fmt = fmt };
+	va_list args;
+
+	if (check->failed)
+		return;
+	check->failed = true;
+	va_start(args, fmt);
+	vaf.va = &args;
+	KUNIT_FAIL(check->test, "seed %u step %u: %pV\n", check->seed,
+		   check->step, &vaf);
+	va_end(args);
+}
+
 static void *vk_alloc(size_t bytes)
 {
 	return kvzalloc(bytes, GFP_KERNEL | __GFP_NOFAIL);

@@ -89,12 +89,7 @@ void vk_check_init(struct vk_check *check, struct kunit *test);
 /* Multiplies what takes most of the time: module parameter. */
 extern unsigned int vk_effort;
 
-#define vk_fail(check, fmt, ...) do {					\
-	if (!(check)->failed)						\
-		KUNIT_FAIL((check)->test, "seed %u step %u: " fmt,	\
-			   (check)->seed, (check)->step, ##__VA_ARGS__); \
-	(check)->failed = true;						\
-} while (0)
+__printf(2, 3) void vk_fail(struct vk_check *check, const char *fmt, ...);
 
 /* vk-target.c: where the target starts in its mapped device. */
 #define VK_BEGIN		((sector_t)4096)
@@ -106,6 +101,7 @@ struct vk_target {
 };
 
 int vk_target_new(struct vk_target *vkt, struct fake_dev *dev, u64 sectors);
+int vk_target_next(struct vk_target *vkt, const struct vk_target *live);
 void vk_target_free(struct vk_target *vkt);
 int vk_target_resume(struct vk_target *vkt);
 void vk_target_suspend(struct vk_target *vkt, bool noflush);
@@ -113,8 +109,8 @@ int vk_target_message(struct vk_target *vkt, char *message);
 void vk_target_status(struct vk_target *vkt, char *result, unsigned int bytes);
 
 void vk_guest_submit(struct vk_target *vkt, struct fake_bio *fbio);
-blk_status_t vk_guest_io(struct vk_target *vkt, blk_opf_t opf, sector_t sector,
-			 u32 sectors, void *data);
-blk_status_t vk_guest_flush(struct vk_target *vkt);
+int vk_guest_io(struct vk_target *vkt, blk_opf_t opf, sector_t sector,
+		u32 sectors, void *data);
+int vk_guest_flush(struct vk_target *vkt);
 
 #endif /* VK_IMAGE_H */

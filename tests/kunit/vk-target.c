@@ -20,9 +20,44 @@
 
 #include "vk-image.h"
 
+/* What the constructor does once it has the device. */
+static int vk_target_make(struct vk_target *vkt, struct fake_dev *dev,
+			  u64 sectors, unsigned long table)
+{
+	struct vhdx_target *vt;
+
+	memset(vkt, 0, sizeof(*vkt));
+	vkt->dev = dev;
+	vkt->ti.begin = VK_BEGIN;
+	vkt->ti.len = sectors;
+	vkt->ti.table = (struct dm_table *)table;
+	vt = vhdx_new_target(&vkt->ti);
+	vkt->vt = vt;
+	if (!vt)
+		return -ENOMEM;
+	vt->bdev = &dev->bdev;
+	vhdx_image_init(&vt->image, vt->bdev, true);
+	return vhdx_prepare(vt, &vkt->ti.error);
+}
+
+static u64 vk_target_sectors(struct fake_dev *dev)
+{
+	struct vhdx_image *image = kzalloc(sizeof(*image),
+					   GFP_KERNEL | __GFP_NOFAIL);
+	const char *error;
+	u64 sectors = 0;
+
+	vhdx_image_init(image, &dev->bdev, true);
+	if (!vhdx_image_load(image, &error))
+		sectors = image->layout.geo.disk_bytes >> SECTOR_SHIFT;
+	vhdx_image_unload(image);
+	kfree(image);
+	return sectors;
+}
+
 /**
- * vk_target_new() - what the constructor does once it has the device
- * @vkt: result
+ * vk_target_new() - make a target of a new mapped device
+ * @vkt: result; must stay where it is
  * @dev: device with an image
  * @sectors: length of the table; 0 for the disk's
  *
@@ -30,33 +65,21 @@
  */
 int vk_target_new(struct vk_target *vkt, struct fake_dev *dev, u64 sectors)
 {
-	const char *error = NULL;
-	struct vhdx_target *vt;
-	bool live;
-	int r;
+	/* See fake_table_get_md(). */
+	return vk_target_make(vkt, dev, sectors ?: vk_target_sectors(dev), 2);
+}
 
-	memset(vkt, 0, sizeof(*vkt));
-	vkt->dev = dev;
-	vkt->ti.begin = VK_BEGIN;
-	vkt->ti.len = sectors;
-	vkt->vt = vt = vhdx_new_target(&vkt->ti);
-	if (!vt)
-		return -ENOMEM;
-	vt->bdev = &dev->bdev;
-	vhdx_image_init(&vt->image, vt->bdev, true);
-	r = vhdx_register(vt, &live, &vkt->ti.error);
-	if (!r)
-		r = vhdx_init_writer(vt, &vkt->ti.error);
-	if (!r && !sectors) {
-		r = vhdx_image_load(&vt->image, &error);
-		vkt->ti.len = vt->image.layout.geo.disk_bytes >> SECTOR_SHIFT;
-		vhdx_drop_image(vt);
-	}
-	if (!r)
-		r = vhdx_load_image(vt, &error);
-	if (error)
-		vkt->ti.error = (char *)error;
-	return r;
+/**
+ * vk_target_next() - make a target of the next table of a mapped device
+ * @vkt: result; must stay where it is
+ * @live: target of the live table
+ *
+ * Return: 0, or a negative errno; then @vkt->ti.error says what is wrong.
+ */
+int vk_target_next(struct vk_target *vkt, const struct vk_target *live)
+{
+	return vk_target_make(vkt, live->dev, live->ti.len,
+			      (unsigned long)live->ti.table ^ 1);
 }
 
 /**
@@ -128,13 +151,13 @@ void vk_guest_submit(struct vk_target *vkt, struct fake_bio *fbio)
  * @sectors: within one block
  * @data: to write, or result
  *
- * Return: the bio's status.
+ * Return: 0 or a negative errno.
  */
-blk_status_t vk_guest_io(struct vk_target *vkt, blk_opf_t opf, sector_t sector,
-			 u32 sectors, void *data)
+int vk_guest_io(struct vk_target *vkt, blk_opf_t opf, sector_t sector,
+		u32 sectors, void *data)
 {
 	struct fake_bio *fbio = fake_bio_new(opf, VK_BEGIN + sector, sectors);
-	blk_status_t status;
+	int status;
 
 	if (op_is_write(opf))
 		memcpy(fake_bio_data(fbio), data, sectors << SECTOR_SHIFT);
@@ -142,7 +165,7 @@ blk_status_t vk_guest_io(struct vk_target *vkt, blk_opf_t opf, sector_t sector,
 	fake_kernel_run();
 	if (!op_is_write(opf))
 		memcpy(data, fake_bio_data(fbio), sectors << SECTOR_SHIFT);
-	status = fbio->done ? fbio->status : BLK_STS_TIMEOUT;
+	status = fbio->done ? fbio->status : -ETIMEDOUT;
 	if (fbio->done)
 		fake_bio_free(fbio);
 	return status;
@@ -152,9 +175,9 @@ blk_status_t vk_guest_io(struct vk_target *vkt, blk_opf_t opf, sector_t sector,
  * vk_guest_flush() - flush, and wait for it
  * @vkt: the target
  *
- * Return: the bio's status.
+ * Return: 0 or a negative errno.
  */
-blk_status_t vk_guest_flush(struct vk_target *vkt)
+int vk_guest_flush(struct vk_target *vkt)
 {
 	return vk_guest_io(vkt, REQ_OP_WRITE | REQ_PREFLUSH, 0, 0, NULL);
 }
