@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # debug: yes
-# timeout: 60
+# timeout: 300
 #
 # The helpers themselves, on devices that have nothing to do with ours: what the other tests
 # rest on.

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# timeout: 600
 #
 # The table line: what it refuses, what it prints, and that loading it writes nothing.
 . "$VHDX_TOP/tests/lib/vhdx.sh"

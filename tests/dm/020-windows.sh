@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 800
+# timeout: 1500
 #
 # An image made by Windows: reads as it should, takes a file system and 500 MB of verified writes,
 # and all readers agree on the result.

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 900
+# timeout: 1800
 #
 # Images from qemu-img and from "vhdx create", many shapes: written through the target, read by others.
 . "$VHDX_TOP/tests/lib/vhdx.sh"

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 400
+# timeout: 900
 #
 # What was acknowledged before a flush, or written with FUA, survives a power cut: the state of the
 # backing device is copied while the mapping is live, and the copy mapped.

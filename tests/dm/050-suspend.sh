@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 900
 #
 # Suspend leaves a clean image that others may change; resume sees what they did.
 . "$VHDX_TOP/tests/lib/vhdx.sh"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # debug: yes
-# timeout: 400
+# timeout: 900
 #
 # No space left: error or queue, and going on after the backing device grew.
 . "$VHDX_TOP/tests/lib/vhdx.sh"

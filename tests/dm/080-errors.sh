@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 400
+# timeout: 900
 #
 # The backing device fails: errors reach the caller, the mode says so, and nothing that was flushed
 # is lost.

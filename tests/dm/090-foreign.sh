@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # debug: yes
-# timeout: 400
+# timeout: 900
 #
 # A backing device full of somebody else's data: not a byte of it is ever read through the mapping,
 # while many jobs touch many blocks for the first time.

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 900
+# timeout: 1800
 #
 # Every malformed image of tests/images/mkvhdx.py: the target gives the errno and the sentence it
 # should and writes nothing, or serves the right content; what it wrote to passes "vhdx check".

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # vm: own
-# timeout: 400
+# timeout: 1200
 #
 # The power goes, for real: the VM is killed while stamped sectors are written and new blocks
 # allocated, on a backing device full of foreign data. Then the image's replay by the tool and by
