@@ -84,7 +84,7 @@ look() # FILE RAW ACKED LAST
 	python3 "$py" verify "$2" "$seed" "$3" "$4" || fail 'see above'
 }
 
-log_state() { "$vhdx" info --json "$1" | sed -nE 's/^ *"log_state": "(.*)",?/\1/p'; }
+log_state() { "$vhdx" info --json "$1" | sed -nE 's/^ *"log_state": *"([^"]*)".*/\1/p'; }
 
 head -c 280M /dev/zero | tr '\0' '\252' >disk
 : >acked
