@@ -248,8 +248,8 @@ static int vhdx_loader_bat(struct vhdx_loader *loader)
 	image->space.size = min_t(u64, mib, 1ULL << (32 - VHDX_E_SHIFT));
 	image->space.map = kvcalloc(BITS_TO_LONGS(image->space.size),
 				    sizeof(long), GFP_KERNEL);
-	image->bat = kvmalloc_array(image->layout.geo.blocks, sizeof(u32),
-				    GFP_KERNEL);
+	image->bat = kvcalloc(image->layout.geo.blocks, sizeof(u32),
+			      GFP_KERNEL);
 	if (!image->space.map || !image->bat)
 		return -ENOMEM;
 	return vhdx_load_space(&loader->reader, &image->layout, &image->space,

@@ -149,11 +149,11 @@ int vhdx_load_space(struct vhdx_reader *reader, struct vhdx_layout *layout,
 	return 0;
 }
 
-/* One entry: decode, judge, and claim its space (cases 60, 61, 66). */
-static int vhdx_load_bat_entry(const struct vhdx_reader *reader,
-			       const struct vhdx_layout *layout,
-			       struct vhdx_space *space, u32 block, u64 raw,
-			       struct vhdx_bat_entry *entry)
+/* Decode, judge, and claim the space of a block (cases 60, 61, 66). */
+static int vhdx_load_block(const struct vhdx_reader *reader,
+			   const struct vhdx_layout *layout,
+			   struct vhdx_space *space, u32 block, u64 raw,
+			   struct vhdx_bat_entry *entry)
 {
 	const struct vhdx_geometry *geo = &layout->geo;
 	int r;
@@ -172,6 +172,26 @@ static int vhdx_load_bat_entry(const struct vhdx_reader *reader,
 	return VHDX_FAULT_BAT_ANCHOR;
 }
 
+/* Entry @index of the BAT is @raw. */
+static int vhdx_load_bat_entry(const struct vhdx_reader *reader,
+			       const struct vhdx_layout *layout,
+			       struct vhdx_space *space, u64 index, u64 raw,
+			       vhdx_bat_visit_fn visit, void *arg)
+{
+	u64 slots = (1ULL << layout->geo.chunk_shift) + 1;
+	u64 chunk = div64_u64(index, slots), block = index - chunk;
+	struct vhdx_bat_entry entry = {};
+	int r;
+
+	if (index - chunk * slots == slots - 1) {
+		entry.state = VHDX_BAT_STATE(raw);
+		r = vhdx_bat_decode_bitmap(raw);
+		return visit(arg, index, chunk, true, &entry, r);
+	}
+	r = vhdx_load_block(reader, layout, space, block, raw, &entry);
+	return visit(arg, index, block, false, &entry, r);
+}
+
 /**
  * vhdx_load_bat() - read and judge the BAT
  * @reader: the image, with the log's changes
@@ -179,9 +199,12 @@ static int vhdx_load_bat_entry(const struct vhdx_reader *reader,
  * @space: has all that is no block, takes the blocks
  * @buf: memory to read into
  * @buf_bytes: its size, a multiple of 8
- * @visit: called for each entry that the disk needs; what lies behind them is
- *         padding and may be anything (case 67)
+ * @visit: called for each entry that the disk needs and that is not zero; what
+ *         lies behind them is padding and may be anything (case 67)
  * @arg: for @visit
+ *
+ * An entry of zeros is a block or a sector bitmap that is not present.  There
+ * may be 2^26 of them, most of them holes in a file.
  *
  * Context: may sleep if @reader does.
  * Return: 0, what @visit returned to end the scan, or a negative errno.
@@ -190,41 +213,28 @@ int vhdx_load_bat(struct vhdx_reader *reader, const struct vhdx_layout *layout,
 		  struct vhdx_space *space, void *buf, u32 buf_bytes,
 		  vhdx_bat_visit_fn visit, void *arg)
 {
-	const struct vhdx_geometry *geo = &layout->geo;
-	u32 per_read = buf_bytes / sizeof(__le64), in_chunk = 0, block = 0;
+	u64 index, entries = layout->geo.bat_entries;
+	u32 per_read = buf_bytes / sizeof(__le64), i, n;
 	const __le64 *raw = buf;
-	u64 index;
 	int r;
 
-	for (index = 0; index < geo->bat_entries; index++) {
-		u32 at = index % per_read;
-		struct vhdx_bat_entry entry = {};
-
-		if (!at) {
-			r = reader->read(reader, layout->regions.bat.off + index *
-					 sizeof(__le64), buf,
-					 min_t(u64, per_read,
-					       geo->bat_entries - index) *
-					 sizeof(__le64));
-			if (r)
-				return r;
-			vhdx_relax();
-		}
-		if (in_chunk == 1U << geo->chunk_shift) {
-			in_chunk = 0;
-			entry.state = VHDX_BAT_STATE(le64_to_cpu(raw[at]));
-			r = vhdx_bat_decode_bitmap(le64_to_cpu(raw[at]));
-			r = visit(arg, index, (block - 1) >> geo->chunk_shift,
-				  true, &entry, r);
-		} else {
-			r = vhdx_load_bat_entry(reader, layout, space, block,
-						le64_to_cpu(raw[at]), &entry);
-			r = visit(arg, index, block, false, &entry, r);
-			in_chunk++;
-			block++;
+	for (index = 0; index < entries; index += n) {
+		n = min_t(u64, per_read, entries - index);
+		r = reader->read(reader, layout->regions.bat.off +
+				 index * sizeof(__le64), buf,
+				 n * sizeof(__le64));
+		for (i = 0; !r; i++) {
+			while (i < n && !raw[i])
+				i++;
+			if (i == n)
+				break;
+			r = vhdx_load_bat_entry(reader, layout, space,
+						index + i, le64_to_cpu(raw[i]),
+						visit, arg);
 		}
 		if (r)
 			return r;
+		vhdx_relax();
 	}
 	return 0;
 }

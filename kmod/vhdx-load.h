@@ -49,7 +49,7 @@ struct vhdx_layout {
 #define VHDX_LOAD_SCRATCH	(2 * VHDX_REGION_BYTES)
 
 /**
- * typedef vhdx_bat_visit_fn - called for each BAT entry of the disk
+ * typedef vhdx_bat_visit_fn - called for each BAT entry that is not zero
  * @arg: the caller's
  * @index: in the BAT
  * @block: payload block; for a sector bitmap slot the number of the chunk

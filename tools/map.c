@@ -55,6 +55,31 @@ static void map_flush(struct map *map)
 	output_text(&map->out, NULL, "", map->mib ? text : "-");
 }
 
+/* One more extent, or more of the last one. */
+static void map_add(struct map *map, u8 state, u32 first, u64 count, u64 mib)
+{
+	if (map->count && map->state == state &&
+	    (!mib || mib == map->mib + map->count *
+			    vhdx_block_mib(&map->image->layout.geo))) {
+		map->count += count;
+		return;
+	}
+	map_flush(map);
+	map->state = state;
+	map->first = first;
+	map->count = count;
+	map->mib = mib;
+}
+
+/* Blocks up to @block that were not visited are absent. */
+static void map_skip(struct map *map, u64 block)
+{
+	u64 next = map->first + map->count;
+
+	if (next < block)
+		map_add(map, VHDX_BLOCK_NOT_PRESENT, next, block - next, 0);
+}
+
 static int map_visit(void *arg, u64 index, u32 block, bool bitmap,
 		     const struct vhdx_bat_entry *entry, int result)
 {
@@ -69,17 +94,8 @@ static int map_visit(void *arg, u64 index, u32 block, bool bitmap,
 	}
 	if (bitmap)
 		return 0;
-	if (map->count && map->state == entry->state &&
-	    (!mib || mib == map->mib + map->count *
-			    vhdx_block_mib(&map->image->layout.geo))) {
-		map->count++;
-		return 0;
-	}
-	map_flush(map);
-	map->state = entry->state;
-	map->first = block;
-	map->count = 1;
-	map->mib = mib;
+	map_skip(map, block);
+	map_add(map, entry->state, block, 1, mib);
 	return 0;
 }
 
@@ -100,8 +116,10 @@ static int map_print(struct image *image, bool json)
 	r = image_load_bat(image, map_visit, &map);
 	if (r < 0)
 		complain_fault(image->path, r);
-	else if (!r)
+	if (!r) {
+		map_skip(&map, image->layout.geo.blocks);
 		map_flush(&map);
+	}
 	output_list_end(&map.out);
 	output_end(&map.out);
 	return r;
