@@ -22,7 +22,7 @@ DEPS := make gcc libc6-dev bc bison flex cpio kmod xz-utils zstd bzip2 \
 	qemu-system-x86 busybox-static dmsetup fio procps iproute2 \
 	qemu-utils 7zip libvhdi-utils nbd-client thin-provisioning-tools \
 	e2fsprogs xfsprogs dosfstools \
-	clang libclang-rt-14-dev sparse shellcheck perl
+	clang libclang-rt-14-dev sparse shellcheck perl gnuplot-nox
 
 all: modules tools
 
@@ -86,6 +86,12 @@ build-kunit: $(COMPAT)
 tools:
 	$(MAKE) -C tools O=$(BUILD)
 
+# What benchmarks need besides: the tool's objects know how to read and write an image.
+bench-programs: tools
+	@mkdir -p $(BUILD)/bench
+	$(CC) -O2 -g -Wall -Wextra -std=gnu11 -Itools -Ikmod -o $(BUILD)/bench/fill-log tests/bench/fill-log.c \
+		$$(ls $(BUILD)/tools/*.o | grep -v /vhdx.o) -ljson-c -ldevmapper -lblkid -luuid -lisal
+
 # Distributions' headers ask for a signature but have no key.
 install: all
 	$(MAKE) -C $(KDIR) M=$(KOUT) INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates \
@@ -126,5 +132,5 @@ lint:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help deps modules kunit build-modules build-kunit tools install check check-unit \
+.PHONY: all help deps modules kunit build-modules build-kunit tools bench-programs install check check-unit \
 	check-kunit check-dm check-debug crash fuzz bench matrix demo lint clean
