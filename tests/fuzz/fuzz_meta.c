@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/* vhdx-meta.c: the metadata table, the items, what they say together. */
+#include <stdlib.h>
+
+#include "fuzz.h"
+
+const mutate_focus fuzz_focus = {
+	[MUTATE_META] = 10, [MUTATE_REGION] = 1, [MUTATE_RAW] = 1,
+};
+
+static void check_table(const u8 *table, u32 region_bytes,
+			const struct vhdx_meta_item *known)
+{
+	struct vhdx_meta_item item, other;
+	u32 count = vhdx_meta_table_count(table), users = 0, i, j;
+	int kind;
+
+	MUST(count <= VHDX_META_MAX_ENTRIES);
+	for (i = 0; i < count; i++) {
+		vhdx_meta_entry_decode(table, i, &item);
+		MUST(item.length <= SZ_1M);
+		MUST(item.length ? item.off >= SZ_64K &&
+		     (u64)item.off + item.length <= region_bytes : !item.off);
+		MUST(item.kind <= VHDX_META_OTHER);
+		if (item.kind == VHDX_META_OTHER)
+			MUST(!(item.flags & VHDX_META_IS_REQUIRED));
+		users += item.flags & VHDX_META_IS_USER;
+		for (j = 0; j < i && count <= 256; j++) {
+			vhdx_meta_entry_decode(table, j, &other);
+			MUST(!item.length || !other.length ||
+			     item.off >= other.off + other.length ||
+			     other.off >= item.off + item.length);
+		}
+	}
+	MUST(users <= VHDX_META_MAX_USER);
+	for (kind = 0; kind < VHDX_META_PARENT_LOCATOR; kind++)
+		MUST(known[kind].kind == (u32)kind && known[kind].length &&
+		     known[kind].length <= VHDX_META_ITEM_BYTES);
+}
+
+/* What is accepted can be written, and reads as the same. */
+static void check_round_trip(const struct vhdx_meta *meta)
+{
+	struct vhdx_meta_item known[VHDX_META_NR_KINDS];
+	u8 *region = malloc(2 * VHDX_META_TABLE_BYTES);
+	struct vhdx_meta again = {};
+	int kind;
+
+	MUST(vhdx_meta_region_encode(region, meta) <=
+	     2 * VHDX_META_TABLE_BYTES);
+	MUST(!vhdx_meta_table_check(region, SZ_1M, known));
+	for (kind = 0; kind < VHDX_META_PARENT_LOCATOR; kind++)
+		MUST(!vhdx_meta_item_decode(kind, region + known[kind].off,
+					    &again));
+	MUST(!vhdx_meta_check(&again));
+	MUST(again.block_bytes == meta->block_bytes &&
+	     again.disk_bytes == meta->disk_bytes &&
+	     again.leave_allocated == meta->leave_allocated &&
+	     again.has_parent == meta->has_parent &&
+	     again.logical_bytes == meta->logical_bytes &&
+	     again.physical_bytes == meta->physical_bytes &&
+	     guid_equal(&again.disk_id, &meta->disk_id));
+	free(region);
+}
+
+static void check_whole(struct vhdx_meta *meta)
+{
+	struct vhdx_geometry geo;
+	int r = vhdx_meta_check(meta);
+
+	must_be_result(r);
+	MUST(r >= 0);
+	if (r)
+		return;
+	check_round_trip(meta);
+	vhdx_geometry_init(&geo, meta);
+	MUST(geo.disk_bytes == meta->disk_bytes);
+	MUST((u64)geo.blocks << geo.block_shift >= geo.disk_bytes);
+	MUST((u64)(geo.blocks - 1) << geo.block_shift < geo.disk_bytes);
+	MUST((u64)geo.chunks << geo.chunk_shift >= geo.blocks);
+	MUST(geo.bat_entries >= geo.blocks &&
+	     geo.bat_entries <= (u64)geo.chunks *
+				((1ULL << geo.chunk_shift) + 1));
+	MUST(vhdx_bat_index(&geo, geo.blocks - 1) < geo.bat_entries);
+	MUST(vhdx_block_mib(&geo) == meta->block_bytes >> 20);
+}
+
+void fuzz_one(const struct sparse *image)
+{
+	struct vhdx_meta_item known[VHDX_META_NR_KINDS];
+	u8 *table = malloc(VHDX_META_TABLE_BYTES);
+	u8 item[VHDX_META_ITEM_BYTES];
+	struct vhdx_meta meta = {};
+	struct model model;
+	__le32 le32;
+	u32 region_bytes;
+	u64 off = 2 * SZ_1M;
+	int kind, r;
+
+	/* Where the regions say, if they are good, else where seeds have it. */
+	model_init(&model, image, false);
+	r = vhdx_load_header(&model.reader, &model.layout, model.scratch);
+	if (!r) {
+		r = vhdx_load_layout(&model.reader, &model.layout, model.scratch);
+		must_be_result(r);
+		if (!r)
+			off = model.layout.regions.metadata.off;
+	}
+	model_exit(&model);
+
+	/* The size of the region is as hostile as the rest. */
+	sparse_read(image, VHDX_REGION_OFF(0) + 40, &le32, 4);
+	region_bytes = min_t(u32, le32_to_cpu(le32), VHDX_MAX_META_BYTES);
+	sparse_read(image, off, table, VHDX_META_TABLE_BYTES);
+	r = vhdx_meta_table_check(table, region_bytes, known);
+	must_be_result(r);
+	MUST(r >= 0);
+	if (!r)
+		check_table(table, region_bytes, known);
+	for (kind = 0; !r && kind < VHDX_META_NR_KINDS; kind++) {
+		memset(item, 0, sizeof(item));
+		if (kind < VHDX_META_PARENT_LOCATOR)
+			sparse_read(image, off + known[kind].off, item,
+				    known[kind].length);
+		r = vhdx_meta_item_decode(kind, item, &meta);
+		must_be_result(r);
+	}
+	if (!r)
+		check_whole(&meta);
+	free(table);
+}
