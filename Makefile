@@ -22,7 +22,7 @@ DEPS := make gcc libc6-dev bc bison flex cpio kmod xz-utils zstd bzip2 \
 	qemu-system-x86 busybox-static dmsetup fio procps iproute2 \
 	qemu-utils 7zip libvhdi-utils nbd-client thin-provisioning-tools \
 	e2fsprogs xfsprogs dosfstools \
-	clang libclang-rt-14-dev sparse shellcheck perl gnuplot-nox
+	clang llvm libclang-rt-14-dev sparse shellcheck perl gnuplot-nox
 
 all: modules tools
 
@@ -35,6 +35,7 @@ help:
 	@echo 'make check           all tests; check-unit, check-kunit, check-dm, check-debug: one suite'
 	@echo '                     (TESTS="003 01*" picks numbered ones)'
 	@echo 'make crash fuzz bench matrix    longer ones, not all of them part of "check"'
+	@echo 'make fuzz-cov        how much of the format code the fuzzers reach'
 	@echo 'make demo IMAGE=...  a shell in a VM with the image attached'
 	@echo 'make lint            W=1, sparse, checkpatch, shellcheck'
 	@echo 'make clean           remove build/'
@@ -108,6 +109,14 @@ check-unit check-kunit check-dm check-debug:
 crash fuzz bench:
 	@tests/$@/run
 
+fuzz-cov:
+	@tests/fuzz/run --coverage
+
+# What tests/dm/1[01]0-*.sh run.
+bulk:
+	+@mkdir -p $(BUILD)/fuzz
+	+@flock $(BUILD)/fuzz/.lock $(MAKE) --no-print-directory -C tests/fuzz O=$(BUILD)/fuzz bulk
+
 matrix demo:
 	@tests/vm/$@ $(IMAGE)
 
@@ -132,5 +141,5 @@ lint:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help deps modules kunit build-modules build-kunit tools bench-programs install check check-unit \
-	check-kunit check-dm check-debug crash fuzz bench matrix demo lint clean
+.PHONY: all help deps modules kunit build-modules build-kunit tools bench-programs bulk install check \
+	check-unit check-kunit check-dm check-debug crash fuzz fuzz-cov bench matrix demo lint clean

@@ -12,36 +12,12 @@
 #include "audit.h"
 #include "fuzz.h"
 #include "message.h"
-#include "use.h"
 
 const mutate_focus fuzz_focus = {
 	[MUTATE_HEADER] = 2, [MUTATE_REGION] = 2, [MUTATE_META] = 3,
 	[MUTATE_BAT] = 4, [MUTATE_LOG] = 5, [MUTATE_SIZE] = 2,
 	[MUTATE_RAW] = 2,
 };
-
-/* No device and no other program has to do with what is in memory. */
-int use_lock(int fd, bool exclusive)
-{
-	(void)fd;
-	(void)exclusive;
-	return 0;
-}
-
-int use_lock_wait(int fd, unsigned int seconds)
-{
-	(void)fd;
-	(void)seconds;
-	return 0;
-}
-
-bool use_find(const struct stat *st, char *by, size_t size)
-{
-	(void)st;
-	(void)by;
-	(void)size;
-	return false;
-}
 
 /* An image as image_open() leaves it. */
 static void tool_open(struct image *image, const struct sparse *raw, int fd,

@@ -100,6 +100,7 @@ static int model_sink_zero(struct vhdx_log_sink *sink, u64 off, u64 bytes)
 
 	model_must_be_target(model, off, bytes);
 	sparse_zero(model->view, off, bytes);
+	model->zeroed += bytes;
 	return 0;
 }
 

@@ -26,6 +26,7 @@
  * @view: the same with the log's changes
  * @reads: how many reads there were
  * @changes: how many changes of the log
+ * @zeroed: bytes that the log zeroes
  * @log: the active sequence, if the image is dirty
  * @layout: result
  * @space: result
@@ -41,6 +42,7 @@ struct model {
 	struct sparse *view;
 	u64 reads;
 	u64 changes;
+	u64 zeroed;
 	struct vhdx_log_sequence log;
 	struct vhdx_layout layout;
 	struct vhdx_space space;
