@@ -10,6 +10,7 @@ bulk=$VHDX_TOP/build/fuzz
 [ -x "$bulk/bulk" ] || fail 'build/fuzz/bulk is missing: run "make bulk"'
 
 modprobe loop
+one_cpu
 insmod_vhdx
 at_exit unmap bulk
 "$bulk/bulk" cases "$bulk/images/cases.tsv" "$bulk/cases.all" | tee output

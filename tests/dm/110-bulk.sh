@@ -14,12 +14,13 @@ bulk=$VHDX_TOP/build/fuzz
 
 # KASAN and lockdep take their time.
 count=2000
-[ "$VHDX_KERNEL" != debug ] || count=300
+[ "$VHDX_KERNEL" != debug ] || count=200
 count=${VHDX_BULK_COUNT:-$count}
 seed=${VHDX_SEED:-$(($(od -An -N4 -tu4 /dev/urandom)))}
 note "VHDX_SEED=$seed, $count images"
 
 modprobe loop
+one_cpu
 insmod_vhdx
 at_exit unmap bulk
 "$bulk/bulk" fuzz "$bulk/seeds.all" "$seed" "$count" ${VHDX_BULK_ONE:+"$VHDX_BULK_ONE"} | tee output

@@ -15,6 +15,8 @@
 #   remap NAME TABLE             load a new table and resume, which suspends and swaps
 #   unmap NAME
 #   insmod_vhdx [PARAM=VALUE]... and rmmod_vhdx (the runner does that by itself at the end)
+#   one_cpu                      the test runs on one CPU: where one thread waits for another all the
+#                                time, waking an emulated CPU takes longer than the work
 #   sectors DEV                  size in 512-byte sectors
 #   sha_dev DEV [SKIP_MIB [COUNT_MIB]]     sha256 of what a fresh direct read returns
 #   kmsg                         kernel messages since the test began, without times
@@ -120,6 +122,17 @@ insmod_vhdx()
 }
 
 rmmod_vhdx() { [ ! -d /sys/module/dm_vhdx ] || rmmod dm_vhdx; }
+
+one_cpu()
+{
+	local file
+
+	for file in /sys/devices/system/cpu/cpu[1-9]*/online; do
+		[ -e "$file" ] || continue
+		at_exit eval "echo 1 >$file"
+		echo 0 >"$file"
+	done
+}
 
 sectors() { blockdev --getsz "$1"; }
 
