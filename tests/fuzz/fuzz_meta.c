@@ -115,6 +115,10 @@ void fuzz_one(const struct sparse *image)
 	r = vhdx_meta_table_check(table, region_bytes, known);
 	must_be_result(r);
 	MUST(r >= 0);
+	/* Before anything is indexed, whatever else is wrong. */
+	if (r != VHDX_FAULT_META_SIGNATURE)
+		MUST((vhdx_meta_table_count(table) > VHDX_META_MAX_ENTRIES) ==
+		     (r == VHDX_FAULT_META_COUNT));
 	if (!r)
 		check_table(table, region_bytes, known);
 	for (kind = 0; !r && kind < VHDX_META_NR_KINDS; kind++) {

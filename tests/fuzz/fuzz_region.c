@@ -77,6 +77,7 @@ void fuzz_one(const struct sparse *image)
 	struct vhdx_regions regions;
 	struct model model;
 	int slot = -1, r;
+	__le32 count;
 	bool differ;
 
 	model_init(&model, image, false);
@@ -100,6 +101,10 @@ void fuzz_one(const struct sparse *image)
 				    &regions);
 	must_be_result(r);
 	MUST(r >= 0);
+	/* Before anything is indexed, whatever else is wrong. */
+	memcpy(&count, table + 8, 4);
+	MUST((le32_to_cpu(count) > VHDX_REGION_MAX_ENTRIES) ==
+	     (r == VHDX_FAULT_REGION_COUNT));
 	if (!r)
 		check_accepted(table, &model.layout.header, image->bytes,
 			       &regions);

@@ -279,6 +279,7 @@ void model_check(const struct model *model)
 	const struct vhdx_meta *meta = &layout->meta;
 	u64 bytes = model->raw->bytes, rest, off, i;
 	u64 size = (bytes + SZ_1M - 1) >> 20;
+	struct vhdx_region region;
 	u8 *taken;
 
 	MUST(layout->header.version == 1);
@@ -302,10 +303,14 @@ void model_check(const struct model *model)
 	if (layout->header.log_length)
 		model_must_be_free(taken, size, layout->header.log_off,
 				   layout->header.log_length);
-	model_must_be_free(taken, size, layout->regions.bat.off,
-			   layout->regions.bat.length);
-	model_must_be_free(taken, size, layout->regions.metadata.off,
-			   layout->regions.metadata.length);
+	sparse_read(model->view ? model->view : model->raw,
+		    VHDX_REGION_OFF(layout->region_slot), model->scratch,
+		    VHDX_REGION_BYTES);
+	for (i = 0; i < layout->regions.count; i++) {
+		vhdx_region_decode(model->scratch, i, &region);
+		MUST(region.off <= bytes && region.length <= bytes - region.off);
+		model_must_be_free(taken, size, region.off, region.length);
+	}
 	for (i = 0; i < layout->geo.blocks; i++) {
 		if (!model->mibs[i])
 			continue;
