@@ -13,8 +13,12 @@ modprobe loop
 one_cpu
 insmod_vhdx
 at_exit unmap bulk
-"$bulk/bulk" cases "$bulk/images/cases.tsv" "$bulk/cases.all" | tee output
+# Most lines of cases.tsv stand for both modes. KASAN and lockdep take their time.
+both=both
+[ "$VHDX_KERNEL" != debug ] || both=
+"$bulk/bulk" cases "$bulk/images/cases.tsv" "$bulk/cases.all" $both | tee output
 count=$(wc -l <"$bulk/images/cases.tsv")
+[ -z "$both" ] || count=$((2 * $(cut -f2 "$bulk/images/cases.tsv" | sort -u | wc -l)))
 [ "$count" -gt 300 ] || fail "only $count cases"
 # Not one of them was left out.
 read -r mapped _ refused _ < <(tail -n 1 output)

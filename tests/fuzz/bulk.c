@@ -2,7 +2,9 @@
 /*
  * bulk - many images through the target, some tens a second
  *
- *   bulk cases CASES.TSV CASES.ALL	what mkvhdx.py expects of its images
+ *   bulk cases CASES.TSV CASES.ALL [both]
+ *					what mkvhdx.py expects of its images; both: of
+ *					each read-only as well
  *   bulk fuzz SEEDS.ALL SEED COUNT [ONE]
  *					COUNT images made from the seeds with the
  *					random seed SEED, or only number ONE: the
@@ -423,35 +425,43 @@ static void check_contents(struct bulk *bulk, u32 bytes, const char *sha)
 	close(disk);
 }
 
-static void run_case(struct bulk *bulk, char *line, const struct archive *all)
+/**
+ * struct expectation - a line of cases.tsv
+ * @file: image
+ * @writable: mode rw
+ * @result: ok or the name of an errno
+ * @fault: its name, or -
+ * @length: of the disk to compare
+ * @sha: of that, or -
+ */
+struct expectation {
+	char file[200];
+	bool writable;
+	char result[32];
+	char fault[64];
+	char length[32];
+	char sha[65];
+};
+
+static void run_case(struct bulk *bulk, const struct expectation *e,
+		     const struct archive_item *item)
 {
-	char number[16], file[200], mode[8], result[32], fault[64], length[32];
-	char sha[65], name[320];
-	const struct archive_item *item;
-	unsigned long long device;
-	struct sparse *image;
+	struct sparse *image = sparse_unpack(item->packed, item->size);
+	bool ok = !strcmp(e->result, "ok");
 	struct model model;
 	int r, loaded = 0;
 
-	if (sscanf(line, "%15[^\t]\t%199[^\t]\t%llu\t%7[^\t]\t%31[^\t]\t%63[^\t]\t%31[^\t]\t%64s",
-		   number, file, &device, mode, result, fault, length, sha) != 8)
-		die(line, -EINVAL);
-	snprintf(name, sizeof(name), "%s.%s", file, mode);
-	item = archive_find(all, name);
-	if (!item)
-		die(name, -ENOENT);
-	image = sparse_unpack(item->packed, item->size);
-	begin(bulk, name, image, !strcmp(mode, "rw"));
+	begin(bulk, e->file, image, e->writable);
 	model_init(&model, image, bulk->writable);
-	if (!strcmp(result, "ok"))
+	if (ok)
 		loaded = model_load(&model);
 	r = device_map(&bulk->device, (model.layout.geo.disk_bytes ?: SZ_1M) >> 9,
 		       bulk->writable);
-	if (strcmp(result, "ok")) {
-		check_refused(bulk, r, errno_of(result), text_of(fault));
+	if (!ok) {
+		check_refused(bulk, r, errno_of(e->result), text_of(e->fault));
 	} else {
-		if (!r && strcmp(sha, "-"))
-			check_contents(bulk, strtoul(length, NULL, 10), sha);
+		if (!r && strcmp(e->sha, "-"))
+			check_contents(bulk, strtoul(e->length, NULL, 10), e->sha);
 		if (loaded == MODEL_TOO_LARGE)
 			check_large(bulk, r);
 		else if (loaded)
@@ -463,16 +473,49 @@ static void run_case(struct bulk *bulk, char *line, const struct archive *all)
 	sparse_free(image);
 }
 
-static void run_cases(struct bulk *bulk, const char *tsv, const char *archive)
+static bool next_case(FILE *file, struct expectation *e)
+{
+	char line[1024], number[16], mode[8];
+	unsigned long long device;
+
+	memset(e, 0, sizeof(*e));
+	if (!fgets(line, sizeof(line), file))
+		return false;
+	if (sscanf(line, "%15[^\t]\t%199[^\t]\t%llu\t%7[^\t]\t%31[^\t]\t%63[^\t]\t%31[^\t]\t%64s",
+		   number, e->file, &device, mode, e->result, e->fault,
+		   e->length, e->sha) != 8)
+		die(line, -EINVAL);
+	e->writable = !strcmp(mode, "rw");
+	return true;
+}
+
+static void run_cases(struct bulk *bulk, const char *tsv, const char *archive,
+		      bool both)
 {
 	FILE *file = fopen(tsv, "re");
+	struct expectation e, next;
+	const struct archive_item *item;
 	struct archive all;
-	char line[1024];
+	char name[256];
+	bool more;
 
 	if (!file || !archive_read(&all, archive))
 		die(file ? archive : tsv, -errno);
-	while (fgets(line, sizeof(line), file))
-		run_case(bulk, line, &all);
+	for (more = next_case(file, &next); more; ) {
+		e = next;
+		more = next_case(file, &next);
+		snprintf(name, sizeof(name), "%s.%s", e.file,
+			 e.writable ? "rw" : "ro");
+		item = archive_find(&all, name);
+		if (!item)
+			die(name, -ENOENT);
+		run_case(bulk, &e, item);
+		/* The rw line holds for ro, too, unless there is one for that. */
+		if (both && e.writable && strcmp(e.file, next.file)) {
+			e.writable = false;
+			run_case(bulk, &e, item);
+		}
+	}
 	fclose(file);
 	archive_free(&all);
 }
@@ -561,12 +604,12 @@ static void run_fuzz(struct bulk *bulk, const char *archive, u64 seed, u32 count
 int main(int argc, char **argv)
 {
 	struct bulk bulk = {};
-	bool cases = argc == 4 && !strcmp(argv[1], "cases");
+	bool cases = (argc == 4 || argc == 5) && !strcmp(argv[1], "cases");
 	bool fuzz = (argc == 5 || argc == 6) && !strcmp(argv[1], "fuzz");
 	int r;
 
 	if (!cases && !fuzz) {
-		fputs("usage: bulk cases CASES.TSV CASES.ALL | bulk fuzz SEEDS.ALL SEED COUNT [ONE]\n",
+		fputs("usage: bulk cases CASES.TSV CASES.ALL [both] | bulk fuzz SEEDS.ALL SEED COUNT [ONE]\n",
 		      stderr);
 		return 2;
 	}
@@ -575,7 +618,7 @@ int main(int argc, char **argv)
 	if (r)
 		die("cannot set up the devices", r);
 	if (cases)
-		run_cases(&bulk, argv[2], argv[3]);
+		run_cases(&bulk, argv[2], argv[3], argc == 5);
 	else
 		run_fuzz(&bulk, argv[2], strtoull(argv[3], NULL, 0),
 			 strtoul(argv[4], NULL, 0),

@@ -21,7 +21,10 @@
  */
 int device_open(struct device *device)
 {
-	struct loop_config config = { .block_size = 512 };
+	struct loop_config config = {
+		.block_size = 512,
+		.info = { .lo_flags = LO_FLAGS_AUTOCLEAR },
+	};
 	int control, number, r;
 
 	device->logical = 512;
@@ -46,7 +49,6 @@ void device_close(struct device *device)
 {
 	device_unmap(device);
 	kmsg_close(device->kmsg);
-	ioctl(device->loop, LOOP_CLR_FD, 0);
 	close(device->loop);
 	close(device->fd);
 }
