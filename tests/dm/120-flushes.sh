@@ -37,4 +37,5 @@ for kind in 'new blocks:1024' 'blocks that are there:8'; do
 done
 [ "$(status f allocated)" -ge 500 ]
 unmap f
+loop_remove "$dev"
 "$vhdx" check f.vhdx
