@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# debug: yes
+# debug: check
 # timeout: 900
 #
 # No space left: error or queue, and going on after the backing device grew.

@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # vm: own
+# debug: no, it is about what is on the disk after VMs were killed
 # timeout: 1200
 #
 # The power goes, for real: the VM is killed while stamped sectors are written and new blocks
