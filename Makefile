@@ -33,7 +33,8 @@ help:
 	@echo 'make tools           build/vhdx'
 	@echo 'make install         both, for the kernel of KDIR (DESTDIR=... honoured)'
 	@echo 'make check           all tests; check-unit, check-kunit, check-dm, check-debug: one suite'
-	@echo '                     (TESTS="003 01*" picks numbered ones)'
+	@echo '                     (TESTS="003 01*" picks numbered ones; check-debug runs all of tests/dm'
+	@echo '                     on the debug kernel, "check" those of them that are marked so)'
 	@echo 'make crash fuzz bench matrix    longer ones, not all of them part of "check"'
 	@echo 'make fuzz-cov        how much of the format code the fuzzers reach'
 	@echo 'make demo IMAGE=...  a shell in a VM with the image attached'
@@ -93,6 +94,12 @@ bench-programs: tools
 	$(CC) -O2 -g -Wall -Wextra -std=gnu11 -Itools -Ikmod -o $(BUILD)/bench/fill-log tests/bench/fill-log.c \
 		$$(ls $(BUILD)/tools/*.o | grep -v /vhdx.o) -ljson-c -ldevmapper -lblkid -luuid -lisal
 
+# What tests/dm runs in the VM; static, as programs start slowly there.
+test-helpers: $(BUILD)/stamper $(BUILD)/lossy-disk $(BUILD)/nth-fault
+$(BUILD)/stamper $(BUILD)/lossy-disk $(BUILD)/nth-fault: $(BUILD)/%: tests/lib/%.c
+	@mkdir -p $(BUILD)
+	$(CC) -std=gnu11 -O2 -g -Wall -Wextra -static -pthread -o $@ $<
+
 # Distributions' headers ask for a signature but have no key.
 install: all
 	$(MAKE) -C $(KDIR) M=$(KOUT) INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates \
@@ -141,5 +148,6 @@ lint:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help deps modules kunit build-modules build-kunit tools bench-programs bulk install check \
-	check-unit check-kunit check-dm check-debug crash fuzz fuzz-cov bench matrix demo lint clean
+.PHONY: all help deps modules kunit build-modules build-kunit tools bench-programs test-helpers bulk \
+	install check check-unit check-kunit check-dm check-debug crash fuzz fuzz-cov bench matrix demo \
+	lint clean
