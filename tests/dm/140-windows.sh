@@ -23,6 +23,7 @@ window()
 	local mode point
 
 	writer $mib $STEP
+	more_ops 100
 	mib=$((mib + 3 * STEP))
 	point=$(kmsg_point)
 	"${@:2}"
@@ -80,6 +81,7 @@ unmap a
 # there but that it does no harm.
 map_image a /dev/mapper/back commit_interval 100
 writer $mib $STEP
+more_ops 100
 flaky drop_writes
 writer_on
 more_ops 500

@@ -33,6 +33,7 @@ for close in "${parts[@]}"; do
 		open=${parts[(round + other) % ${#parts[@]}]}
 		# Everything the writer leaves is flushed.
 		writer $mib $STEP
+		more_ops 100
 		writer_done
 		no_errors
 		[ $mib -ge 125 ] || mib=$((mib + STEP))
@@ -44,7 +45,7 @@ for close in "${parts[@]}"; do
 			kmsg_has 'the session cannot be closed, the log stays dirty' || fail 'nobody was told'
 		else
 			# No new block, nothing to apply: only the headers and the log are written then.
-			[ $close = bat ] || fail "suspended with $close bad, but the mode is $mode"
+			[ "$close" = bat ] || fail "suspended with $close bad, but the mode is $mode"
 		fi
 		$open
 		point=$(kmsg_point)
@@ -69,6 +70,7 @@ note "$dirty suspends left the log dirty, $failed resumes failed"
 
 # Removed while the device fails: the log is left, and a table is refused as long as it does.
 writer $mib $STEP
+more_ops 100
 writer_done
 writes
 unmap a

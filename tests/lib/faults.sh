@@ -57,7 +57,7 @@ writer()
 	: >journal.now
 	"$stamper" write "${3:-/dev/mapper/a}" "$PWD/journal" "$1" "$2" >writer.out 2>&1 &
 	writer_pid=$!
-	more_ops 100
+	more_ops 8
 }
 
 writer_on() { kill -USR1 "$writer_pid"; }
