@@ -197,6 +197,52 @@ static int vhdx_commit_blocks(struct vhdx_target *vt, struct list_head *batch)
 	return r;
 }
 
+/* Has a flush failed?  Then what a commit relies on may be gone. */
+static void vhdx_commit_check_flush(struct vhdx_target *vt)
+{
+	if (unlikely(READ_ONCE(vt->image.flush_failed)) &&
+	    vt->mode == VHDX_MODE_RW)
+		vhdx_set_mode(vt, VHDX_MODE_RO,
+			      "the backing device cannot be flushed");
+}
+
+/* Nothing is dirty, but somebody wants a flush. */
+static int vhdx_commit_flush(struct vhdx_target *vt)
+{
+	int r = vhdx_io_flush(vt->bdev);
+
+	if (r) {
+		WRITE_ONCE(vt->image.flush_failed, true);
+		vhdx_commit_check_flush(vt);
+	}
+	return r;
+}
+
+/**
+ * vhdx_flush_end_io() - a flush that was sent on to the backing device is done
+ * @bio: the flush, hooked
+ *
+ * If it has failed, its sender hears of it when the mode has changed.
+ *
+ * Context: any.
+ */
+void vhdx_flush_end_io(struct bio *bio)
+{
+	struct vhdx_target *vt = vhdx_hook(bio)->arg;
+	unsigned long flags;
+
+	vhdx_unhook_bio(bio);
+	if (likely(!bio->bi_status)) {
+		bio_endio(bio);
+		return;
+	}
+	spin_lock_irqsave(&vt->lock, flags);
+	WRITE_ONCE(vt->image.flush_failed, true);
+	bio_list_add(&vt->flushes, bio);
+	spin_unlock_irqrestore(&vt->lock, flags);
+	queue_work(vt->commit_wq, &vt->commit);
+}
+
 /**
  * vhdx_commit_work() - commit what is dirty, complete who waits for it
  * @work: the target's commit work
@@ -215,8 +261,9 @@ void vhdx_commit_work(struct work_struct *work)
 	spin_lock_irq(&vt->lock);
 	bio_list_merge(&bios, &vt->flushes);
 	bio_list_init(&vt->flushes);
-	/* In another mode dirty blocks stay what they are: never flushed. */
-	failed = vt->mode != VHDX_MODE_RW && vt->nr_dirty;
+	/* Then dirty blocks stay what they are: never flushed. */
+	failed = (vt->mode != VHDX_MODE_RW || vt->image.flush_failed) &&
+		 vt->nr_dirty;
 	if (!failed)
 		list_splice_init(&vt->dirty, &batch);
 	if (!bio_list_empty(&bios)) {
@@ -225,13 +272,17 @@ void vhdx_commit_work(struct work_struct *work)
 	}
 	spin_unlock_irq(&vt->lock);
 
+	vhdx_commit_check_flush(vt);
 	if (!list_empty(&batch))
 		r = vhdx_commit_blocks(vt, &batch);
 	else if (!bio_list_empty(&bios))
-		r = vhdx_io_flush(vt->bdev);
+		r = vhdx_commit_flush(vt);
 
 	while ((bio = bio_list_pop(&bios))) {
-		bio->bi_status = failed ? BLK_STS_IOERR : errno_to_blk_status(r);
+		/* One that the device has failed has its own already. */
+		if (!bio->bi_status)
+			bio->bi_status = failed ? BLK_STS_IOERR :
+						  errno_to_blk_status(r);
 		bio_endio(bio);
 	}
 

@@ -320,6 +320,7 @@ void vhdx_image_unload(struct vhdx_image *image)
 	memset(&image->space, 0, sizeof(image->space));
 	memset(&image->layout, 0, sizeof(image->layout));
 	image->allocated_blocks = 0;
+	image->flush_failed = false;
 	image->loaded = false;
 }
 
@@ -397,6 +398,26 @@ int vhdx_image_grow(struct vhdx_image *image)
 	return 0;
 }
 
+/**
+ * vhdx_image_flush() - make durable what was written and has completed
+ * @image: loaded, writable
+ *
+ * A device that fails a flush may drop what it should have made durable, and
+ * succeed the next time, with nothing left to do.  So after a guest's flush has
+ * failed, no flush of ours succeeds either.
+ *
+ * Context: may sleep.
+ * Return: 0 or a negative errno.
+ */
+int vhdx_image_flush(struct vhdx_image *image)
+{
+	int r = vhdx_io_flush(image->bdev);
+
+	if (!r && READ_ONCE(image->flush_failed))
+		r = -EIO;
+	return r;
+}
+
 /* One update of the slot that is not current; it is current afterwards. */
 static int vhdx_image_write_slot(struct vhdx_image *image, void *buf)
 {
@@ -411,7 +432,7 @@ static int vhdx_image_write_slot(struct vhdx_image *image, void *buf)
 			  VHDX_HEADER_BYTES);
 	/* Makes the header durable before anything that relies on it. */
 	if (!r)
-		r = vhdx_io_flush(image->bdev);
+		r = vhdx_image_flush(image);
 	if (r)
 		return r;
 	layout->header = header;
@@ -473,7 +494,7 @@ int vhdx_image_replay(struct vhdx_image *image)
 		r = vhdx_overlay_write(&image->overlay, image->bdev);
 	/* The changes are durable before the log is given up. */
 	if (!r)
-		r = vhdx_io_flush(image->bdev);
+		r = vhdx_image_flush(image);
 	if (r)
 		return r;
 	header->log_guid = guid_null;

@@ -190,7 +190,7 @@ static int vhdx_log_apply(struct vhdx_log *log)
 int vhdx_log_flush(struct vhdx_log *log)
 {
 	struct vhdx_log_slot *slot, *next;
-	int r = vhdx_io_flush(log->image->bdev);
+	int r = vhdx_image_flush(log->image);
 
 	if (r)
 		return r;

@@ -147,7 +147,7 @@ static bool vhdx_must_defer(const struct vhdx_target *vt, const struct bio *bio,
 
 /*
  * An empty flush.  With nothing to commit it is one flush of the backing
- * device.  A write that was acknowledged has counted its block in nr_dirty
+ * device, whose failure is not the guest's business alone.  A write that was acknowledged has counted its block in nr_dirty
  * before it was submitted, so a flush that follows it sees the count.
  */
 static int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio)
@@ -160,6 +160,7 @@ static int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio)
 		vhdx_commit_bio(vt, bio);
 		return DM_MAPIO_SUBMITTED;
 	}
+	vhdx_hook_bio(bio, vhdx_flush_end_io, vt);
 	bio_set_dev(bio, vt->bdev);
 	bio->bi_iter.bi_sector = 0;
 	return DM_MAPIO_REMAPPED;

@@ -132,6 +132,9 @@ int vhdx_overlay_write(struct vhdx_overlay *overlay, struct block_device *bdev);
  * @bat: in-core entry of each payload block
  * @bdev: backing device
  * @writable: loaded as one that may be written
+ * @flush_failed: a flush of the device that a guest has asked for has failed, so
+ *                whatever had been written before may be lost; set once per
+ *                loading, read without lock
  * @loaded: the fields below and @bat are valid
  * @bytes: size of the backing device when last looked at
  * @layout: headers, regions, metadata, geometry
@@ -143,6 +146,7 @@ struct vhdx_image {
 	u32 *bat;
 	struct block_device *bdev;
 	bool writable;
+	bool flush_failed;
 	bool loaded;
 	u64 bytes;
 	struct vhdx_layout layout;
@@ -157,6 +161,7 @@ int vhdx_image_load(struct vhdx_image *image, const char **error);
 void vhdx_image_unload(struct vhdx_image *image);
 int vhdx_image_changed(struct vhdx_image *image, bool *changed);
 int vhdx_image_grow(struct vhdx_image *image);
+int vhdx_image_flush(struct vhdx_image *image);
 int vhdx_image_write_header(struct vhdx_image *image, bool both);
 int vhdx_image_replay(struct vhdx_image *image);
 
@@ -292,7 +297,7 @@ int vhdx_log_checkpoint(struct vhdx_log *log);
  */
 enum vhdx_mode {
 	VHDX_MODE_RW,
-	VHDX_MODE_RO,		/* asked for, or a metadata write failed */
+	VHDX_MODE_RO,		/* asked for, or a metadata write or a flush failed */
 	VHDX_MODE_FAIL,		/* nothing can be trusted any more */
 };
 
@@ -467,6 +472,7 @@ void vhdx_no_space_end(struct vhdx_target *vt, blk_status_t status);
 void vhdx_commit_work(struct work_struct *work);
 void vhdx_commit_timer(struct work_struct *work);
 void vhdx_commit_bio(struct vhdx_target *vt, struct bio *bio);
+void vhdx_flush_end_io(struct bio *bio);
 void vhdx_commit_add(struct vhdx_target *vt, struct vhdx_alloc *alloc,
 		     bool exposed);
 
