@@ -70,7 +70,7 @@ unmap a
 dd if=/dev/zero of="$ram" bs=1M oflag=direct status=none 2>/dev/null || true
 "$vhdx" create --force --size 200M --block-size 1M "$ram"
 sit_on "$ram"
-rm journal
+rm "$STATE/journal"
 map_image a /dev/mapper/back commit_interval 100 zeroed_from "$meta"
 mib=0
 window any bad "$meta" "$back_sectors"

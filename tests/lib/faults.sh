@@ -16,7 +16,7 @@
 #   recover NAME                 suspend and resume, after which the mode is rw
 #   mode_is NAME MODE
 #
-# The journal of the stamps is the file "journal" in the current directory.
+# The journal of the stamps is the file $STATE/journal, where no test fills the file system.
 
 stamper=$VHDX_TOP/build/stamper
 
@@ -54,8 +54,8 @@ flaky() { remap back "0 $back_sectors flakey $back_dev 0 0 1000 $# $*"; }
 writer_pid=''
 writer()
 {
-	: >journal.now
-	"$stamper" write "${3:-/dev/mapper/a}" "$PWD/journal" "$1" "$2" >writer.out 2>&1 &
+	: >"$STATE/journal.now"
+	"$stamper" write "${3:-/dev/mapper/a}" "$STATE/journal" "$1" "$2" >"$STATE/writer.out" 2>&1 &
 	writer_pid=$!
 	more_ops 8
 }
@@ -63,7 +63,12 @@ writer()
 writer_on() { kill -USR1 "$writer_pid"; }
 
 now_ops=0 now_errors=0
-read_now() { read -r now_ops now_errors <journal.now || true; : "${now_ops:=0}" "${now_errors:=0}"; }
+read_now()
+{
+	kill -0 "$writer_pid" || fail "the writer is gone: $(cat "$STATE/writer.out")"
+	read -r now_ops now_errors <"$STATE/journal.now" || true
+	: "${now_ops:=0}" "${now_errors:=0}"
+}
 ops_reach() { read_now; [ "$now_ops" -ge "$1" ]; }
 errors_reach() { read_now; [ "$now_errors" -ge "$1" ]; }
 # Minutes, as these are for hangs.
@@ -78,9 +83,9 @@ writer_done()
 
 	kill -TERM "$writer_pid"
 	wait "$writer_pid" || status=$?
-	cat writer.out
+	cat "$STATE/writer.out"
 	[ $status = 0 ] || fail "the writer ended with status $status"
-	for word in $(tail -n 1 writer.out); do
+	for word in $(tail -n 1 "$STATE/writer.out"); do
 		printf -v "${word%%=*}" %s "${word#*=}"
 	done
 }
@@ -89,7 +94,7 @@ errors() { echo $((write_errors + flush_errors + read_errors)); }
 
 no_errors() { [ "$(errors)" = 0 ] || fail "$(errors) errors"; }
 
-holds() { "$stamper" verify "$1" "$PWD/journal" "${@:2}" || fail "$1 does not hold what it should"; }
+holds() { "$stamper" verify "$1" "$STATE/journal" "${@:2}" || fail "$1 does not hold what it should"; }
 
 recover()
 {
