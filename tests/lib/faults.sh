@@ -55,7 +55,8 @@ writer_pid=''
 writer()
 {
 	: >"$STATE/journal.now"
-	"$stamper" write "${3:-/dev/mapper/a}" "$STATE/journal" "$1" "$2" >"$STATE/writer.out" 2>&1 &
+	# Nice, so that who is to disturb it gets a turn.
+	nice -n 19 "$stamper" write "${3:-/dev/mapper/a}" "$STATE/journal" "$1" "$2" >"$STATE/writer.out" 2>&1 &
 	writer_pid=$!
 	more_ops 8
 }
