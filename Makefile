@@ -22,7 +22,7 @@ DEPS := make gcc libc6-dev bc bison flex cpio kmod xz-utils zstd bzip2 \
 	qemu-system-x86 busybox-static dmsetup fio procps iproute2 \
 	qemu-utils 7zip libvhdi-utils nbd-client thin-provisioning-tools \
 	e2fsprogs xfsprogs dosfstools \
-	clang llvm libclang-rt-14-dev sparse shellcheck perl gnuplot-nox
+	clang llvm libclang-rt-14-dev sparse shellcheck perl gnuplot-nox linux-perf
 
 all: modules tools
 
