@@ -21,7 +21,7 @@ DEPS := make gcc libc6-dev bc bison flex cpio kmod xz-utils zstd bzip2 \
 	libjson-c-dev libdevmapper-dev libblkid-dev uuid-dev libisal-dev libcmocka-dev \
 	qemu-system-x86 busybox-static dmsetup fio procps iproute2 \
 	qemu-utils 7zip libvhdi-utils nbd-client thin-provisioning-tools \
-	e2fsprogs xfsprogs dosfstools \
+	e2fsprogs xfsprogs dosfstools patch \
 	clang llvm libclang-rt-14-dev sparse shellcheck perl gnuplot-nox linux-perf
 
 all: modules tools

@@ -39,9 +39,11 @@ struct options {
  * @tally: what it did
  * @qemu_agreed: see struct verdict
  * @qemu_excluded: likewise
+ * @stop: of the first worker: see struct plan
  */
 struct report {
 	struct tally tally;
+	bool stop;
 	u32 qemu_agreed;
 	u32 qemu_excluded;
 };
@@ -56,6 +58,7 @@ static void crash_worker(const struct workload *workload,
 	char name[32];
 
 	plan.worker = worker;
+	plan.stop = &report[-(int)worker].stop;
 	snprintf(name, sizeof(name), "crash-state%u", worker);
 	medium_init(&medium, workload->dir, name, &workload->initial,
 		    workload->meta_bytes);

@@ -77,21 +77,22 @@ static int inspect_visit(void *arg, u64 index, u32 block, bool bitmap,
 static void inspect_read(const struct ramdisk *disk, const struct view *view,
 			 const struct inspect_bat *bat, u8 *buf)
 {
-	u32 i, k;
+	u32 i, done, step;
 
 	for (i = 0; i < view->nr; i++) {
 		const struct window *w = &view->windows[i];
 
-		for (k = 0; k < w->count; k++) {
-			u64 lba = w->lba + k;
+		for (done = 0; done < w->count; done += step) {
+			u64 lba = w->lba + done, skip = lba % BLOCK_SECTORS;
 			u64 mib = bat->mib[lba / BLOCK_SECTORS];
-			u8 *to = buf + (u64)(w->at + k) * SECTOR;
+			u8 *to = buf + (u64)(w->at + done) * SECTOR;
 
+			step = min_t(u32, w->count - done, BLOCK_SECTORS - skip);
 			if (mib)
 				memcpy(to, disk->map + (mib << 20) +
-				       lba % BLOCK_SECTORS * SECTOR, SECTOR);
+				       skip * SECTOR, step * SECTOR);
 			else
-				memset(to, 0, SECTOR);
+				memset(to, 0, step * SECTOR);
 		}
 	}
 }

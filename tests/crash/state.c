@@ -132,7 +132,7 @@ static void state_print(const struct explorer *explorer,
 static void state_random(struct choice *choice, struct dice *dice)
 {
 	static const u32 keeps[] = { 10, 50, 50, 80, 95 };
-	static const u32 torns[] = { 0, 0, 10, 40 };
+	static const u32 torns[] = { 0, 0, 20, 60 };
 
 	choice->seed = dice_next(dice) | 1;
 	choice->keep = keeps[dice_below(dice, 5)];
@@ -253,6 +253,8 @@ static bool state_look(struct explorer *explorer, const struct choice *choice,
 		what |= VERDICT_WRITE;
 	if (state_is_due(dice, 16))
 		what |= VERDICT_ALL;
+	if (state_is_due(dice, 4))
+		what |= VERDICT_READ;
 
 	explorer->tally->states++;
 	if (!verdict_state(explorer->verdict, &explorer->duty, NULL, what)) {
@@ -311,15 +313,21 @@ static bool state_randoms(struct explorer *explorer, u32 start, u32 end)
 	return good;
 }
 
+static bool state_has_ordinary(const struct trace *trace, u32 start, u32 end)
+{
+	for (; start < end; start++)
+		if (trace_writes(&trace->entries[start]) &&
+		    !(trace->entries[start].flags & TRACE_FUA))
+			return true;
+	return false;
+}
+
 static bool state_segment(struct explorer *explorer, u32 start, u32 end)
 {
 	const struct trace *trace = explorer->trace;
 	struct medium *medium = explorer->verdict->medium;
-	u32 i, ordinary = 0;
+	u32 i;
 
-	for (i = start; i < end; i++)
-		ordinary += trace_writes(&trace->entries[i]) &&
-			    !(trace->entries[i].flags & TRACE_FUA);
 	duty_copy(&explorer->duty, &explorer->base);
 	if (!state_prefixes(explorer, start, end))
 		return false;
@@ -327,7 +335,8 @@ static bool state_segment(struct explorer *explorer, u32 start, u32 end)
 	/* The prefixes have passed all marks. */
 	duty_copy(&explorer->base, &explorer->duty);
 	explorer->duty.clean = false;
-	if (ordinary && !state_randoms(explorer, start, end))
+	if (state_has_ordinary(trace, start, end) &&
+	    !state_randoms(explorer, start, end))
 		return false;
 	medium_segment(medium);
 	for (i = start; i < end; i++)
@@ -341,17 +350,21 @@ static bool state_segment(struct explorer *explorer, u32 start, u32 end)
 static void state_budget(struct explorer *explorer)
 {
 	const struct trace *trace = explorer->trace;
-	u32 states = explorer->plan->states, prefixes = 0, segments = 0, i;
+	u32 states = explorer->plan->states, prefixes = 0, segments = 0;
+	u32 start, end, i;
 	u64 share;
 
-	for (i = 0; i < trace->nr; i++) {
-		prefixes += trace_writes(&trace->entries[i]);
-		segments += trace->entries[i].flags & TRACE_FLUSH;
+	for (start = 0; start < trace->nr; start = end) {
+		end = trace_segment_end(trace, start);
+		segments += state_has_ordinary(trace, start, end);
+		prefixes++;
+		for (i = start; i < end; i++)
+			prefixes += trace_writes(&trace->entries[i]);
 	}
-	share = 1000000ULL * states / 2 / (prefixes + segments);
+	share = 1000000ULL * states / 2 / prefixes;
 	explorer->prefix_share = min_t(u64, share, 1000000);
-	states -= min_t(u32, states, (u64)(prefixes + segments) *
-				     explorer->prefix_share / 1000000);
+	states -= min_t(u32, states, (u64)prefixes * explorer->prefix_share /
+				     1000000);
 	explorer->random_share = 1000ULL * states / (segments + 1);
 }
 
@@ -378,12 +391,14 @@ void state_explore(struct verdict *verdict, const struct plan *plan,
 	state_budget(&explorer);
 	for (start = 0; start < explorer.trace->nr; start = end) {
 		end = trace_segment_end(explorer.trace, start);
+		if (*plan->stop)
+			break;
 		if (!state_segment(&explorer, start, end)) {
 			tally->failed = true;
-			break;
+			*plan->stop = true;
 		}
 	}
-	if (!tally->failed &&
+	if (!*plan->stop &&
 	    !medium_is(verdict->medium, &verdict->workload->device, &off))
 		die("the log of dm-log-writes does not lead to what is on the device at byte %llu",
 		    (unsigned long long)off);

@@ -14,6 +14,7 @@
  * @every_tool: have the tool replay one in so many
  * @every_qemu: have qemu-img replay one in so many
  * @every_write: write to one in so many
+ * @stop: shared by all workers: one has failed, so that is that
  */
 struct plan {
 	u32 states;
@@ -23,6 +24,7 @@ struct plan {
 	u32 every_tool;
 	u32 every_qemu;
 	u32 every_write;
+	volatile bool *stop;
 };
 
 /**

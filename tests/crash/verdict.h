@@ -13,6 +13,7 @@ enum {
 	VERDICT_QEMU = 2,	/* qemu-img replays it, and has the same content */
 	VERDICT_WRITE = 4,	/* a new block is written afterwards */
 	VERDICT_ALL = 8,	/* compare all of the device */
+	VERDICT_READ = 16,	/* read it through the mapping that has replayed it */
 };
 
 /**

@@ -16,25 +16,25 @@
 
 #define WORKLOAD_LOG_BYTES	(4ULL << 30)	/* sparse */
 #define WORKLOAD_SITE_SECTORS	64
-#define WORKLOAD_BURST		64
+#define WORKLOAD_BURST		160
 
 static const struct kind kinds[] = {
 	{
 		.name = "mixed",
 		.about = "small and large writes, flushes and FUA, the log wraps",
 		.disk_mib = 16384, .blocks = 420, .sites = 2, .writers = 4,
-		.rounds = 120, .burst = 4, .flush = 45, .fua = 15, .whole = 2,
+		.rounds = 120, .burst = 4, .flush = 45, .fua = 15, .whole = 1,
 		.commit_interval = 1000,
 	}, {
 		.name = "burst",
 		.about = "commits so large that they fill half of the log",
-		.disk_mib = 32768, .blocks = 1600, .sites = 1, .writers = 1,
-		.rounds = 32, .burst = 64, .flush = 85, .commit_interval = 3600000,
+		.disk_mib = 32768, .blocks = 2000, .sites = 1, .writers = 1,
+		.rounds = 26, .burst = 160, .flush = 90, .commit_interval = 3600000,
 	}, {
 		.name = "exposed",
 		.about = "space that holds foreign data",
 		.disk_mib = 16384, .blocks = 110, .sites = 2, .writers = 4,
-		.rounds = 60, .burst = 3, .flush = 45, .fua = 15, .whole = 3,
+		.rounds = 60, .burst = 3, .flush = 45, .fua = 15, .whole = 2,
 		.commit_interval = 40, .exposed = true,
 	}, {
 		.name = "suspend",
@@ -236,6 +236,7 @@ static void writer_init(struct writer *writer, struct workload *workload,
 			u32 number)
 {
 	const struct ledger *ledger = &workload->ledger;
+	const struct kind *kind = workload->kind;
 	u32 i, j;
 
 	writer->workload = workload;
@@ -254,8 +255,11 @@ static void writer_init(struct writer *writer, struct workload *workload,
 		writer->sites[i - 1] = writer->sites[j];
 		writer->sites[j] = site;
 	}
-	for (i = 0; i < workload->kind->burst; i++)
-		writer->slots[i].buf = aligned_alloc(PAGE, BLOCK_SECTORS * SECTOR);
+	for (i = 0; i < kind->burst; i++)
+		writer->slots[i].buf = aligned_alloc(PAGE, kind->whole ?
+						     BLOCK_SECTORS * SECTOR :
+						     WORKLOAD_SITE_SECTORS *
+						     SECTOR);
 }
 
 static void writer_exit(struct writer *writer)
