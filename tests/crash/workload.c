@@ -28,8 +28,8 @@ static const struct kind kinds[] = {
 	}, {
 		.name = "burst",
 		.about = "commits so large that they fill half of the log",
-		.disk_mib = 32768, .blocks = 2000, .sites = 1, .writers = 1,
-		.rounds = 26, .burst = 160, .flush = 90, .commit_interval = 3600000,
+		.disk_mib = 32768, .blocks = 1300, .sites = 1, .writers = 1,
+		.rounds = 11, .least = 80, .burst = 150, .flush = 95, .commit_interval = 3600000,
 	}, {
 		.name = "exposed",
 		.about = "space that holds foreign data",
@@ -281,7 +281,7 @@ static const struct site *writer_choose(struct writer *writer, u32 nr)
 	u32 i, fresh;
 
 	/* At such a rate that new sites last until the end. */
-	fresh = 100 * writer->nr_sites / (kind->rounds * (kind->burst + 1) / 2);
+	fresh = 100 * writer->nr_sites / (kind->rounds * (kind->least + kind->burst + 1) / 2);
 	if (writer->used < writer->nr_sites &&
 	    (!writer->used || dice_percent(&writer->dice, fresh)))
 		return writer->sites[writer->used++];
@@ -351,7 +351,8 @@ static void *writer_run(void *arg)
 	u32 round, i, nr, want;
 
 	for (round = 0; round < kind->rounds && writer->nr_sites; round++) {
-		want = 1 + dice_below(&writer->dice, kind->burst);
+		want = kind->least + 1 +
+		       dice_below(&writer->dice, kind->burst - kind->least);
 		for (i = nr = 0; i < want; i++) {
 			const struct site *site = writer_choose(writer, nr);
 

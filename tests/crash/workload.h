@@ -15,8 +15,9 @@
  * @blocks: blocks written to
  * @sites: sites per block at most
  * @writers: threads
- * @rounds: what each of them does, in rounds of up to @burst writes at once
- * @burst: see @rounds
+ * @rounds: what each of them does: rounds of writes at once ...
+ * @least: ... more than this ...
+ * @burst: ... up to this
  * @flush: percentage of rounds that end with a flush
  * @fua: percentage of writes that are FUA
  * @whole: percentage of sites that are whole blocks
@@ -34,6 +35,7 @@ struct kind {
 	u32 sites;
 	u32 writers;
 	u32 rounds;
+	u32 least;
 	u32 burst;
 	u32 flush;
 	u32 fua;
