@@ -168,6 +168,7 @@ int main(int argc, char **argv)
 	static const struct option names[] = {
 		{ "seed", required_argument, NULL, 's' },
 		{ "states", required_argument, NULL, 'n' },
+		{ "random", required_argument, NULL, 'R' },
 		{ "workers", required_argument, NULL, 'w' },
 		{ "tool", required_argument, NULL, 't' },
 		{ "every-replay", required_argument, NULL, 'r' },
@@ -179,7 +180,7 @@ int main(int argc, char **argv)
 	};
 	struct options options = {
 		.seed = 1, .tool = "vhdx",
-		.plan = { .states = 100, .workers = 1 },
+		.plan = { .states = 100, .random = 50, .workers = 1 },
 	};
 	const struct kind *kind;
 	int c;
@@ -188,6 +189,7 @@ int main(int argc, char **argv)
 		switch (c) {
 		case 's': options.seed = crash_number(optarg); break;
 		case 'n': options.plan.states = crash_number(optarg); break;
+		case 'R': options.plan.random = crash_number(optarg); break;
 		case 'w': options.plan.workers = crash_number(optarg); break;
 		case 't': options.tool = optarg; break;
 		case 'r': options.plan.every_replay = crash_number(optarg); break;
@@ -203,8 +205,8 @@ int main(int argc, char **argv)
 	kind = kind_find(argv[optind]);
 	if (!kind)
 		die("there is no workload %s", argv[optind]);
-	if (!options.plan.workers)
-		die("at least one worker");
+	if (!options.plan.workers || options.plan.random > 100)
+		die("at least one worker, at most 100 %%");
 	if (!kind->qemu)
 		options.plan.every_qemu = 0;
 	if (kind->files)

@@ -361,7 +361,7 @@ static void state_budget(struct explorer *explorer)
 		for (i = start; i < end; i++)
 			prefixes += trace_writes(&trace->entries[i]);
 	}
-	share = 1000000ULL * states / 2 / prefixes;
+	share = 10000ULL * states * (100 - explorer->plan->random) / prefixes;
 	explorer->prefix_share = min_t(u64, share, 1000000);
 	states -= min_t(u32, states, (u64)prefixes * explorer->prefix_share /
 				     1000000);

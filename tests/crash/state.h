@@ -8,6 +8,7 @@
 /**
  * struct plan - which states to look at
  * @states: how many, about
+ * @random: percentage of them that are random choices, at least
  * @worker: number of this process ...
  * @workers: ... of so many that share the work
  * @every_replay: cut the replay of one state in so many; 0: of none
@@ -18,6 +19,7 @@
  */
 struct plan {
 	u32 states;
+	u32 random;
 	u32 worker;
 	u32 workers;
 	u32 every_replay;
