@@ -168,16 +168,17 @@ static bool state_cut_each(struct explorer *explorer, const struct trace *trace,
 		struct choice choice = { .start = start };
 
 		end = trace_segment_end(trace, start);
+		choice.end = end;
+		for (i = 0; end - start > 2 && i < STATE_CUT_RANDOM; i++) {
+			state_random(&choice, dice);
+			if (!state_cut_one(explorer, trace, &choice, reference))
+				return false;
+		}
+		choice.seed = 0;
 		for (i = start; i < end; i++) {
 			if (!trace_writes(&trace->entries[i]))
 				continue;
 			choice.end = i + 1;
-			if (!state_cut_one(explorer, trace, &choice, reference))
-				return false;
-		}
-		choice.end = end;
-		for (i = 0; end - start > 2 && i < STATE_CUT_RANDOM; i++) {
-			state_random(&choice, dice);
 			if (!state_cut_one(explorer, trace, &choice, reference))
 				return false;
 		}
