@@ -44,6 +44,7 @@ void medium_init(struct medium *medium, const char *dir, const char *name,
 		memcpy(medium->base + off, initial->map + off, end - off);
 		memcpy(medium->state + off, initial->map + off, end - off);
 		memcpy(medium->disk.map + off, initial->map + off, end - off);
+		medium->dense = !off && end == initial->bytes;
 	}
 	bitmap_set(medium->hot, 0, meta_bytes / PAGE);
 }
@@ -216,6 +217,12 @@ static bool medium_next_hot(const struct medium *medium, u64 *page, bool all)
 	return *page < limit;
 }
 
+static void medium_restore_page(struct medium *medium, u64 off)
+{
+	if (memcmp(medium->disk.map + off, medium->state + off, PAGE))
+		memcpy(medium->disk.map + off, medium->state + off, PAGE);
+}
+
 /**
  * medium_restore() - make the disk what the state is
  * @medium: the medium
@@ -223,18 +230,22 @@ static bool medium_next_hot(const struct medium *medium, u64 *page, bool all)
  */
 void medium_restore(struct medium *medium, bool all)
 {
-	u64 limit = all ? medium->bytes : medium->meta_bytes, off, end = 0;
+	u64 limit = all ? medium->bytes : medium->meta_bytes;
+	u64 off, page = 0, end = 0;
 
-	for (;;) {
-		/* Looking at a hole would fill it. */
+	/* Where there was data there may be a hole now: zeroing makes some. */
+	if (all && medium->dense)
+		for (off = 0; off < limit; off += PAGE)
+			medium_restore_page(medium, off);
+	for (; medium_next_hot(medium, &page, all); page++)
+		medium_restore_page(medium, page * PAGE);
+	/* The other way round; but looking at a hole would fill it. */
+	while (!medium->dense) {
 		off = ramdisk_next_data(&medium->disk, end, &end);
 		if (off >= limit)
 			break;
 		for (; off < min_t(u64, end, limit); off += PAGE)
-			if (memcmp(medium->disk.map + off, medium->state + off,
-				   PAGE))
-				memcpy(medium->disk.map + off,
-				       medium->state + off, PAGE);
+			medium_restore_page(medium, off);
 	}
 }
 

@@ -26,6 +26,7 @@ struct range {
  * struct medium - the device
  * @bytes: its size
  * @meta_bytes: blocks begin here: before it is what a replay may change
+ * @dense: there is data everywhere
  * @base: as of the last flush
  * @state: as of the crash
  * @disk: for the kernel
@@ -40,6 +41,7 @@ struct range {
 struct medium {
 	u64 bytes;
 	u64 meta_bytes;
+	bool dense;
 	u8 *base;
 	u8 *state;
 	struct ramdisk disk;

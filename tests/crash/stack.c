@@ -59,9 +59,7 @@ static const char *ramdisk_sysfs(const struct ramdisk *disk, const char *file,
  * ramdisk_no_cache() - have the kernel complete flushes of a disk at once
  * @disk: the disk, attached
  *
- * dm-log-writes gives the writes that a flush covers to the flush when that
- * begins, and logs them when it ends.  Of two flushes at once the younger one
- * may be logged first, without what the older one has taken.
+ * So that a flush is logged right after it was sent, see workload.c.
  */
 void ramdisk_no_cache(const struct ramdisk *disk)
 {

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stamp.h"
 #include "state.h"
 
 #define STATE_LOG_BYTES	(64ULL << 20)
@@ -127,6 +128,42 @@ static void state_print(const struct explorer *explorer,
 	}
 	if (listed > STATE_LISTED)
 		printf("    ... and %u more\n", listed - STATE_LISTED);
+}
+
+/* Where in the log is what is missing, and who says that it has to be there? */
+static void state_explain(const struct explorer *explorer)
+{
+	const struct view *view = &explorer->verdict->view;
+	const struct trace *trace = explorer->trace;
+	int number = view->bad_lba ? view->number[view->bad] : -1;
+	struct stamp stamp;
+	struct duty duty;
+	u32 i, gen;
+	u64 at;
+
+	if (number < 0 || !explorer->duty.required[number])
+		return;
+	gen = explorer->duty.required[number];
+	duty_init(&duty, explorer->duty.ledger);
+	for (i = 0; i < trace->nr; i++) {
+		const struct trace_entry *entry = &trace->entries[i];
+
+		for (at = 0; trace_writes(entry) && at < entry->bytes;
+		     at += SECTOR)
+			if (stamp_read(entry->data + at, &stamp) == STAMP_GOOD &&
+			    stamp.lba == view->bad_lba && stamp.gen == gen)
+				printf("  generation %u of sector %llu is in entry %u, at byte %llu\n",
+				       gen, (unsigned long long)stamp.lba, i,
+				       (unsigned long long)(entry->off + at));
+		if (entry->mark == TRACE_NO_MARK)
+			continue;
+		if (duty.required[number] < gen &&
+		    (duty_mark(&duty, entry->mark), duty.required[number] >= gen))
+			printf("  mark %u, entry %u, of kind %u says that it is durable\n",
+			       entry->mark, i,
+			       duty.ledger->marks[entry->mark].kind);
+	}
+	duty_exit(&duty);
 }
 
 static void state_random(struct choice *choice, struct dice *dice)
@@ -260,6 +297,7 @@ static bool state_look(struct explorer *explorer, const struct choice *choice,
 	explorer->tally->states++;
 	if (!verdict_state(explorer->verdict, &explorer->duty, NULL, what)) {
 		state_print(explorer, explorer->trace, choice, "");
+		state_explain(explorer);
 		return false;
 	}
 	return !cut || state_cut(explorer, dice);

@@ -212,7 +212,7 @@ static const char *view_fault(const void *sector, u64 lba, int number,
  *
  * Return: how many sectors are wrong.
  */
-u32 view_check(const struct view *view, const void *buf,
+u32 view_check(struct view *view, const void *buf,
 	       const struct duty *duty)
 {
 	u32 i, k, bad = 0;
@@ -229,6 +229,8 @@ u32 view_check(const struct view *view, const void *buf,
 
 			if (!fault || bad++ >= VIEW_REPORTS)
 				continue;
+			view->bad = w->at + k;
+			view->bad_lba = w->lba + k;
 			printf("  sector %" PRIu64 " has %s: %s (generation %u has to be there, %u is the last)\n",
 			       w->lba + k, stamp_text(sector, text, sizeof(text)),
 			       fault, number < 0 ? 0 : duty->required[number],

@@ -24,6 +24,8 @@ struct window {
  * @nr: how many
  * @sectors: in all of them
  * @number: number of each sector among the sites' ones, or -1
+ * @bad: the last sector that was found wrong, as an index to @number ...
+ * @bad_lba: ... and where it is
  */
 struct view {
 	const struct ledger *ledger;
@@ -31,6 +33,8 @@ struct view {
 	u32 nr;
 	u32 sectors;
 	int *number;
+	u32 bad;
+	u64 bad_lba;
 };
 
 void view_init(struct view *view, const struct ledger *ledger, u64 disk_sectors,
@@ -38,7 +42,7 @@ void view_init(struct view *view, const struct ledger *ledger, u64 disk_sectors,
 void view_exit(struct view *view);
 void *view_buffer(const struct view *view);
 int view_read(const struct view *view, int fd, void *buf);
-u32 view_check(const struct view *view, const void *buf,
+u32 view_check(struct view *view, const void *buf,
 	       const struct duty *duty);
 u32 view_differs(const struct view *view, const void *a, const void *b,
 		 const char *what);

@@ -104,6 +104,74 @@ void workload_mark(struct workload *workload, enum mark_kind kind, u32 value)
 }
 
 /* ------------------------------------------------------------------------
+ * Tickets
+ *
+ * dm-log-writes gives the writes that a flush covers to the flush when that
+ * begins, and logs them when it ends.  Of two flushes at once the later one may
+ * be logged first, without the writes that the earlier one has taken, although
+ * they are durable by then.  So whoever has sent a flush, or a FUA write that
+ * may have caused one, waits with the mark until all are done that were under
+ * way at the end of it.
+ */
+
+#define TICKETS		64
+
+/**
+ * struct tickets - flushes and FUA writes under way
+ * @lock: protects it
+ * @busy: one bit for each
+ * @waits: marks that wait: for whom, and what they are
+ * @nr: how many
+ */
+static struct {
+	pthread_mutex_t lock;
+	u64 busy;
+	struct {
+		u64 for_whom;
+		enum mark_kind kind;
+		u32 value;
+	} waits[4096];
+	u32 nr;
+} tickets = { .lock = PTHREAD_MUTEX_INITIALIZER };
+
+static u32 ticket_take(void)
+{
+	u32 ticket;
+
+	pthread_mutex_lock(&tickets.lock);
+	if (!~tickets.busy)
+		die("too many flushes at once");
+	ticket = __builtin_ctzll(~tickets.busy);
+	tickets.busy |= 1ULL << ticket;
+	pthread_mutex_unlock(&tickets.lock);
+	return ticket;
+}
+
+static void ticket_give_back(struct workload *workload, u32 ticket,
+			     enum mark_kind kind, u32 value)
+{
+	u32 i, kept = 0;
+
+	pthread_mutex_lock(&tickets.lock);
+	tickets.busy &= ~(1ULL << ticket);
+	if (tickets.nr == sizeof(tickets.waits) / sizeof(tickets.waits[0]))
+		die("too many marks wait");
+	tickets.waits[tickets.nr].for_whom = tickets.busy;
+	tickets.waits[tickets.nr].kind = kind;
+	tickets.waits[tickets.nr++].value = value;
+	for (i = 0; i < tickets.nr; i++) {
+		tickets.waits[i].for_whom &= ~(1ULL << ticket);
+		if (tickets.waits[i].for_whom)
+			tickets.waits[kept++] = tickets.waits[i];
+		else
+			workload_mark(workload, tickets.waits[i].kind,
+				      tickets.waits[i].value);
+	}
+	tickets.nr = kept;
+	pthread_mutex_unlock(&tickets.lock);
+}
+
+/* ------------------------------------------------------------------------
  * Sites
  */
 
@@ -227,6 +295,7 @@ struct writer {
 		u32 skip;
 		u32 count;
 		u32 gen;
+		u32 ticket;
 		bool fua;
 		u8 *buf;
 	} slots[WORKLOAD_BURST];
@@ -304,6 +373,8 @@ static void writer_send(struct writer *writer, struct slot *slot,
 		slot->count = 1 + dice_below(&writer->dice, site->count);
 	slot->skip = dice_below(&writer->dice, site->count - slot->count + 1);
 	slot->fua = dice_percent(&writer->dice, workload->kind->fua);
+	if (slot->fua)
+		slot->ticket = ticket_take();
 	slot->gen = ledger_issue(&workload->ledger, site, slot->skip,
 				 slot->count);
 	for (i = 0; i < slot->count; i++)
@@ -327,21 +398,18 @@ static void writer_complete(struct writer *writer)
 	event = ledger_acknowledge(&writer->workload->ledger, slot->site,
 				   slot->skip, slot->count, slot->gen);
 	if (slot->fua)
-		workload_mark(writer->workload, MARK_FUA, event);
+		ticket_give_back(writer->workload, slot->ticket, MARK_FUA,
+				 event);
 }
 
-/* One at a time: see ramdisk_no_cache(). */
 static void writer_flush(struct writer *writer)
 {
-	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-	u32 events;
+	u32 events = ledger_events(&writer->workload->ledger);
+	u32 ticket = ticket_take();
 
-	pthread_mutex_lock(&lock);
-	events = ledger_events(&writer->workload->ledger);
 	if (fdatasync(writer->fd))
 		die("a flush failed: %s", strerror(errno));
-	workload_mark(writer->workload, MARK_FLUSH, events);
-	pthread_mutex_unlock(&lock);
+	ticket_give_back(writer->workload, ticket, MARK_FLUSH, events);
 }
 
 static void *writer_run(void *arg)
