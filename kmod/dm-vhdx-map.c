@@ -147,8 +147,9 @@ static bool vhdx_must_defer(const struct vhdx_target *vt, const struct bio *bio,
 
 /*
  * An empty flush.  With nothing to commit it is one flush of the backing
- * device, whose failure is not the guest's business alone.  A write that was acknowledged has counted its block in nr_dirty
- * before it was submitted, so a flush that follows it sees the count.
+ * device, whose failure is not the guest's business alone.  A write that was
+ * acknowledged has counted its block in nr_dirty before it was submitted, so a
+ * flush that follows it sees the count.
  */
 static int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio)
 {
