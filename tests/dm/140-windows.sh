@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# debug: check
+# debug: long
 # timeout: 900
 #
 # Parts of the backing device fail for a while, under eight jobs that write and allocate: errors

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# debug: check
+# debug: long
 # timeout: 900
 #
 # A flush of the backing device fails just once, and what was in its cache is gone: who asked for it

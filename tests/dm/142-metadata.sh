@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# debug: check
+# debug: long
 # timeout: 900
 #
 # Each part of the metadata fails while a session ends, and while a dirty log is replayed: the suspend

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# debug: check
+# debug: long
 # timeout: 900
 #
 # Everything an administrator may do to a live device, under eight jobs that write and allocate: no
