@@ -127,10 +127,15 @@ static u32 vhdx_take_space(struct vhdx_target *vt)
 {
 	struct vhdx_space *space = &vt->image.space;
 	u32 count = vhdx_block_mib(&vt->image.layout.geo), mib;
+	int r;
 
 	mib = vhdx_space_find(space, vt->space_hint, count);
 	if (!mib) {
-		if (vhdx_image_grow(&vt->image))
+		r = vhdx_image_grow(&vt->image);
+		if (r == -ENOMEM && !vt->out_of_space)
+			DMERR("%pg: the backing device has grown, but there is no memory to use more of it yet",
+			      vt->bdev);
+		if (r)
 			return 0;
 		DMINFO("%pg: the backing device has grown to %u MiB", vt->bdev,
 		       space->size);
