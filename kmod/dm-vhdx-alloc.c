@@ -133,7 +133,7 @@ static u32 vhdx_take_space(struct vhdx_target *vt)
 	if (!mib) {
 		r = vhdx_image_grow(&vt->image);
 		if (r == -ENOMEM && !vt->out_of_space)
-			DMERR("%pg: the backing device has grown, but there is no memory to use more of it yet",
+			DMERR("%pg: no memory yet to use what the device has grown by",
 			      vt->bdev);
 		if (r)
 			return 0;
