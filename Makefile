@@ -22,7 +22,7 @@ DEPS := make gcc libc6-dev bc bison flex cpio kmod xz-utils zstd bzip2 \
 	qemu-system-x86 busybox-static dmsetup fio procps iproute2 \
 	qemu-utils 7zip libvhdi-utils nbd-client thin-provisioning-tools \
 	e2fsprogs xfsprogs dosfstools patch \
-	clang llvm libclang-rt-14-dev sparse shellcheck perl gnuplot-nox linux-perf
+	clang llvm libclang-rt-14-dev sparse shellcheck perl python3 gnuplot-nox linux-perf
 
 all: modules tools
 
@@ -37,7 +37,7 @@ help:
 	@echo '                     on the debug kernel, "check" those of them that are marked so)'
 	@echo 'make crash fuzz bench matrix    longer ones, not all of them part of "check"'
 	@echo 'make fuzz-cov        how much of the format code the fuzzers reach'
-	@echo 'make demo IMAGE=...  a shell in a VM with the image attached'
+	@echo 'make demo            shows in a VM what it does; IMAGE=... with a copy of an image of yours'
 	@echo 'make lint            W=1, sparse, checkpatch, shellcheck'
 	@echo 'make clean           remove build/'
 
