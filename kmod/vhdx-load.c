@@ -178,15 +178,15 @@ static int vhdx_load_bat_entry(const struct vhdx_reader *reader,
 			       struct vhdx_space *space, u64 index, u64 raw,
 			       vhdx_bat_visit_fn visit, void *arg)
 {
-	u64 slots = (1ULL << layout->geo.chunk_shift) + 1;
-	u64 chunk = div64_u64(index, slots), block = index - chunk;
+	u64 block = vhdx_bat_blocks_before(&layout->geo, index);
 	struct vhdx_bat_entry entry = {};
 	int r;
 
-	if (index - chunk * slots == slots - 1) {
+	if (vhdx_bat_is_bitmap(&layout->geo, index)) {
+		/* As many slots are before it as chunks. */
 		entry.state = VHDX_BAT_STATE(raw);
 		r = vhdx_bat_decode_bitmap(raw);
-		return visit(arg, index, chunk, true, &entry, r);
+		return visit(arg, index, index - block, true, &entry, r);
 	}
 	r = vhdx_load_block(reader, layout, space, block, raw, &entry);
 	return visit(arg, index, block, false, &entry, r);
