@@ -98,6 +98,7 @@ static void vhdx_submit_present(struct vhdx_target *vt, struct bio *bio, u32 e)
 		bio->bi_opf &= ~REQ_FUA;
 		vhdx_hook_bio(bio, vhdx_fua_end_io, vt);
 	}
+	vhdx_watch_fua(vt, bio);
 	vhdx_remap(vt, bio, vhdx_bio_sector(vt, bio), e);
 	submit_bio_noacct(bio);
 }

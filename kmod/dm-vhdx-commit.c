@@ -206,21 +206,9 @@ static void vhdx_commit_check_flush(struct vhdx_target *vt)
 			      "the backing device cannot be flushed");
 }
 
-/* Nothing is dirty, but somebody wants a flush. */
-static int vhdx_commit_flush(struct vhdx_target *vt)
-{
-	int r = vhdx_io_flush(vt->bdev);
-
-	if (r) {
-		WRITE_ONCE(vt->image.flush_failed, true);
-		vhdx_commit_check_flush(vt);
-	}
-	return r;
-}
-
 /**
  * vhdx_flush_end_io() - a flush that was sent on to the backing device is done
- * @bio: the flush, hooked
+ * @bio: hooked; a FLUSH, or a FUA write to a device that needs a flush for it
  *
  * If it has failed, its sender hears of it when the mode has changed.
  *
@@ -232,7 +220,8 @@ void vhdx_flush_end_io(struct bio *bio)
 	unsigned long flags;
 
 	vhdx_unhook_bio(bio);
-	if (likely(!bio->bi_status)) {
+	/* With what an earlier one has dropped it succeeds, but in vain. */
+	if (likely(!bio->bi_status && !READ_ONCE(vt->image.flush_failed))) {
 		bio_endio(bio);
 		return;
 	}
@@ -261,9 +250,9 @@ void vhdx_commit_work(struct work_struct *work)
 	spin_lock_irq(&vt->lock);
 	bio_list_merge(&bios, &vt->flushes);
 	bio_list_init(&vt->flushes);
-	/* Then dirty blocks stay what they are: never flushed. */
-	failed = (vt->mode != VHDX_MODE_RW || vt->image.flush_failed) &&
-		 vt->nr_dirty;
+	/* Then some of what was acknowledged will never be durable. */
+	failed = vt->image.flush_failed ||
+		 (vt->mode != VHDX_MODE_RW && vt->nr_dirty);
 	if (!failed)
 		list_splice_init(&vt->dirty, &batch);
 	if (!bio_list_empty(&bios)) {
@@ -272,11 +261,12 @@ void vhdx_commit_work(struct work_struct *work)
 	}
 	spin_unlock_irq(&vt->lock);
 
-	vhdx_commit_check_flush(vt);
 	if (!list_empty(&batch))
 		r = vhdx_commit_blocks(vt, &batch);
-	else if (!bio_list_empty(&bios))
-		r = vhdx_commit_flush(vt);
+	else if (!failed && !bio_list_empty(&bios))
+		r = vhdx_image_flush(&vt->image);
+	vhdx_commit_check_flush(vt);
+	vt->flush_told |= vt->image.flush_failed && !bio_list_empty(&bios);
 
 	while ((bio = bio_list_pop(&bios))) {
 		/* One that the device has failed has its own already. */

@@ -403,8 +403,8 @@ int vhdx_image_grow(struct vhdx_image *image)
  * @image: loaded, writable
  *
  * A device that fails a flush may drop what it should have made durable, and
- * succeed the next time, with nothing left to do.  So after a guest's flush has
- * failed, no flush of ours succeeds either.
+ * succeed the next time, with nothing left to do.  So once a flush has failed,
+ * ours or a guest's, none succeeds until the image is loaded again.
  *
  * Context: may sleep.
  * Return: 0 or a negative errno.
@@ -413,9 +413,9 @@ int vhdx_image_flush(struct vhdx_image *image)
 {
 	int r = vhdx_io_flush(image->bdev);
 
-	if (!r && READ_ONCE(image->flush_failed))
-		r = -EIO;
-	return r;
+	if (r)
+		WRITE_ONCE(image->flush_failed, true);
+	return READ_ONCE(image->flush_failed) ? r ?: -EIO : 0;
 }
 
 /* One update of the slot that is not current; it is current afterwards. */

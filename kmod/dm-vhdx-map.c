@@ -194,6 +194,7 @@ int vhdx_map(struct dm_target *ti, struct bio *bio)
 	if (write) {
 		if (unlikely(vhdx_must_defer(vt, bio, sector, run)))
 			return vhdx_map_deferred(vt, bio, sector);
+		vhdx_watch_fua(vt, bio);
 	} else if (unlikely(vt->overlaid)) {
 		return vhdx_map_overlaid(vt, bio, sector, e);
 	}

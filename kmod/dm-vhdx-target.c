@@ -194,6 +194,15 @@ static int vhdx_check_length(struct vhdx_target *vt, const char **error)
 	return -EINVAL;
 }
 
+/*
+ * Will some of what was acknowledged be gone when the image is loaded again?
+ * Blocks may have become dirty after guests were told.
+ */
+static bool vhdx_acks_lost(const struct vhdx_target *vt)
+{
+	return vt->nr_dirty || (vt->image.flush_failed && !vt->flush_told);
+}
+
 static void vhdx_drop_image(struct vhdx_target *vt)
 {
 	struct vhdx_alloc *alloc, *next;
@@ -201,10 +210,11 @@ static void vhdx_drop_image(struct vhdx_target *vt)
 
 	spin_lock_irq(&vt->lock);
 	list_splice_init(&vt->dirty, &dirty);
-	/* Acknowledged, but they will not be there: somebody has to hear it. */
-	vt->lost |= vt->nr_dirty;
+	/* Somebody has to hear it. */
+	vt->lost |= vhdx_acks_lost(vt);
 	vt->nr_dirty = 0;
 	vt->exposed = false;
+	vt->flush_told = false;
 	spin_unlock_irq(&vt->lock);
 	list_for_each_entry_safe(alloc, next, &dirty, list)
 		mempool_free(alloc, &vt->alloc_pool);
@@ -417,7 +427,7 @@ static void vhdx_leave(struct vhdx_target *vt)
 {
 	struct vhdx_legacy legacy = {
 		.used_mib = max(vt->used_mib, vt->image.space.end),
-		.lost = vt->lost || vt->nr_dirty,
+		.lost = vt->lost || vhdx_acks_lost(vt),
 	};
 
 	vhdx_registry_leave(&vt->user, &legacy);

@@ -132,9 +132,8 @@ int vhdx_overlay_write(struct vhdx_overlay *overlay, struct block_device *bdev);
  * @bat: in-core entry of each payload block
  * @bdev: backing device
  * @writable: loaded as one that may be written
- * @flush_failed: a flush of the device that a guest has asked for has failed, so
- *                whatever had been written before may be lost; set once per
- *                loading, read without lock
+ * @flush_failed: a flush of the device has failed, so whatever had been written
+ *                before may be lost; set once per loading, read without lock
  * @loaded: the fields below and @bat are valid
  * @bytes: size of the backing device when last looked at
  * @layout: headers, regions, metadata, geometry
@@ -407,6 +406,7 @@ struct vhdx_target {
 	unsigned int nr_dirty;		/* those, and those in a commit */
 	bool exposed;			/* see vhdx_commit_add() */
 	bool lost;			/* the next flush has to fail */
+	bool flush_told;		/* a guest knows of image.flush_failed */
 	bool out_of_space;
 	bool space_timed_out;
 	bool requeue_no_space;	/* suspending with noflush */
@@ -475,6 +475,14 @@ void vhdx_commit_bio(struct vhdx_target *vt, struct bio *bio);
 void vhdx_flush_end_io(struct bio *bio);
 void vhdx_commit_add(struct vhdx_target *vt, struct vhdx_alloc *alloc,
 		     bool exposed);
+
+/* A write goes on.  FUA may be a write and a flush, and that is what failed. */
+static inline void vhdx_watch_fua(struct vhdx_target *vt, struct bio *bio)
+{
+	if (unlikely(bio->bi_opf & REQ_FUA) && bdev_write_cache(vt->bdev) &&
+	    !bdev_fua(vt->bdev))
+		vhdx_hook_bio(bio, vhdx_flush_end_io, vt);
+}
 
 /* dm-vhdx-session.c */
 int vhdx_session_open(struct vhdx_target *vt);

@@ -52,6 +52,7 @@ static inline void *fake_bio_data(struct fake_bio *fbio)
  * @running: works that wait for the device further up the stack
  * @nr_running: how many
  * @table_events: dm_table_event()
+ * @fua: the devices have no need of a flush for it
  * @noflush: dm_noflush_suspending()
  * @starve: so many allocations that must not wait find no memory
  * @messages: how many for the kernel log
@@ -65,6 +66,7 @@ struct fake_kernel {
 	struct work_struct *running[8];
 	unsigned int nr_running;
 	unsigned int table_events;
+	bool fua;
 	bool noflush;
 	unsigned int starve;
 	unsigned int messages;

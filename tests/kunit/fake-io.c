@@ -226,18 +226,23 @@ struct fake_write *fake_dev_begin_write(struct fake_dev *dev, u64 off,
 }
 
 /**
- * fake_dev_make_durable() - what a flush does
+ * fake_dev_flushed() - what a flush does
  * @dev: the device
+ * @r: its result
  */
-void fake_dev_make_durable(struct fake_dev *dev)
+void fake_dev_flushed(struct fake_dev *dev, int r)
 {
 	struct fake_write *write, *next;
 
+	if (r && !dev->flush_loses)
+		return;
+	dev->losses += !!r;
 	list_for_each_entry_safe(write, next, &dev->writes, list) {
 		if (write->in_flight)
 			continue;
-		fake_pages_write(dev, &dev->media, write->off, write->data,
-				 write->bytes);
+		if (!r)
+			fake_pages_write(dev, &dev->media, write->off,
+					 write->data, write->bytes);
 		fake_write_free(write);
 	}
 	fake_pages_free(&dev->cache);
@@ -480,8 +485,7 @@ int vhdx_io_flush(struct block_device *bdev)
 	struct fake_dev *dev = fake_dev_of(bdev);
 	int r = fake_dev_event(dev, FAKE_FLUSH, 0, 0);
 
-	if (!r)
-		fake_dev_make_durable(dev);
+	fake_dev_flushed(dev, r);
 	fake_dev_after(dev, FAKE_FLUSH, 0, 0, r);
 	return r;
 }

@@ -61,6 +61,8 @@ struct fake_write {
  * @media: durable sectors, 4 KiB pages
  * @cache: what reads see before that
  * @writes: what a flush makes durable
+ * @flush_loses: a flush that fails drops what it should have made durable
+ * @losses: how often that was
  * @fail_in: 1: the next operation of this kind fails, and so on; 0: none
  * @misused: operations that were not aligned, or past the end
  * @events: what was asked of the device
@@ -81,6 +83,8 @@ struct fake_dev {
 	struct xarray media;
 	struct xarray cache;
 	struct list_head writes;
+	bool flush_loses;
+	unsigned int losses;
 	unsigned int fail_in[FAKE_NR_OPS];
 	unsigned int misused;
 	struct fake_event *events;
@@ -110,7 +114,7 @@ struct fake_write *fake_dev_begin_write(struct fake_dev *dev, u64 off,
 int fake_dev_event(struct fake_dev *dev, enum fake_op op, u64 off, u64 bytes);
 void fake_dev_after(struct fake_dev *dev, enum fake_op op, u64 off, u64 bytes,
 		    int r);
-void fake_dev_make_durable(struct fake_dev *dev);
+void fake_dev_flushed(struct fake_dev *dev, int r);
 
 void fake_dev_forget(struct fake_dev *dev);
 unsigned int fake_dev_count(const struct fake_dev *dev, enum fake_op op);

@@ -174,6 +174,11 @@ void fake_bio_associate_blkg(struct bio *bio)
 {
 }
 
+bool fake_bdev_fua(struct block_device *bdev)
+{
+	return fake.fua;
+}
+
 void *fake_per_bio_data(struct bio *bio, size_t bytes)
 {
 	return &container_of(bio, struct fake_bio, bio)->hook;
@@ -215,8 +220,9 @@ static void fake_bio_complete(struct fake_bio *fbio)
 		fake_dev_peek(dev, off, fake_bio_data(fbio), bytes);
 	}
 	/* FUA as most devices do it: with a flush behind. */
-	if (!r && (bio->bi_opf & (REQ_FUA | REQ_PREFLUSH)))
-		fake_dev_make_durable(dev);
+	if ((bio->bi_opf & REQ_PREFLUSH) ||
+	    ((bio->bi_opf & REQ_FUA) && !(r && fake.fua)))
+		fake_dev_flushed(dev, r);
 	bio->bi_status = errno_to_blk_status(r);
 	bio_endio(bio);
 	fake_dev_after(dev, FAKE_BIO, off, bytes, r);

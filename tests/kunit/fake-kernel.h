@@ -24,6 +24,11 @@
 
 #include <linux/device-mapper.h>
 
+/* The devices have a volatile cache, and FUA as the test wishes. */
+bool fake_bdev_fua(struct block_device *bdev);
+#define bdev_write_cache(bdev)	((bdev) != NULL)
+#define bdev_fua		fake_bdev_fua
+
 /* Hundreds of crashed images are loaded: their messages are kept, not shown. */
 __printf(1, 2) void fake_printk(const char *fmt, ...);
 

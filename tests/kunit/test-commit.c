@@ -222,6 +222,83 @@ static void commit_exposed_flushes_first(struct kunit *test)
 	}
 }
 
+/* From a failed flush until the image is loaded again nothing is promised. */
+static void commit_test_told(struct commit_test *t)
+{
+	struct kunit *test = t->check.test;
+	/* For those who have heard nothing yet. */
+	int first = t->vt->nr_dirty ? -EIO : 0;
+
+	KUNIT_EXPECT_EQ(test, t->vt->mode, VHDX_MODE_RO);
+	KUNIT_EXPECT_EQ(test, vk_guest_flush(&t->vkt), -EIO);
+	KUNIT_EXPECT_EQ(test, vk_guest_flush(&t->vkt), -EIO);
+	vk_target_suspend(&t->vkt, false);
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkt));
+	KUNIT_EXPECT_EQ(test, t->vt->mode, VHDX_MODE_RW);
+	KUNIT_EXPECT_EQ(test, vk_guest_flush(&t->vkt), first);
+	KUNIT_EXPECT_EQ(test, vk_guest_flush(&t->vkt), 0);
+}
+
+/* A write that was not flushed yet, and the flush of the suspend fails. */
+static void commit_close_fails(struct kunit *test)
+{
+	struct commit_test *t = test->priv;
+
+	commit_test_start(t);
+	t->dev->fail_in[FAKE_FLUSH] = 1;
+	vk_target_suspend(&t->vkt, false);
+	KUNIT_EXPECT_EQ(test, t->vt->mode, VHDX_MODE_RO);
+	KUNIT_EXPECT_EQ(test, t->vt->nr_dirty, 0);
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkt));
+	KUNIT_EXPECT_EQ(test, t->vt->mode, VHDX_MODE_RW);
+	/* Somebody has to hear of it, once. */
+	KUNIT_EXPECT_EQ(test, vk_guest_flush(&t->vkt), -EIO);
+	KUNIT_EXPECT_EQ(test, vk_guest_flush(&t->vkt), 0);
+}
+
+/* A FUA write to a device that flushes for it is a flush as well. */
+static void commit_fua_fails(struct kunit *test)
+{
+	struct commit_test *t = test->priv;
+
+	commit_test_start(t);
+	commit_test_add(t, 7, false);
+	vhdx_commit_work(&t->vt->commit);
+	for (fake.fua = true; ; fake.fua = false) {
+		t->dev->fail_in[FAKE_BIO] = 1;
+		KUNIT_EXPECT_EQ(test, -EIO,
+				vk_guest_io(&t->vkt, REQ_OP_WRITE | REQ_FUA,
+					    7 * 2048, 8,
+					    page_address(ZERO_PAGE(0))));
+		if (!fake.fua)
+			break;
+		KUNIT_EXPECT_EQ(test, t->vt->mode, VHDX_MODE_RW);
+		KUNIT_EXPECT_EQ(test, vk_guest_flush(&t->vkt), 0);
+	}
+	commit_test_told(t);
+}
+
+/* Two flushes: after one has failed, what the other makes durable is a part. */
+static void commit_flush_in_vain(struct kunit *test)
+{
+	struct commit_test *t = test->priv;
+	struct fake_bio *a;
+
+	commit_test_start(t);
+	/* Sent on: at this moment nothing is dirty. */
+	a = fake_bio_new(REQ_OP_WRITE | REQ_PREFLUSH, VK_BEGIN, 0);
+	vk_guest_submit(&t->vkt, a);
+	KUNIT_EXPECT_FALSE(test, a->done);
+	commit_test_add(t, 7, false);
+	t->dev->fail_in[FAKE_FLUSH] = 1;
+	vhdx_commit_work(&t->vt->commit);
+	fake_kernel_run();
+	KUNIT_EXPECT_TRUE(test, a->done);
+	KUNIT_EXPECT_EQ(test, a->status, -EIO);
+	fake_bio_free(a);
+	commit_test_told(t);
+}
+
 /* Nothing to commit: the device's own flush. */
 static void commit_nothing(struct kunit *test)
 {
@@ -244,9 +321,9 @@ static void commit_nothing(struct kunit *test)
 	a = commit_test_flush(t);
 	fake_kernel_run();
 	KUNIT_EXPECT_EQ(test, a->status, -EIO);
-	/* Who knows what of the metadata was lost with it. */
-	KUNIT_EXPECT_EQ(test, t->vt->mode, VHDX_MODE_RO);
 	fake_bio_free(a);
+	/* Who knows what of the metadata was lost with it. */
+	commit_test_told(t);
 }
 
 /*
@@ -555,6 +632,9 @@ static struct kunit_case commit_cases[] = {
 	KUNIT_CASE(commit_one_block),
 	KUNIT_CASE(commit_exposed_flushes_first),
 	KUNIT_CASE(commit_nothing),
+	KUNIT_CASE(commit_close_fails),
+	KUNIT_CASE(commit_fua_fails),
+	KUNIT_CASE(commit_flush_in_vain),
 	KUNIT_CASE(commit_chunk_edges),
 	KUNIT_CASE(commit_keeps_other_states),
 	KUNIT_CASE(commit_random),

@@ -633,7 +633,7 @@ static void image_header_errors(struct kunit *test)
 		/* Try again, as a target that was reloaded does. */
 		t->dev->hook = NULL;
 		vhdx_image_unload(&t->image);
-		fake_dev_make_durable(t->dev);
+		fake_dev_flushed(t->dev, 0);
 		vk_get_header(t->dev, &t->new, &damaged);
 		t->new.log_guid = guid_null;
 		t->new.sequence += 2;
@@ -792,7 +792,7 @@ static void image_replay_errors(struct kunit *test)
 		KUNIT_EXPECT_GE(test, i, 2);
 		KUNIT_EXPECT_LT(test, i, 32);
 		/* What failed to be flushed would hide what comes now. */
-		fake_dev_make_durable(t->dev);
+		fake_dev_flushed(t->dev, 0);
 		image_test_make_dirty(t);
 	}
 }

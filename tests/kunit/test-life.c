@@ -61,6 +61,7 @@ struct life_test {
 	u32 zeroed_from_mib;	/* nothing was ever written from here on */
 	bool zeroed;		/* ... and the next table says so */
 	bool owed;		/* writes are lost: somebody has to be told */
+	u32 losses;		/* of the device, seen so far */
 	struct life_sector sectors[LIFE_SECTORS];
 	u8 *buf;
 };
@@ -132,6 +133,8 @@ static void life_format(struct life_test *t, bool zeroed)
 				   (3 * LIFE_BLOCK_MIB - 1) * SZ_1M;
 	t->zeroed = zeroed;
 	t->zeroed_from_mib = t->dev->fill_end >> 20;
+	t->dev->flush_loses = vk_rnd(&t->check.rnd, 4);
+	t->losses = 0;
 	memset(t->sectors, 0, sizeof(t->sectors));
 	t->next = 1;
 	t->owed = false;
@@ -297,11 +300,25 @@ out:
 	kfree(image);
 }
 
+/* A flush has failed, and the device has dropped what was not durable. */
+static void life_lose(struct life_test *t)
+{
+	struct life_sector *s;
+
+	for (s = t->sectors; s < t->sectors + LIFE_SECTORS; s++) {
+		t->owed |= s->done > s->durable;
+		s->done = s->durable;
+	}
+}
+
 static void life_hook(struct fake_dev *dev, const struct fake_event *event)
 {
 	struct life_test *t = dev->hook_arg;
 	struct fake_dev *crash;
 
+	if (dev->losses != t->losses)
+		life_lose(t);
+	t->losses = dev->losses;
 	if (t->check.failed)
 		return;
 	if (!vk_rnd(&t->check.rnd, t->crash_part)) {
@@ -401,7 +418,9 @@ static void life_read_end(struct fake_bio *fbio)
 	for (i = 0; i < io->count && !fbio->status; i++)
 		life_check_sector(io->t, fake_bio_data(fbio) +
 				  (i << SECTOR_SHIFT), io->first + i,
-				  io->floor[i], "read");
+				  min(io->floor[i],
+				      io->t->sectors[io->first + i].done),
+				  "read");
 	life_io_end(io, fbio);
 }
 
@@ -589,7 +608,9 @@ static void life_cut(struct life_test *t)
 	t->zeroed_from_mib = max3(t->zeroed_from_mib, t->vkt->vt->used_mib,
 				  t->vkt->vt->image.space.end);
 	vk_target_free(t->vkt);
+	crash->flush_loses = t->dev->flush_loses;
 	fake_dev_free(t->dev);
+	t->losses = 0;
 	memcpy(t->sectors, sectors, sizeof(t->sectors));
 	kvfree(sectors);
 	t->dev = crash;

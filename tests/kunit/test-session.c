@@ -309,7 +309,7 @@ static void session_errors(struct kunit *test)
 			KUNIT_EXPECT_EQ(test, 0, vhdx_session_open(vt));
 			KUNIT_EXPECT_EQ(test, 0, vhdx_session_close(vt));
 			vk_target_free(&t->vkt);
-			fake_dev_make_durable(t->dev);
+			fake_dev_flushed(t->dev, 0);
 		}
 		KUNIT_EXPECT_GE(test, i, op == FAKE_WRITE ? 20 : 8);
 		KUNIT_EXPECT_LT(test, i, 43);

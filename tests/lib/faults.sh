@@ -107,7 +107,8 @@ recover()
 mode_is() { [ "$(status "$1" mode)" = "$2" ]; }
 
 # A disk with a volatile cache that fails when told to; tests/lib/lossy-disk.c.
-#   lossy_make MIB               prints nothing; it is $lossy_dev
+#   lossy_make MIB [nofua]       prints nothing; it is $lossy_dev
+#   lossy_remove
 #   lossy COMMAND                see there
 lossy_dev=''
 lossy_make()
@@ -115,21 +116,22 @@ lossy_make()
 	[ -d /sys/module/nbd ] || modprobe nbd nbds_max=1 max_part=0
 	lossy_dev=/dev/nbd0
 	mkfifo lossy.control
-	"$VHDX_TOP/build/lossy-disk" $lossy_dev "$1" lossy.control >lossy.out 2>&1 &
+	"$VHDX_TOP/build/lossy-disk" $lossy_dev "$1" lossy.control "${@:2}" >lossy.out 2>&1 &
 	at_exit lossy_remove "$PWD/lossy.control"
 	wait_for 60 test -e /sys/block/nbd0/pid
 	# The block layer asks a disk only once.
 	[ "$(cat /sys/block/nbd0/queue/write_cache)" = 'write back' ] || fail "$lossy_dev has no volatile cache"
 }
 
+lossy_gone() { [ ! -e /sys/block/nbd0/pid ]; }
 lossy_remove()
 {
-	echo quit >"$1"
-	for _ in $(seq 100); do
-		[ -e /sys/block/nbd0/pid ] || return 0
-		sleep 0.1
-	done
-	return 1
+	local control=${1:-lossy.control}
+
+	[ -p "$control" ] || return 0
+	echo quit >"$control"
+	wait_for 60 lossy_gone
+	rm "$control"
 }
 
 lossy_answers() { grep -c '^ok' lossy.out || true; }

@@ -2,7 +2,9 @@
 /*
  * A disk with a volatile write cache, in memory, behind nbd, that fails when told to.
  *
- *   lossy-disk /dev/nbdN MIB CONTROL
+ *   lossy-disk /dev/nbdN MIB CONTROL [nofua]
+ *
+ * "nofua": FUA is for others to do, with a write and a flush.
  *
  * CONTROL is a named pipe to read commands from, one per line:
  *
@@ -165,12 +167,14 @@ int main(int argc, char **argv)
 {
 	char line[64], word[32];
 	pthread_t server_thread, nbd_thread;
-	unsigned long n;
+	unsigned long n, flags = NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH;
 	int pair[2];
 	FILE *control;
 
-	if (argc != 4)
+	if (argc < 4 || argc > 5 || (argc == 5 && strcmp(argv[4], "nofua")))
 		return 2;
+	if (argc == 4)
+		flags |= NBD_FLAG_SEND_FUA;
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	size = strtoull(argv[2], NULL, 10) << 20;
 	current = malloc(size);
@@ -187,8 +191,7 @@ int main(int argc, char **argv)
 	if (ioctl(device, NBD_SET_BLKSIZE, 512UL) ||
 	    ioctl(device, NBD_SET_SIZE_BLOCKS, size / 512) ||
 	    ioctl(device, NBD_SET_SOCK, (unsigned long)pair[0]) ||
-	    ioctl(device, NBD_SET_FLAGS, (unsigned long)(NBD_FLAG_HAS_FLAGS | NBD_FLAG_SEND_FLUSH |
-							 NBD_FLAG_SEND_FUA)))
+	    ioctl(device, NBD_SET_FLAGS, flags))
 		die("nbd");
 	pthread_create(&nbd_thread, NULL, run, NULL);
 

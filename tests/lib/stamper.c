@@ -19,8 +19,9 @@
  * are interleaved within each MiB, and those of the first job go over its end.
  *
  * A flush acknowledges the writes that its job had completed before. Not those that a failed flush,
- * of any job, may have been about: one that ended after the write completed and began before the
- * good one ended. Linux reports a loss once, and whoever hears of it has to tell the others.
+ * of any job, may have been about: one that ended after the write began and began before the good
+ * one ended. (When the write completed is not known: its job may have heard of it much later.)
+ * Linux reports a loss once, and whoever hears of it has to tell the others.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -485,7 +486,7 @@ static int verify(char **argv, bool all)
 			for (k = 0; !op->error && k < nr_pending[op->job]; k++) {
 				struct op *write = pending[op->job][k];
 
-				if (until > write->end) {
+				if (until > write->start) {
 					void_writes++;
 					continue;
 				}
