@@ -22,7 +22,7 @@ DEPS := make gcc libc6-dev bc bison flex cpio kmod xz-utils zstd bzip2 \
 	qemu-system-x86 busybox-static dmsetup fio procps iproute2 \
 	qemu-utils 7zip libvhdi-utils nbd-client thin-provisioning-tools \
 	e2fsprogs xfsprogs dosfstools patch \
-	clang llvm libclang-rt-14-dev sparse shellcheck perl python3 gnuplot-nox linux-perf
+	clang llvm libclang-rt-14-dev sparse shellcheck perl python3 gnuplot-nox
 
 all: modules tools
 
@@ -89,10 +89,17 @@ tools:
 	$(MAKE) -C tools O=$(BUILD)
 
 # What benchmarks need besides: the tool's objects know how to read and write an image.
-bench-programs: tools
-	@mkdir -p $(BUILD)/bench
+bench-programs: tools $(addprefix $(BUILD)/bench/,accesses.so instructions.so mark)
 	$(CC) -O2 -g -Wall -Wextra -std=gnu11 -Itools -Ikmod -o $(BUILD)/bench/fill-log tests/bench/fill-log.c \
 		$$(ls $(BUILD)/tools/*.o | grep -v /vhdx.o) -ljson-c -ldevmapper -lblkid -luuid -lisal
+
+$(BUILD)/bench/%.so: tests/bench/%.c tests/bench/plugin.h
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -std=gnu11 -shared -fPIC -fvisibility=hidden -o $@ $<
+
+$(BUILD)/bench/mark: tests/bench/mark.c
+	@mkdir -p $(@D)
+	$(CC) -O2 -Wall -Wextra -std=gnu11 -static -o $@ $<
 
 # What tests/dm runs in the VM; static, as programs start slowly there.
 test-helpers: $(BUILD)/stamper $(BUILD)/lossy-disk $(BUILD)/nth-fault

@@ -8,39 +8,12 @@
  * FILE takes a line for each instruction in the area of modules and each cache
  * line it touched: CPU, instruction, cache line, loads, stores.  So it can be
  * seen which lines several CPUs write, and how often.
- *
- * What is declared here of QEMU's plugin interface, version 1, is documented
- * in docs/devel/tcg-plugins of QEMU; Debian has no package with the header.
  */
-#include <inttypes.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct qemu_plugin_tb;
-struct qemu_plugin_insn;
-typedef uint64_t plugin_id;
-typedef void (*tb_fn)(plugin_id id, struct qemu_plugin_tb *tb);
-typedef void (*mem_fn)(unsigned int cpu, uint32_t info, uint64_t addr,
-		       void *arg);
-
-enum { PLUGIN_NO_REGS };
-enum { PLUGIN_READS_AND_WRITES = 3 };
-
-size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
-struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb,
-						 size_t index);
-uint64_t qemu_plugin_insn_vaddr(const struct qemu_plugin_insn *insn);
-bool qemu_plugin_mem_is_store(uint32_t info);
-void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, tb_fn fn);
-void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn, mem_fn fn,
-				      int flags, int rw, void *arg);
-void qemu_plugin_register_atexit_cb(plugin_id id,
-				    void (*fn)(plugin_id id, void *arg),
-				    void *arg);
-
-#define EXPORT		__attribute__((visibility("default")))
+#include "plugin.h"
 
 #define MODULES_FROM	0xffffffffc0000000ULL
 #define MODULES_TO	0xffffffffff000000ULL
