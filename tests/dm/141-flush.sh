@@ -55,7 +55,7 @@ for skip in 0 3; do
 	under_load flush-loses $skip
 done
 unmap a
-lossy_remove
+lossy_remove lossy.control
 rm "$STATE/journal"
 mib=0
 

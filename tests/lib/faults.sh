@@ -108,7 +108,7 @@ mode_is() { [ "$(status "$1" mode)" = "$2" ]; }
 
 # A disk with a volatile cache that fails when told to; tests/lib/lossy-disk.c.
 #   lossy_make MIB [nofua]       prints nothing; it is $lossy_dev
-#   lossy_remove
+#   lossy_remove CONTROL         ends it; CONTROL is lossy.control
 #   lossy COMMAND                see there
 lossy_dev=''
 lossy_make()
@@ -126,7 +126,7 @@ lossy_make()
 lossy_gone() { [ ! -e /sys/block/nbd0/pid ]; }
 lossy_remove()
 {
-	local control=${1:-lossy.control}
+	local control=$1
 
 	[ -p "$control" ] || return 0
 	echo quit >"$control"
