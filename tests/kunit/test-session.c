@@ -12,6 +12,7 @@ struct session_test {
 	struct vhdx_header before;
 	bool opened;		/* the new header is durable */
 	u32 crashes;		/* states at each step */
+	u32 writes;		/* of guests, completed */
 	u8 *buf;
 };
 
@@ -145,6 +146,44 @@ static void session_open_order(struct kunit *test)
 						VHDX_HEADER_OFF(1)));
 	KUNIT_EXPECT_TRUE(test, session_test_is(t, 5, FAKE_FLUSH, 0));
 	KUNIT_EXPECT_EQ(test, t->dev->misused, 0);
+}
+
+static void session_write_end(struct fake_bio *fbio)
+{
+	struct session_test *t = fbio->arg;
+
+	t->writes += !fbio->status;
+	fake_bio_free(fbio);
+}
+
+/* A write to a present block, at each step of the opening. */
+static void session_write_hook(struct fake_dev *dev,
+			       const struct fake_event *event)
+{
+	struct session_test *t = dev->hook_arg;
+	struct fake_bio *fbio = fake_bio_new(REQ_OP_WRITE, VK_BEGIN + 3 * 2048,
+					     8);
+
+	fbio->end = session_write_end;
+	fbio->arg = t;
+	vk_guest_submit(&t->vkt, fbio);
+	KUNIT_EXPECT_TRUE(t->check.test, list_empty(&fake.bios));
+}
+
+/* No data is written under the old DataWriteGuid. */
+static void session_open_first(struct kunit *test)
+{
+	struct session_test *t = test->priv;
+
+	session_test_start(t);
+	t->dev->hook = session_write_hook;
+	t->dev->hook_arg = t;
+	KUNIT_EXPECT_EQ(test, 0, vhdx_session_open(t->vkt.vt));
+	t->dev->hook = NULL;
+	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 6);
+	KUNIT_EXPECT_EQ(test, t->writes, 0);
+	fake_kernel_run();
+	KUNIT_EXPECT_EQ(test, t->writes, 6);
 }
 
 /* All is in place and durable before the header gives up the log. */
@@ -379,6 +418,7 @@ static void session_table_length(struct kunit *test)
 
 static struct kunit_case session_cases[] = {
 	KUNIT_CASE(session_open_order),
+	KUNIT_CASE(session_open_first),
 	KUNIT_CASE(session_close_order),
 	KUNIT_CASE(session_crash),
 	KUNIT_CASE(session_mend_regions),
