@@ -227,6 +227,7 @@ void vhdx_flush_end_io(struct bio *bio)
 	}
 	spin_lock_irqsave(&vt->lock, flags);
 	WRITE_ONCE(vt->image.flush_failed, true);
+	WRITE_ONCE(vt->check_reads, true);
 	bio_list_add(&vt->flushes, bio);
 	spin_unlock_irqrestore(&vt->lock, flags);
 	queue_work(vt->commit_wq, &vt->commit);

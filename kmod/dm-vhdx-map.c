@@ -107,6 +107,27 @@ static int vhdx_map_overlaid(struct vhdx_target *vt, struct bio *bio,
 	return DM_MAPIO_SUBMITTED;
 }
 
+/*
+ * A read of present blocks after a flush has failed.  Of blocks that are not
+ * committed even the zeroes may be lost, and somebody else's data be seen.
+ */
+static int vhdx_map_doubtful(const struct vhdx_target *vt, struct bio *bio,
+			     sector_t sector, u32 e)
+{
+	unsigned int sectors = vhdx_run_present(vt, sector, bio_sectors(bio), e);
+	sector_t run = vhdx_block_mask(vt) + 1 - (sector & vhdx_block_mask(vt));
+	u32 block = vhdx_sector_block(vt, sector);
+
+	if (e & VHDX_E_PENDING)
+		return DM_MAPIO_KILL;
+	while (run < sectors && !(READ_ONCE(vt->bat[++block]) & VHDX_E_PENDING))
+		run += vhdx_block_mask(vt) + 1;
+	if (min_t(sector_t, run, sectors) < bio_sectors(bio))
+		dm_accept_partial_bio(bio, min_t(sector_t, run, sectors));
+	vhdx_remap(vt, bio, sector, e);
+	return DM_MAPIO_REMAPPED;
+}
+
 /* A write that the worker has to see: no more than the block it starts in. */
 static int vhdx_map_deferred(struct vhdx_target *vt, struct bio *bio,
 			     sector_t sector)
@@ -195,8 +216,10 @@ int vhdx_map(struct dm_target *ti, struct bio *bio)
 		if (unlikely(vhdx_must_defer(vt, bio, sector, run)))
 			return vhdx_map_deferred(vt, bio, sector);
 		vhdx_watch_fua(vt, bio);
-	} else if (unlikely(vt->overlaid)) {
-		return vhdx_map_overlaid(vt, bio, sector, e);
+	} else if (unlikely(READ_ONCE(vt->check_reads))) {
+		return vt->image.flush_failed ?
+		       vhdx_map_doubtful(vt, bio, sector, e) :
+		       vhdx_map_overlaid(vt, bio, sector, e);
 	}
 	if (unlikely(run < sectors))
 		dm_accept_partial_bio(bio, run);

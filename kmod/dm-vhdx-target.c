@@ -50,6 +50,8 @@ void vhdx_set_mode(struct vhdx_target *vt, enum vhdx_mode mode,
 		WRITE_ONCE(vt->may_overwrite, false);
 		/* What is in core may be ahead of what is on the device. */
 		vt->stale = true;
+		if (vt->image.flush_failed)
+			WRITE_ONCE(vt->check_reads, true);
 	}
 	WRITE_ONCE(vt->mode, mode);
 	if (reason)
@@ -175,7 +177,7 @@ static void vhdx_adopt_image(struct vhdx_target *vt)
 
 	vt->bat = vt->image.bat;
 	vt->block_shift = ilog2(meta->block_bytes) - SECTOR_SHIFT;
-	vt->overlaid = vt->image.overlay.payload;
+	vt->check_reads = vt->image.overlay.payload;
 	vt->space_hint = 1;
 	vt->low_space_told = false;
 	if (!vt->zeroed_to_mib)
@@ -498,7 +500,7 @@ static int vhdx_refresh(struct vhdx_target *vt, const char **error)
 		*error = "the log cannot be replayed";
 		vt->stale = true;
 	}
-	vt->overlaid = false;
+	vt->check_reads = false;
 	return r;
 }
 

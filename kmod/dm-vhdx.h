@@ -359,14 +359,15 @@ struct vhdx_stats {
  * @begin: first sector of the target in the mapped device
  * @may_overwrite: present blocks may be written right now: mode is rw and the
  *                 session is open
- * @overlaid: payload reads have to look into the overlay
+ * @check_reads: reads have to look into the overlay, or out for blocks that are
+ *               not committed and may be lost
  */
 struct vhdx_target {
 	u32 *bat;
 	struct block_device *bdev;
 	u8 block_shift;
 	bool may_overwrite;
-	bool overlaid;
+	bool check_reads;
 	sector_t begin;
 	enum vhdx_mode mode;
 

@@ -73,6 +73,7 @@ struct life_test {
  * @count: sectors
  * @number: of the write
  * @flush: it is a flush
+ * @losses: of the device, when it was submitted
  * @floor: for flush, FUA or read: what was done when it was submitted
  */
 struct life_io {
@@ -81,6 +82,7 @@ struct life_io {
 	u32 count;
 	u32 number;
 	bool flush;
+	u32 losses;
 	u32 *floor;
 };
 
@@ -316,9 +318,12 @@ static void life_hook(struct fake_dev *dev, const struct fake_event *event)
 	struct life_test *t = dev->hook_arg;
 	struct fake_dev *crash;
 
-	if (dev->losses != t->losses)
+	/* Nothing comes between the loss and its being reported. */
+	if (dev->losses != t->losses) {
+		t->losses = dev->losses;
 		life_lose(t);
-	t->losses = dev->losses;
+		return;
+	}
 	if (t->check.failed)
 		return;
 	if (!vk_rnd(&t->check.rnd, t->crash_part)) {
@@ -344,6 +349,7 @@ static struct life_io *life_io_new(struct life_test *t, struct fake_bio *fbio,
 	struct life_io *io = kzalloc(sizeof(*io), GFP_KERNEL | __GFP_NOFAIL);
 
 	io->t = t;
+	io->losses = t->dev->losses;
 	io->first = first;
 	io->count = count;
 	fbio->arg = io;
@@ -415,12 +421,12 @@ static void life_read_end(struct fake_bio *fbio)
 	struct life_io *io = fbio->arg;
 	u32 i;
 
-	for (i = 0; i < io->count && !fbio->status; i++)
+	/* What the device loses under a read that it has already, is lost. */
+	for (i = 0; i < io->count && !fbio->status &&
+		    io->losses == io->t->dev->losses; i++)
 		life_check_sector(io->t, fake_bio_data(fbio) +
 				  (i << SECTOR_SHIFT), io->first + i,
-				  min(io->floor[i],
-				      io->t->sectors[io->first + i].done),
-				  "read");
+				  io->floor[i], "read");
 	life_io_end(io, fbio);
 }
 

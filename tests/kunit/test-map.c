@@ -151,6 +151,33 @@ static void map_pending_runs(struct kunit *test)
 	map_expect_sent(t, MAP_FIRST_MIB + 1, 0, 2048);
 }
 
+/* After a failed flush it may show what the device held before. */
+static void map_doubtful_reads(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+
+	map_test_start(t, true);
+	t->vt->bat[3] |= VHDX_E_PENDING;
+	map_test_map(t, REQ_OP_READ, 3 * 2048, 8);
+	map_expect_sent(t, MAP_FIRST_MIB + 2, 0, 8);
+	t->dev->fail_in[FAKE_FLUSH] = 1;
+	KUNIT_EXPECT_EQ(test, vhdx_image_flush(&t->vt->image), -EIO);
+	KUNIT_EXPECT_EQ(test, vk_guest_flush(&t->vkt), -EIO);
+	KUNIT_EXPECT_EQ(test, t->vt->mode, VHDX_MODE_RO);
+
+	map_test_map(t, REQ_OP_READ, 3 * 2048, 8);
+	KUNIT_EXPECT_EQ(test, t->r, DM_MAPIO_KILL);
+	map_test_map(t, REQ_OP_READ, 2048 + 100, 3 * 2048);
+	map_expect_sent(t, MAP_FIRST_MIB, 100, 2 * 2048 - 100);
+	map_test_map(t, REQ_OP_READ, 2048 + 100, 100);
+	map_expect_sent(t, MAP_FIRST_MIB, 100, 100);
+	map_test_map(t, REQ_OP_READ, 4 * 2048 + 2040, 16);
+	map_expect_sent(t, MAP_FIRST_MIB + 10, 2040, 8);
+	t->vt->bat[3] &= ~VHDX_E_PENDING;
+	map_test_map(t, REQ_OP_READ, 2048 + 100, 4 * 2048);
+	map_expect_sent(t, MAP_FIRST_MIB, 100, 3 * 2048 - 100);
+}
+
 static void map_absent_reads(struct kunit *test)
 {
 	struct map_test *t = test->priv;
@@ -387,7 +414,7 @@ static void map_overlaid(struct kunit *test)
 	map_test_make_dirty(t);
 	KUNIT_ASSERT_EQ(test, 0, vk_target_new(&t->vkt, t->dev, 0));
 	t->vt = t->vkt.vt;
-	KUNIT_EXPECT_TRUE(test, t->vt->overlaid);
+	KUNIT_EXPECT_TRUE(test, t->vt->check_reads);
 	disk = kvmalloc(2 * SZ_1M, GFP_KERNEL | __GFP_NOFAIL);
 	buf = kvmalloc(2 * SZ_1M, GFP_KERNEL | __GFP_NOFAIL);
 	/* Blocks 1 and 2, which stand together. */
@@ -410,7 +437,7 @@ static void map_overlaid(struct kunit *test)
 	}
 	/* After the replay, the same from the device. */
 	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
-	KUNIT_EXPECT_FALSE(test, t->vt->overlaid);
+	KUNIT_EXPECT_FALSE(test, t->vt->check_reads);
 	fake_dev_peek(t->dev, (u64)MAP_FIRST_MIB * SZ_1M, buf, 2 * SZ_1M);
 	KUNIT_EXPECT_EQ(test, 0, memcmp(buf, disk, 2 * SZ_1M));
 	kvfree(disk);
@@ -539,6 +566,7 @@ static void registry_legacy(struct kunit *test)
 static struct kunit_case map_cases[] = {
 	KUNIT_CASE(map_present_runs),
 	KUNIT_CASE(map_pending_runs),
+	KUNIT_CASE(map_doubtful_reads),
 	KUNIT_CASE(map_absent_reads),
 	KUNIT_CASE(map_deferred_writes),
 	KUNIT_CASE(map_nowait),
