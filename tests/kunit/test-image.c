@@ -441,6 +441,40 @@ static void image_load_dirty_metadata_only(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EINVAL, image_test_load(t));
 }
 
+/* Tables that a crash has torn are in the log: it comes before them. */
+static void image_load_log_first(struct kunit *test)
+{
+	struct image_test *t = test->priv;
+	const u64 torn[] = {
+		VHDX_REGION_OFF(0), VHDX_REGION_OFF(1), vk_meta_off(&t->spec),
+		vk_meta_off(&t->spec) + SZ_64K,
+	};
+	struct vhdx_header header;
+	struct vk_entry entry;
+	bool damaged;
+	u32 i;
+
+	vk_get_header(t->dev, &header, &damaged);
+	guid_gen(&header.log_guid);
+	vk_set_header(t->dev, &header);
+	vk_entry_begin(&entry);
+	for (i = 0; i < ARRAY_SIZE(torn); i++) {
+		fake_dev_peek(t->dev, torn[i], t->buf, VHDX_SECTOR);
+		vk_entry_data(&entry, torn[i], t->buf);
+		memset(t->buf, 0xff, VHDX_SECTOR);
+		fake_dev_poke(t->dev, torn[i], t->buf, VHDX_SECTOR);
+	}
+	KUNIT_EXPECT_EQ(test, -EINVAL, image_test_load(t));
+	vk_entry_write(&entry, t->dev, &header.log_guid, 1, 0, 0, t->dev->bytes);
+	KUNIT_ASSERT_EQ(test, 0, image_test_load(t));
+	KUNIT_EXPECT_EQ(test, t->image.layout.geo.disk_bytes,
+			t->spec.disk_bytes);
+	KUNIT_EXPECT_FALSE(test, t->image.overlay.payload);
+	KUNIT_EXPECT_EQ(test, 0, vhdx_image_replay(&t->image));
+	vhdx_image_unload(&t->image);
+	KUNIT_EXPECT_EQ(test, 0, image_test_load(t));
+}
+
 /* ------------------------------------------------------------------------
  * Changes by others
  */
@@ -839,6 +873,7 @@ static struct kunit_case image_cases[] = {
 	KUNIT_CASE(image_load_dirty),
 	KUNIT_CASE(image_load_dirty_read_errors),
 	KUNIT_CASE(image_load_dirty_metadata_only),
+	KUNIT_CASE(image_load_log_first),
 	KUNIT_CASE(image_changed),
 	KUNIT_CASE(image_changed_shrunk),
 	KUNIT_CASE(image_header_crash),
