@@ -263,8 +263,9 @@ static void vhdx_alloc_prepared(struct vhdx_alloc *alloc)
 
 	spin_lock_irqsave(&vt->lock, flags);
 	list_add_tail(&alloc->list, &vt->done);
-	spin_unlock_irqrestore(&vt->lock, flags);
+	/* Under the lock: once the bio is done, the target may go. */
 	queue_work(vt->alloc_wq, &vt->worker);
+	spin_unlock_irqrestore(&vt->lock, flags);
 }
 
 static void vhdx_alloc_end_io(struct bio *bio)

@@ -180,6 +180,17 @@ static void vhdx_commit_done(struct vhdx_target *vt, struct list_head *batch)
 		vhdx_commit_arm(vt);
 }
 
+/* Has a flush failed?  Then what a commit relies on may be gone. */
+static void vhdx_commit_check_flush(struct vhdx_target *vt)
+{
+	if (likely(!READ_ONCE(vt->image.flush_failed)))
+		return;
+	WRITE_ONCE(vt->check_reads, true);
+	if (vt->mode == VHDX_MODE_RW)
+		vhdx_set_mode(vt, VHDX_MODE_RO,
+			      "the backing device cannot be flushed");
+}
+
 static int vhdx_commit_blocks(struct vhdx_target *vt, struct list_head *batch)
 {
 	int r = vhdx_commit_batch(vt, batch);
@@ -188,6 +199,7 @@ static int vhdx_commit_blocks(struct vhdx_target *vt, struct list_head *batch)
 		vhdx_commit_done(vt, batch);
 		return 0;
 	}
+	vhdx_commit_check_flush(vt);
 	vhdx_set_mode(vt, VHDX_MODE_RO,
 		      "block allocations cannot be made durable");
 	/* They can be read until the end of the session. */
@@ -195,15 +207,6 @@ static int vhdx_commit_blocks(struct vhdx_target *vt, struct list_head *batch)
 	list_splice(batch, &vt->dirty);
 	spin_unlock_irq(&vt->lock);
 	return r;
-}
-
-/* Has a flush failed?  Then what a commit relies on may be gone. */
-static void vhdx_commit_check_flush(struct vhdx_target *vt)
-{
-	if (unlikely(READ_ONCE(vt->image.flush_failed)) &&
-	    vt->mode == VHDX_MODE_RW)
-		vhdx_set_mode(vt, VHDX_MODE_RO,
-			      "the backing device cannot be flushed");
 }
 
 /**
@@ -217,7 +220,6 @@ static void vhdx_commit_check_flush(struct vhdx_target *vt)
 void vhdx_flush_end_io(struct bio *bio)
 {
 	struct vhdx_target *vt = vhdx_hook(bio)->arg;
-	unsigned long flags;
 
 	vhdx_unhook_bio(bio);
 	/* With what an earlier one has dropped it succeeds, but in vain. */
@@ -225,12 +227,9 @@ void vhdx_flush_end_io(struct bio *bio)
 		bio_endio(bio);
 		return;
 	}
-	spin_lock_irqsave(&vt->lock, flags);
 	WRITE_ONCE(vt->image.flush_failed, true);
 	WRITE_ONCE(vt->check_reads, true);
-	bio_list_add(&vt->flushes, bio);
-	spin_unlock_irqrestore(&vt->lock, flags);
-	queue_work(vt->commit_wq, &vt->commit);
+	vhdx_commit_bio(vt, bio);
 }
 
 /**
@@ -312,8 +311,9 @@ void vhdx_commit_bio(struct vhdx_target *vt, struct bio *bio)
 
 	spin_lock_irqsave(&vt->lock, flags);
 	bio_list_add(&vt->flushes, bio);
-	spin_unlock_irqrestore(&vt->lock, flags);
+	/* Under the lock: once the bio is done, the target may go. */
 	queue_work(vt->commit_wq, &vt->commit);
+	spin_unlock_irqrestore(&vt->lock, flags);
 }
 
 /**

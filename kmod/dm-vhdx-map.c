@@ -217,7 +217,7 @@ int vhdx_map(struct dm_target *ti, struct bio *bio)
 			return vhdx_map_deferred(vt, bio, sector);
 		vhdx_watch_fua(vt, bio);
 	} else if (unlikely(READ_ONCE(vt->check_reads))) {
-		return vt->image.flush_failed ?
+		return READ_ONCE(vt->image.flush_failed) ?
 		       vhdx_map_doubtful(vt, bio, sector, e) :
 		       vhdx_map_overlaid(vt, bio, sector, e);
 	}

@@ -50,8 +50,6 @@ void vhdx_set_mode(struct vhdx_target *vt, enum vhdx_mode mode,
 		WRITE_ONCE(vt->may_overwrite, false);
 		/* What is in core may be ahead of what is on the device. */
 		vt->stale = true;
-		if (vt->image.flush_failed)
-			WRITE_ONCE(vt->check_reads, true);
 	}
 	WRITE_ONCE(vt->mode, mode);
 	if (reason)
