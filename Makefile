@@ -13,7 +13,6 @@ KDIR ?= $(or $(wildcard /lib/modules/$(shell uname -r)/build), \
 	     $(shell ls -d /lib/modules/*/build 2>/dev/null | sort -V | tail -n 1))
 KREL := $(if $(KDIR),$(shell cat $(strip $(KDIR))/include/generated/utsrelease.h 2>/dev/null | cut -d\" -f2))
 KOUT = $(BUILD)/$(KREL)
-KCC = $(if $(filter command,$(origin CC)),$(CC),gcc)
 
 # What building and testing need on Debian 12.
 DEPS := make gcc libc6-dev bc bison flex cpio kmod xz-utils zstd bzip2 \
@@ -35,7 +34,7 @@ help:
 	@echo 'make check           all tests; check-unit, check-kunit, check-dm, check-debug: one suite'
 	@echo '                     (TESTS="003 01*" picks numbered ones; check-debug runs all of tests/dm'
 	@echo '                     on the debug kernel, "check" those of them that are marked so)'
-	@echo 'make crash fuzz bench matrix    longer ones, not all of them part of "check"'
+	@echo 'make crash fuzz bench    longer ones, not all of them part of "check"'
 	@echo 'make fuzz-cov        how much of the format code the fuzzers reach'
 	@echo 'make demo            shows in a VM what it does; IMAGE=... with a copy of an image of yours'
 	@echo 'make lint            W=1, sparse, checkpatch, shellcheck'
@@ -68,21 +67,15 @@ modules kunit:
 	@mkdir -p $(KOUT)
 	+@flock $(KOUT)/.lock $(MAKE) --no-print-directory build-$@ KDIR=$(strip $(KDIR))
 
-COMPAT := $(if $(wildcard kmod/compat/probe.sh),$(KOUT)/compat-config.h)
-$(KOUT)/compat-config.h: $(wildcard kmod/compat/*) $(wildcard $(strip $(KDIR))/include/generated/autoconf.h)
-	kmod/compat/probe.sh $(strip $(KDIR)) $(KOUT) "$(KCC)"
-	@touch $@
-
-build-modules: $(COMPAT)
+build-modules:
 	$(call mirror,$(CURDIR)/kmod,$(KOUT)/kmod)
 	@ln -sf $(CURDIR)/Kbuild $(KOUT)/Kbuild
 	$(MAKE) -C $(KDIR) M=$(KOUT) modules
 
 # The suites compile the format's sources once more, from kmod/ beside their own.
-build-kunit: $(COMPAT)
+build-kunit:
 	$(call mirror,$(CURDIR)/tests/kunit,$(KOUT)/kunit)
 	$(call mirror,$(CURDIR)/kmod,$(KOUT)/kunit/kmod)
-	@[ -z "$(COMPAT)" ] || ln -sf $(COMPAT) $(KOUT)/kunit/
 	$(MAKE) -C $(KDIR) M=$(KOUT)/kunit KBUILD_EXTRA_SYMBOLS=$(wildcard $(KOUT)/Module.symvers) modules
 
 tools:
@@ -131,7 +124,7 @@ bulk:
 	+@mkdir -p $(BUILD)/fuzz
 	+@flock $(BUILD)/fuzz/.lock $(MAKE) --no-print-directory -C tests/fuzz O=$(BUILD)/fuzz bulk
 
-matrix demo:
+demo:
 	@tests/vm/$@ $(IMAGE)
 
 # The format's sources are user space as well (no kernel typedefs and attributes there), and their
@@ -156,5 +149,5 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all help deps modules kunit build-modules build-kunit tools bench-programs test-helpers bulk \
-	install check check-unit check-kunit check-dm check-debug crash fuzz fuzz-cov bench matrix demo \
+	install check check-unit check-kunit check-dm check-debug crash fuzz fuzz-cov bench demo \
 	lint clean
