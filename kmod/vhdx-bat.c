@@ -89,8 +89,10 @@ int vhdx_bat_decode_payload(const struct vhdx_geometry *geo, u32 block, u64 raw,
 		    !vhdx_bat_check_range(geo, block, entry->mib, image_bytes,
 					  true))
 			return 0;
+		if (writable)
+			return VHDX_FAULT_BAT_ANCHOR;
 		entry->mib = 0;
-		return writable ? VHDX_FAULT_BAT_ANCHOR : 0;
+		return 0;
 	case VHDX_BLOCK_FULL:
 		if (!entry->mib)
 			return VHDX_FAULT_BAT_OFFSET;	/* case 56 */

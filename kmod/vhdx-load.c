@@ -22,6 +22,9 @@ int vhdx_load_header(struct vhdx_reader *reader, struct vhdx_layout *layout,
 
 	if (reader->image_bytes < VHDX_HEAD_BYTES)
 		return VHDX_FAULT_TOO_SHORT;		/* case 1 */
+	/* A disk's sectors are no larger, and a header could not be written. */
+	if (reader->logical_bytes > VHDX_SECTOR)
+		return VHDX_FAULT_SECTOR_SMALL;		/* case 43 */
 	r = reader->read(reader, VHDX_IDENT_OFF, scratch, VHDX_SECTOR);
 	if (!r)
 		r = vhdx_ident_check(scratch);
@@ -149,47 +152,100 @@ int vhdx_load_space(struct vhdx_reader *reader, struct vhdx_layout *layout,
 	return 0;
 }
 
-/* Decode, judge, and claim the space of a block (cases 60, 61, 66). */
-static int vhdx_load_block(const struct vhdx_reader *reader,
-			   const struct vhdx_layout *layout,
-			   struct vhdx_space *space, u32 block, u64 raw,
-			   struct vhdx_bat_entry *entry)
-{
-	const struct vhdx_geometry *geo = &layout->geo;
-	int r;
+/**
+ * struct vhdx_bat_scan - what vhdx_load_bat() is at
+ * @reader: its argument
+ * @layout: likewise
+ * @space: likewise
+ * @visit: likewise
+ * @arg: likewise
+ * @anchors: this is the second pass, for the anchors
+ * @nr_anchors: seen in the first one
+ */
+struct vhdx_bat_scan {
+	struct vhdx_reader *reader;
+	const struct vhdx_layout *layout;
+	struct vhdx_space *space;
+	vhdx_bat_visit_fn visit;
+	void *arg;
+	bool anchors;
+	u64 nr_anchors;
+};
 
-	r = vhdx_bat_decode_payload(geo, block, raw, reader->image_bytes,
-				    reader->writable, entry);
-	/* An anchor must not take a present block's space from a reader. */
-	if (!reader->writable && entry->state != VHDX_BLOCK_FULL)
-		entry->mib = 0;
-	if (r || !entry->mib ||
-	    vhdx_space_claim(space, entry->mib, vhdx_block_mib(geo)))
-		return r;
-	if (entry->state == VHDX_BLOCK_FULL)
-		return VHDX_FAULT_BAT_OVERLAP;
-	entry->mib = 0;
-	return VHDX_FAULT_BAT_ANCHOR;
-}
-
-/* Entry @index of the BAT is @raw. */
-static int vhdx_load_bat_entry(const struct vhdx_reader *reader,
-			       const struct vhdx_layout *layout,
-			       struct vhdx_space *space, u64 index, u64 raw,
-			       vhdx_bat_visit_fn visit, void *arg)
+/*
+ * Decode, judge, and claim the space of a block (cases 60, 61, 66).  Blocks
+ * that are present come first: what collides with one of them is either another
+ * one, and then the image is broken, or an anchor, which a reader can ignore.
+ */
+static int vhdx_load_block(struct vhdx_bat_scan *scan, u64 index, u32 block,
+			   u64 raw)
 {
-	u64 block = vhdx_bat_blocks_before(&layout->geo, index);
+	const struct vhdx_geometry *geo = &scan->layout->geo;
+	bool writable = scan->reader->writable, full, anchor;
 	struct vhdx_bat_entry entry = {};
 	int r;
 
-	if (vhdx_bat_is_bitmap(&layout->geo, index)) {
-		/* As many slots are before it as chunks. */
-		entry.state = VHDX_BAT_STATE(raw);
-		r = vhdx_bat_decode_bitmap(raw);
-		return visit(arg, index, index - block, true, &entry, r);
+	r = vhdx_bat_decode_payload(geo, block, raw, scan->reader->image_bytes,
+				    writable, &entry);
+	full = entry.state == VHDX_BLOCK_FULL;
+	if (!writable && !full)
+		entry.mib = 0;
+	anchor = !r && !full && entry.mib;
+	if (anchor && !scan->anchors)
+		scan->nr_anchors++;
+	if (anchor != scan->anchors)
+		return 0;		/* not in this pass */
+	/* One that is cut off at the end has the rest of its space. */
+	if ((!r || r == VHDX_FAULT_BAT_CUT) && entry.mib &&
+	    !vhdx_space_claim(scan->space, entry.mib, vhdx_block_mib(geo)))
+		r = full ? VHDX_FAULT_BAT_OVERLAP : VHDX_FAULT_BAT_ANCHOR;
+	return scan->visit(scan->arg, index, block, false, &entry, r);
+}
+
+/* Entry @index of the BAT is @raw. */
+static int vhdx_load_bat_entry(struct vhdx_bat_scan *scan, u64 index, u64 raw)
+{
+	const struct vhdx_geometry *geo = &scan->layout->geo;
+	u64 block = vhdx_bat_blocks_before(geo, index);
+	struct vhdx_bat_entry entry = {};
+
+	if (!vhdx_bat_is_bitmap(geo, index))
+		return vhdx_load_block(scan, index, block, raw);
+	if (scan->anchors)
+		return 0;
+	/* As many slots are before it as chunks. */
+	entry.state = VHDX_BAT_STATE(raw);
+	return scan->visit(scan->arg, index, index - block, true, &entry,
+			   vhdx_bat_decode_bitmap(raw));
+}
+
+static int vhdx_load_bat_pass(struct vhdx_bat_scan *scan, void *buf,
+			      u32 buf_bytes)
+{
+	u64 index, entries = scan->layout->geo.bat_entries;
+	u32 per_read = buf_bytes / sizeof(__le64), i, n;
+	const __le64 *raw = buf;
+	int r;
+
+	for (index = 0; index < entries; index += n) {
+		n = min_t(u64, per_read, entries - index);
+		r = scan->reader->read(scan->reader,
+				       scan->layout->regions.bat.off +
+				       index * sizeof(__le64), buf,
+				       n * sizeof(__le64));
+		for (i = 0; !r; i++) {
+			while (i < n && !raw[i])
+				i++;
+			if (i == n)
+				break;
+			r = vhdx_load_bat_entry(scan, index + i,
+						le64_to_cpu(raw[i]));
+		}
+		if (r)
+			return r;
+		vhdx_relax();
 	}
-	r = vhdx_load_block(reader, layout, space, block, raw, &entry);
-	return visit(arg, index, block, false, &entry, r);
+	return 0;
 }
 
 /**
@@ -199,8 +255,9 @@ static int vhdx_load_bat_entry(const struct vhdx_reader *reader,
  * @space: has all that is no block, takes the blocks
  * @buf: memory to read into
  * @buf_bytes: its size, a multiple of 8
- * @visit: called for each entry that the disk needs and that is not zero; what
- *         lies behind them is padding and may be anything (case 67)
+ * @visit: called once for each entry that the disk needs and that is not zero,
+ *         in order, but for anchors (case 66) after all others; what lies
+ *         behind them is padding and may be anything (case 67)
  * @arg: for @visit
  *
  * An entry of zeros is a block or a sector bitmap that is not present.  There
@@ -213,28 +270,14 @@ int vhdx_load_bat(struct vhdx_reader *reader, const struct vhdx_layout *layout,
 		  struct vhdx_space *space, void *buf, u32 buf_bytes,
 		  vhdx_bat_visit_fn visit, void *arg)
 {
-	u64 index, entries = layout->geo.bat_entries;
-	u32 per_read = buf_bytes / sizeof(__le64), i, n;
-	const __le64 *raw = buf;
-	int r;
+	struct vhdx_bat_scan scan = {
+		.reader = reader, .layout = layout, .space = space,
+		.visit = visit, .arg = arg,
+	};
+	int r = vhdx_load_bat_pass(&scan, buf, buf_bytes);
 
-	for (index = 0; index < entries; index += n) {
-		n = min_t(u64, per_read, entries - index);
-		r = reader->read(reader, layout->regions.bat.off +
-				 index * sizeof(__le64), buf,
-				 n * sizeof(__le64));
-		for (i = 0; !r; i++) {
-			while (i < n && !raw[i])
-				i++;
-			if (i == n)
-				break;
-			r = vhdx_load_bat_entry(reader, layout, space,
-						index + i, le64_to_cpu(raw[i]),
-						visit, arg);
-		}
-		if (r)
-			return r;
-		vhdx_relax();
-	}
-	return 0;
+	if (r || !scan.nr_anchors)
+		return r;
+	scan.anchors = true;
+	return vhdx_load_bat_pass(&scan, buf, buf_bytes);
 }

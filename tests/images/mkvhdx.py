@@ -916,7 +916,7 @@ def bat_cases(cases):
                           ('overflow', (1 << 44) - 1)):
             entry(66, f'state-{state}-{name}', 5, Block(state, mib), 'EINVAL BAT_ANCHOR', 'ok')
         # The anchor comes before the block in the BAT.
-        entry(66, f'state-{state}-before-block', 1, Block(state, 4), 'EINVAL BAT_OVERLAP', 'ok')
+        entry(66, f'state-{state}-before-block', 1, Block(state, 4), 'EINVAL BAT_ANCHOR', 'ok')
         entry(66, f'state-{state}-two', 1, Block(state, 7), 'EINVAL BAT_ANCHOR', 'ok',
               image=with_block(6, Block(state, 7)))
     image = default_image()

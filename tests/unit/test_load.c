@@ -118,6 +118,7 @@ static int load(void)
  * @entries: payload entries that are not zero
  * @bitmaps: sector bitmap entries that are not zero
  * @next: entries before this one are reported already
+ * @anchors: of the anchors, that is
  * @states: of the first payload entries
  * @mibs: likewise
  * @result: the first fault
@@ -128,6 +129,7 @@ struct visits {
 	u32 entries;
 	u32 bitmaps;
 	u64 next;
+	bool anchors;
 	u8 states[8];
 	u64 mibs[8];
 	int result;
@@ -141,7 +143,13 @@ static int visit(void *arg, u64 index, u32 block, bool bitmap,
 	struct visits *v = arg;
 
 	assert_int_equal(vhdx_bat_is_bitmap(&layout.geo, index), bitmap);
+	/* In order; but anchors come last. */
+	if (!v->anchors && v->next > index) {
+		v->anchors = true;
+		v->next = 0;
+	}
 	assert_true(v->next <= index);
+	assert_true(!v->anchors || (entry->mib && entry->state != VHDX_BLOCK_FULL));
 	v->next = index + 1;
 	if (bitmap) {
 		v->bitmaps++;
@@ -357,8 +365,11 @@ static void backing_sectors(void **state)
 	put32(image.bytes + META_OFF + 65544 + 24, 4096);
 	assert_ok(load());
 	assert_int_equal(layout.meta.logical_bytes, 4096);
+	/* Not even a header could be read. */
 	image.reader.logical_bytes = 8192;
+	image.reads = 0;
 	assert_fault(load(), SECTOR_SMALL);
+	assert_int_equal(image.reads, 0);
 }
 
 /* Case 44. */
@@ -434,6 +445,26 @@ static void partial_overlaps(void **state)
 	assert_fault(v.result, BAT_OVERLAP);
 }
 
+/* Cases 59 and 61: what is there of a block that is cut is its own. */
+static void overlap_with_a_cut_block(void **state)
+{
+	struct visits v;
+
+	build();
+	put_params(MIB(4), 0);
+	put_bat(2, 0);
+	put_bat(5, 0);
+	put_bat(1, VHDX_BAT_RAW(6, 11));
+	put64(image.bytes + META_OFF + 65544, MIB(5));
+	assert_ok(load_bat(&v, 64));
+	assert_fault(v.result, BAT_CUT);
+	assert_int_equal(v.index, 1);
+	put_bat(1, VHDX_BAT_RAW(6, 9));		/* over the unknown region */
+	assert_ok(load_bat(&v, 64));
+	assert_fault(v.result, BAT_OVERLAP);
+	assert_int_equal(v.index, 1);
+}
+
 /* Case 66: behind the block that it collides with. */
 static void colliding_anchor(void **state)
 {
@@ -466,7 +497,9 @@ static void colliding_anchor_comes_first(void **state)
 		build();
 		put_bat(1, VHDX_BAT_RAW(kind, DATA_MIB + 2));
 		assert_ok(load_bat(&v, 64));
-		assert_true(v.result != 0);
+		/* The block is good, the anchor is not. */
+		assert_fault(v.result, BAT_ANCHOR);
+		assert_int_equal(v.index, 1);
 		image.reader.writable = false;
 		assert_ok(load_bat(&v, 64));
 		assert_int_equal(v.result, 0);
@@ -509,6 +542,7 @@ int main(void)
 		test(metadata_faults),
 		test(overlaps),
 		test(partial_overlaps),
+		test(overlap_with_a_cut_block),
 		test(colliding_anchor),
 		test(colliding_anchor_comes_first),
 		test(visitor_ends_the_scan),
