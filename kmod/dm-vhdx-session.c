@@ -50,6 +50,8 @@ int vhdx_session_open(struct vhdx_target *vt)
 	struct vhdx_header *header = &vt->image.layout.header;
 	int r;
 
+	/* Without a log it may have been anything (case 8). */
+	header->log_version = 0;
 	guid_gen(&header->log_guid);
 	guid_gen(&header->file_write_guid);
 	guid_gen(&header->data_write_guid);

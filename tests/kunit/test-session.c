@@ -230,6 +230,27 @@ static void session_close_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 0);
 }
 
+/* Case 8: a clean log may have had any version; ours has the one we write. */
+static void session_log_version(struct kunit *test)
+{
+	struct session_test *t = test->priv;
+	struct vhdx_header header;
+	bool damaged;
+
+	KUNIT_ASSERT_TRUE(test, vk_get_header(t->dev, &header, &damaged));
+	header.log_version = 1;
+	vk_set_header(t->dev, &header);
+	session_test_start(t);
+	t->dev->hook = session_test_hook;
+	t->dev->hook_arg = t;
+	KUNIT_ASSERT_EQ(test, 0, vhdx_session_open(t->vkt.vt));
+	t->opened = true;
+	session_test_hook(t->dev, NULL);
+	t->dev->hook = NULL;
+	KUNIT_ASSERT_TRUE(test, vk_get_header(t->dev, &header, &damaged));
+	KUNIT_EXPECT_EQ(test, header.log_version, 0);
+}
+
 static void session_crash(struct kunit *test)
 {
 	struct session_test *t = test->priv;
@@ -418,6 +439,7 @@ static void session_table_length(struct kunit *test)
 
 static struct kunit_case session_cases[] = {
 	KUNIT_CASE(session_open_order),
+	KUNIT_CASE(session_log_version),
 	KUNIT_CASE(session_open_first),
 	KUNIT_CASE(session_close_order),
 	KUNIT_CASE(session_crash),
