@@ -49,8 +49,10 @@ void vhdx_overlay_clear(struct vhdx_overlay *overlay)
 		cond_resched();
 	}
 	xa_destroy(&overlay->data);
-	rbtree_postorder_for_each_entry_safe(range, next, &overlay->zero, node)
+	rbtree_postorder_for_each_entry_safe(range, next, &overlay->zero, node) {
 		kfree(range);
+		cond_resched();
+	}
 	vhdx_overlay_init(overlay);
 }
 
@@ -73,11 +75,11 @@ int vhdx_overlay_add_data(struct vhdx_overlay *overlay, u64 off,
 		memcpy(copy, data, VHDX_SECTOR);
 		return 0;
 	}
-	copy = kmemdup(data, VHDX_SECTOR, GFP_KERNEL | __GFP_NOWARN);
+	copy = kmemdup(data, VHDX_SECTOR, VHDX_LOAD_GFP);
 	if (!copy)
 		return -ENOMEM;
 	if (xa_is_err(xa_store(&overlay->data, index, copy,
-			       GFP_KERNEL | __GFP_NOWARN))) {
+			       VHDX_LOAD_GFP))) {
 		kfree(copy);
 		return -ENOMEM;
 	}
@@ -133,7 +135,7 @@ int vhdx_overlay_add_zero(struct vhdx_overlay *overlay, u64 off, u64 bytes)
 	unsigned long index;
 	void *data;
 
-	new = kmalloc(sizeof(*new), GFP_KERNEL | __GFP_NOWARN);
+	new = kmalloc(sizeof(*new), VHDX_LOAD_GFP);
 	if (!new)
 		return -ENOMEM;
 	new->start = off / VHDX_SECTOR;
@@ -239,6 +241,8 @@ int vhdx_overlay_write(struct vhdx_overlay *overlay, struct block_device *bdev)
 				  VHDX_SECTOR);
 		if (r)
 			return r;
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
 	}
 	return 0;

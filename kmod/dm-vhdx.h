@@ -127,6 +127,9 @@ int vhdx_overlay_write(struct vhdx_overlay *overlay, struct block_device *bdev);
  * dm-vhdx-image.c: an image as loaded from its backing device
  */
 
+/* An image may ask for more memory than there is: nobody is killed for that. */
+#define VHDX_LOAD_GFP	(GFP_KERNEL | __GFP_RETRY_MAYFAIL | __GFP_NOWARN)
+
 /**
  * struct vhdx_image - a loaded image
  * @bat: in-core entry of each payload block

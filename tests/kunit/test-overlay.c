@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The overlay against a naive model: one byte for each sector. */
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -205,10 +206,33 @@ static void overlay_write_error(struct kunit *test)
 	fake_dev_free(dev);
 }
 
+/* Who kills a resume does not wait for the whole log to be replayed. */
+static void overlay_write_killed(struct kunit *test)
+{
+	struct overlay_test *t = test->priv;
+	struct fake_dev *dev = fake_dev_new(OVERLAY_BYTES);
+	u32 i;
+	int r;
+
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, 0, vhdx_overlay_add_data(&t->overlay,
+							       i * VHDX_SECTOR,
+							       t->buf));
+	sigaddset(&current->pending.signal, SIGKILL);
+	set_thread_flag(TIF_SIGPENDING);
+	r = vhdx_overlay_write(&t->overlay, &dev->bdev);
+	sigdelset(&current->pending.signal, SIGKILL);
+	clear_thread_flag(TIF_SIGPENDING);
+	KUNIT_EXPECT_EQ(test, -EINTR, r);
+	KUNIT_EXPECT_EQ(test, fake_dev_count(dev, FAKE_WRITE), 1);
+	fake_dev_free(dev);
+}
+
 static struct kunit_case overlay_cases[] = {
 	KUNIT_CASE(overlay_random_order),
 	KUNIT_CASE(overlay_zero_edges),
 	KUNIT_CASE(overlay_write_error),
+	KUNIT_CASE(overlay_write_killed),
 	{}
 };
 
