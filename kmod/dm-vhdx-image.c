@@ -14,6 +14,18 @@
 #define VHDX_WINDOW	SZ_1M
 
 /**
+ * struct vhdx_window - a piece of the log, in memory
+ * @data: VHDX_WINDOW bytes
+ * @off: where in the log it begins
+ * @valid: it holds something
+ */
+struct vhdx_window {
+	void *data;
+	u32 off;
+	bool valid;
+};
+
+/**
  * struct vhdx_loader - what is needed only while loading
  * @reader: for the format code
  * @log: for the search of the log
@@ -21,9 +33,9 @@
  * @image: what is being loaded
  * @scratch: VHDX_LOAD_SCRATCH
  * @bounce: two sectors, for reads that are not aligned
- * @window: VHDX_WINDOW bytes of log or BAT
- * @window_off: offset in the log of what @window holds
- * @window_valid: it holds something
+ * @window: of the log; two, as an entry is read at two places in turn, where
+ *          its descriptors are and where its data; and a buffer for the BAT
+ * @recent: the window used last
  * @fault_index: entry of the BAT that is at fault
  */
 struct vhdx_loader {
@@ -33,9 +45,8 @@ struct vhdx_loader {
 	struct vhdx_image *image;
 	void *scratch;
 	void *bounce;
-	void *window;
-	u32 window_off;
-	bool window_valid;
+	struct vhdx_window window[2];
+	int recent;
 	u64 fault_index;
 };
 
@@ -102,21 +113,26 @@ static int vhdx_loader_log_sector(struct vhdx_log_source *source, u32 off,
 {
 	struct vhdx_loader *loader = container_of(source, struct vhdx_loader,
 						  log);
+	struct vhdx_window *window = &loader->window[loader->recent];
 	u32 start = round_down(off, VHDX_WINDOW);
 	int r;
 
-	if (!loader->window_valid || loader->window_off != start) {
+	if (!window->valid || window->off != start) {
+		loader->recent = !loader->recent;
+		window = &loader->window[loader->recent];
+	}
+	if (!window->valid || window->off != start) {
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		loader->window_valid = false;
+		window->valid = false;
 		r = vhdx_io_read(loader->image->bdev, source->log_off + start,
-				 loader->window, VHDX_WINDOW);
+				 window->data, VHDX_WINDOW);
 		if (r)
 			return r;
-		loader->window_off = start;
-		loader->window_valid = true;
+		window->off = start;
+		window->valid = true;
 	}
-	*data = loader->window + (off - start);
+	*data = window->data + (off - start);
 	return 0;
 }
 
@@ -153,16 +169,18 @@ static int vhdx_loader_init(struct vhdx_loader *loader,
 	loader->sink.zero = vhdx_loader_sink_zero;
 	loader->scratch = kvmalloc(VHDX_LOAD_SCRATCH, GFP_KERNEL);
 	loader->bounce = kmalloc(VHDX_SECTOR, GFP_KERNEL);
-	loader->window = kvmalloc(VHDX_WINDOW, GFP_KERNEL);
+	loader->window[0].data = kvmalloc(VHDX_WINDOW, GFP_KERNEL);
+	loader->window[1].data = kvmalloc(VHDX_WINDOW, GFP_KERNEL);
 	loader->log.scratch = kvmalloc(VHDX_LOG_SCRATCH, GFP_KERNEL);
-	return loader->scratch && loader->bounce && loader->window &&
-	       loader->log.scratch ? 0 : -ENOMEM;
+	return loader->scratch && loader->bounce && loader->window[0].data &&
+	       loader->window[1].data && loader->log.scratch ? 0 : -ENOMEM;
 }
 
 static void vhdx_loader_exit(struct vhdx_loader *loader)
 {
 	kvfree(loader->log.scratch);
-	kvfree(loader->window);
+	kvfree(loader->window[0].data);
+	kvfree(loader->window[1].data);
 	kfree(loader->bounce);
 	kvfree(loader->scratch);
 }
@@ -189,7 +207,6 @@ static int vhdx_loader_log(struct vhdx_loader *loader)
 		DMINFO("%pg: the log is dirty, %llu entries to replay",
 		       loader->image->bdev,
 		       seq.head.sequence - seq.first_sequence + 1);
-	loader->window_valid = false;
 	return r;
 }
 
@@ -247,15 +264,15 @@ static int vhdx_loader_bat(struct vhdx_loader *loader)
 
 	image->space.size = min_t(u64, mib, 1ULL << (32 - VHDX_E_SHIFT));
 	image->space.map = kvcalloc(BITS_TO_LONGS(image->space.size),
-				    sizeof(long), GFP_KERNEL);
+				    sizeof(long), VHDX_LOAD_GFP);
 	image->bat = kvcalloc(image->layout.geo.blocks, sizeof(u32),
-			      GFP_KERNEL);
+			      VHDX_LOAD_GFP);
 	if (!image->space.map || !image->bat)
 		return -ENOMEM;
 	return vhdx_load_space(&loader->reader, &image->layout, &image->space,
 			       loader->scratch) ?:
 	       vhdx_load_bat(&loader->reader, &image->layout, &image->space,
-			     loader->window, VHDX_WINDOW, vhdx_loader_visit,
+			     loader->window[0].data, VHDX_WINDOW, vhdx_loader_visit,
 			     loader);
 }
 

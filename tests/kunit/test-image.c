@@ -412,6 +412,50 @@ static void image_load_dirty_read_errors(struct kunit *test)
 	}
 }
 
+/*
+ * One entry with its descriptors in one place and its data in another, by turns:
+ * what is read of the log stays within a small multiple of its size.
+ */
+static void image_load_dirty_apart(struct kunit *test)
+{
+	struct image_test *t = test->priv;
+	u32 sectors = SZ_1M / VHDX_SECTOR, i;
+	struct vhdx_header header;
+	struct vk_entry entry;
+	u64 bytes = 0, off;
+	bool damaged;
+
+	fake_dev_free(t->dev);
+	t->spec.log_mib = 4;
+	t->dev = vk_format(&t->spec);
+	t->image.bdev = &t->dev->bdev;
+	vk_get_header(t->dev, &header, &damaged);
+	guid_gen(&header.log_guid);
+	vk_set_header(t->dev, &header);
+	off = (u64)vk_free_mib(&t->spec) * SZ_1M;
+	image_test_stamp(t, 0x55);
+	vk_entry_begin_large(&entry, sectors, sectors);
+	for (i = 2; i < sectors * (VHDX_SECTOR / 32); i++) {
+		if ((i + 1) % (VHDX_SECTOR / 32)) {
+			vk_entry_zero(&entry, off, 0);
+		} else {
+			vk_entry_data(&entry, off, t->buf);
+			off += VHDX_SECTOR;
+		}
+	}
+	vk_entry_write(&entry, t->dev, &header.log_guid, 1, 0, 0,
+		       t->dev->bytes);
+
+	KUNIT_ASSERT_EQ(test, 0, image_test_load(t));
+	for (i = 0; i < t->dev->nr_events; i++)
+		if (t->dev->events[i].off >= VK_LOG_OFF &&
+		    t->dev->events[i].off < VK_LOG_OFF + header.log_length)
+			bytes += t->dev->events[i].bytes;
+	KUNIT_EXPECT_LE(test, bytes, 6 * (u64)header.log_length);
+	vk_view(&t->image, off - VHDX_SECTOR, t->buf, VHDX_SECTOR);
+	KUNIT_EXPECT_PTR_EQ(test, memchr_inv(t->buf, 0x55, VHDX_SECTOR), NULL);
+}
+
 /* A log that changes only metadata leaves the payload's fast path alone. */
 static void image_load_dirty_metadata_only(struct kunit *test)
 {
@@ -872,6 +916,7 @@ static struct kunit_case image_cases[] = {
 	KUNIT_CASE(image_load_sector_size),
 	KUNIT_CASE(image_load_dirty),
 	KUNIT_CASE(image_load_dirty_read_errors),
+	KUNIT_CASE(image_load_dirty_apart),
 	KUNIT_CASE(image_load_dirty_metadata_only),
 	KUNIT_CASE(image_load_log_first),
 	KUNIT_CASE(image_changed),

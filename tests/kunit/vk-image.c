@@ -181,8 +181,26 @@ void vk_view(struct vhdx_image *image, u64 off, void *buf, u32 bytes)
  */
 void vk_entry_begin(struct vk_entry *entry)
 {
+	vk_entry_begin_large(entry, 1, VHDX_LOG_FIRST_DESCS);
+}
+
+/**
+ * vk_entry_begin_large() - begin an entry that is larger than the module's
+ * @entry: the entry; its buffer is freed by vk_entry_write()
+ * @desc_sectors: of header and descriptors; fill them
+ * @data_sectors: at most
+ */
+void vk_entry_begin_large(struct vk_entry *entry, u32 desc_sectors,
+			  u32 data_sectors)
+{
 	memset(entry, 0, sizeof(*entry));
-	entry->buf = vk_alloc((1 + VHDX_LOG_FIRST_DESCS) * VHDX_SECTOR);
+	entry->desc_sectors = desc_sectors;
+	entry->buf = vk_alloc((desc_sectors + data_sectors) * VHDX_SECTOR);
+}
+
+static struct vhdx_log_data_disk *vk_entry_sector(struct vk_entry *entry, u32 i)
+{
+	return entry->buf + (entry->desc_sectors + i) * VHDX_SECTOR;
 }
 
 static struct vhdx_log_desc_disk *vk_entry_desc(struct vk_entry *entry, u32 i)
@@ -199,8 +217,8 @@ static struct vhdx_log_desc_disk *vk_entry_desc(struct vk_entry *entry, u32 i)
 void vk_entry_data(struct vk_entry *entry, u64 off, const void *data)
 {
 	struct vhdx_log_desc_disk *desc = vk_entry_desc(entry, entry->count++);
-	struct vhdx_log_data_disk *sector = entry->buf +
-					    ++entry->data * VHDX_SECTOR;
+	struct vhdx_log_data_disk *sector = vk_entry_sector(entry,
+							    entry->data++);
 
 	memcpy(desc->signature, VHDX_LOG_DESC_DATA, 4);
 	memcpy(desc->leading, data, 8);
@@ -242,12 +260,14 @@ u32 vk_entry_write(struct vk_entry *entry, struct fake_dev *dev,
 		   u64 end_bytes)
 {
 	struct vhdx_log_header_disk *disk = entry->buf;
-	u32 length = (1 + entry->data) * VHDX_SECTOR, i;
+	u32 length = (entry->desc_sectors + entry->data) * VHDX_SECTOR, i;
+	struct vhdx_header header;
+	bool damaged;
 
 	for (i = 0; i < entry->count; i++)
 		vk_entry_desc(entry, i)->sequence = cpu_to_le64(sequence);
-	for (i = 1; i <= entry->data; i++) {
-		struct vhdx_log_data_disk *sector = entry->buf + i * VHDX_SECTOR;
+	for (i = 0; i < entry->data; i++) {
+		struct vhdx_log_data_disk *sector = vk_entry_sector(entry, i);
 
 		sector->sequence_high = cpu_to_le32(sequence >> 32);
 		sector->sequence_low = cpu_to_le32((u32)sequence);
@@ -261,8 +281,9 @@ u32 vk_entry_write(struct vk_entry *entry, struct fake_dev *dev,
 	disk->flushed_file_offset = cpu_to_le64(end_bytes);
 	disk->last_file_offset = cpu_to_le64(end_bytes);
 	disk->checksum = cpu_to_le32(vhdx_checksum(disk, length));
+	vk_get_header(dev, &header, &damaged);
 	for (i = 0; i < length; i += VHDX_SECTOR)
-		fake_dev_poke(dev, VK_LOG_OFF + (off + i) % SZ_1M,
+		fake_dev_poke(dev, VK_LOG_OFF + (off + i) % header.log_length,
 			      entry->buf + i, VHDX_SECTOR);
 	kvfree(entry->buf);
 	return length;

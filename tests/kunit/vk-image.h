@@ -54,9 +54,12 @@ struct vk_entry {
 	void *buf;
 	u32 count;
 	u32 data;
+	u32 desc_sectors;
 };
 
 void vk_entry_begin(struct vk_entry *entry);
+void vk_entry_begin_large(struct vk_entry *entry, u32 desc_sectors,
+			  u32 data_sectors);
 void vk_entry_data(struct vk_entry *entry, u64 off, const void *data);
 void vk_entry_zero(struct vk_entry *entry, u64 off, u64 bytes);
 u32 vk_entry_write(struct vk_entry *entry, struct fake_dev *dev,
