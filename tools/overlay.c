@@ -26,16 +26,6 @@ struct overlay_node {
 	u8 data[];
 };
 
-static u32 overlay_random(struct overlay *overlay)
-{
-	u32 x = overlay->seed ? overlay->seed : 2463534242U;
-
-	x ^= x << 13;
-	x ^= x >> 17;
-	x ^= x << 5;
-	return overlay->seed = x;
-}
-
 /* Split @node into what starts before @off and what does not. */
 static void overlay_split(struct overlay_node *node, u64 off,
 			  struct overlay_node **left,
@@ -93,7 +83,7 @@ static int overlay_insert(struct overlay *overlay, u64 off, u64 end,
 	if (!node)
 		return -ENOMEM;
 	node->child[0] = node->child[1] = NULL;
-	node->priority = overlay_random(overlay);
+	node->priority = arc4random();	/* nothing that an image can foresee */
 	node->zero = !data;
 	node->off = off;
 	node->end = end;

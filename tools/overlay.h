@@ -10,11 +10,9 @@ struct overlay_node;
 /**
  * struct overlay - disjoint changed ranges, by offset
  * @root: of the tree
- * @seed: state of the generator of priorities
  */
 struct overlay {
 	struct overlay_node *root;
-	u32 seed;
 };
 
 int overlay_data(struct overlay *overlay, u64 off, const void *data);
