@@ -53,6 +53,11 @@ int extent_load(struct extent *extent, struct image *image)
 	extent->end = max_t(u64, extent->end, image_end(image));
 	extent->end = max_t(u64, extent->end,
 			    round_up_u64(overlay_end(&image->overlay), SZ_1M));
+	/* The log's replay wants the file to be at least so large. */
+	if (image->dirty)
+		extent->end = max_t(u64, extent->end,
+				    round_up_u64(image->log.head.last_bytes,
+						 SZ_1M));
 	extent->max_bytes = extent->end +
 		((geo->blocks - extent->placed) << geo->block_shift);
 	return 0;
