@@ -28,7 +28,7 @@
 	F(HEADER_TIE,	EINVAL, "two different headers carry the same sequence number", \
 	  VHDX_ADVICE_COPY) /* 5 */ \
 	F(HEADER_SEQ_MAX, EINVAL, "the header sequence number is used up", \
-	  "map it read-only, or convert it into a new image") /* 6 */ \
+	  "map it read-only, or convert it with 'qemu-img convert'") /* 6 */ \
 	F(VERSION,	EOPNOTSUPP, "unknown VHDX version", VHDX_ADVICE_NEWER) /* 7 */ \
 	F(LOG_VERSION,	EOPNOTSUPP, "unknown log version with a log to replay", \
 	  VHDX_ADVICE_NEWER) /* 8 */ \
@@ -109,7 +109,7 @@
 	F(NO_LOCATOR,	EINVAL, "a differencing image without a parent locator", \
 	  VHDX_ADVICE_COPY) /* 44 */ \
 	F(HAS_PARENT,	EOPNOTSUPP, "differencing images are not supported", \
-	  "merge the chain into one image first") \
+	  "merge the chain into one image with Hyper-V first") \
 	/* BAT */ \
 	F(BAT_SHORT,	EINVAL, "the BAT region is too small for the disk", \
 	  VHDX_ADVICE_COPY) /* 52 */ \
@@ -136,7 +136,8 @@
 	F(BAT_ANCHOR,	EINVAL, "an unmapped block keeps space that it cannot own", \
 	  "map it read-only, and run 'vhdx check' on it") /* 66 */ \
 	/* Log */ \
-	F(LOG_LOST,	EINVAL, "the log holds no valid sequence", VHDX_ADVICE_COPY) /* 70 */ \
+	F(LOG_LOST,	EINVAL, "the log holds no valid sequence", \
+	  "try 'qemu-img convert' if QEMU has been killed with it, else restore a copy") /* 70 */ \
 	F(LOG_TARGET,	EINVAL, "the log writes past the end", VHDX_ADVICE_WHOLE) /* 84 */ \
 	F(FILE_CUT,	EINVAL, "shorter than the log says, it was cut off", \
 	  VHDX_ADVICE_WHOLE) /* 87 */ \
