@@ -111,13 +111,27 @@ static int image_open_file(struct image *image, enum image_mode mode)
 		return -errno;
 	image->block_device = S_ISBLK(image->st.st_mode);
 	if (!image->block_device && !S_ISREG(image->st.st_mode))
-		return S_ISDIR(image->st.st_mode) ? -EISDIR : -ENODEV;
+		return S_ISDIR(image->st.st_mode) ? -EISDIR : -ENOTBLK;
 	if (image->block_device && mode != IMAGE_PEEK)
 		flags |= O_EXCL;
 	image->fd = open(image->path, flags);
 	if (image->fd < 0)
 		return -errno;
 	return fstat(image->fd, &image->st) ? -errno : 0;
+}
+
+static int image_lock(const struct image *image, enum image_mode mode)
+{
+	switch (mode) {
+	case IMAGE_PEEK:
+		return use_probe(image->fd);
+	case IMAGE_READ:
+		return use_lock_shared(image->fd);
+	case IMAGE_WRITE:
+		return use_lock(image->fd);
+	default:
+		return use_lock_wait(image->fd, IMAGE_WAIT_SECONDS);
+	}
 }
 
 /**
@@ -143,12 +157,8 @@ int image_open(struct image *image, const char *path, enum image_mode mode)
 	r = image_open_file(image, mode);
 	if (r == -EBUSY || r == -ETXTBSY)
 		return image_busy(image, mode, true);
-	if (!r && mode == IMAGE_WRITE_SOON)
-		r = image_busy(image, mode, use_lock_wait(image->fd,
-							  IMAGE_WAIT_SECONDS));
-	else if (!r)
-		r = image_busy(image, mode, use_lock(image->fd,
-						     mode == IMAGE_WRITE));
+	if (!r)
+		r = image_busy(image, mode, image_lock(image, mode));
 	if (r == -EBUSY)
 		return r;
 	if (!r)

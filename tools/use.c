@@ -3,11 +3,12 @@
  * Two things tell that an image is in use: a lock on it, and a kernel device
  * on top of it.
  *
- * Locks are open file description locks over the whole file, shared for
- * reading and exclusive for writing.  QEMU holds locks of the same kind on
- * single bytes, so both notice each other.  A loop device keeps the open file
- * that it was given, and with it the lock: an attached image stays locked
- * until it is detached.
+ * Locks are open file description locks: a writer's is exclusive and over the
+ * whole file.  A reader's are those of QEMU when it reads, shared, and on
+ * single bytes, so that any number of readers of either kind get along, and
+ * no writer of either kind with them.  A loop device keeps the open file that
+ * it was given, and with it the lock: an attached image stays locked until it
+ * is detached.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -26,7 +27,14 @@
 #include "sysfs.h"
 #include "use.h"
 
-#define USE_QEMU_WRITE_BYTE	101
+/*
+ * QEMU's bytes: a shared lock on one of the first says what is done, on one of
+ * the second (100 behind) that others are not to do the same.
+ */
+#define USE_READS		100
+#define USE_WRITES		101
+#define USE_NO_WRITES		201
+#define USE_NO_RESIZE		203
 
 /*
  * Does QEMU have the image open for writing?  It says so by a shared lock on a
@@ -37,7 +45,7 @@ static bool use_qemu_writes(int fd)
 	struct flock lock = {
 		.l_type = F_WRLCK,
 		.l_whence = SEEK_SET,
-		.l_start = USE_QEMU_WRITE_BYTE,
+		.l_start = USE_WRITES,
 		.l_len = 1,
 	};
 
@@ -45,24 +53,69 @@ static bool use_qemu_writes(int fd)
 	       lock.l_len;
 }
 
-/**
- * use_lock() - lock an image
- * @fd: the image, open for writing if @exclusive
- * @exclusive: against readers, too
- *
- * Return: 0, also where the file system has no locks; -EAGAIN if somebody else
- * holds a lock that does not go with this one.
- */
-int use_lock(int fd, bool exclusive)
+static int use_set_lock(int fd, short type, off_t start, off_t bytes)
 {
 	struct flock lock = {
-		.l_type = exclusive ? F_WRLCK : F_RDLCK,
+		.l_type = type,
 		.l_whence = SEEK_SET,
+		.l_start = start,
+		.l_len = bytes,
 	};
 
-	if (!fcntl(fd, F_OFD_SETLK, &lock))
-		return !exclusive && use_qemu_writes(fd) ? -EAGAIN : 0;
-	return errno == EAGAIN || errno == EACCES ? -EAGAIN : 0;
+	/* There are file systems without locks. */
+	return fcntl(fd, F_OFD_SETLK, &lock) &&
+	       (errno == EAGAIN || errno == EACCES) ? -EAGAIN : 0;
+}
+
+/**
+ * use_lock_shared() - lock an image against writers
+ * @fd: the image
+ *
+ * Return: 0, also where the file system has no locks; -EAGAIN if somebody
+ * writes it.
+ */
+int use_lock_shared(int fd)
+{
+	int r = use_set_lock(fd, F_RDLCK, USE_READS, 1);
+
+	if (!r)
+		r = use_set_lock(fd, F_RDLCK, USE_NO_WRITES, 1);
+	if (!r)
+		r = use_set_lock(fd, F_RDLCK, USE_NO_RESIZE, 1);
+	return r || use_qemu_writes(fd) ? -EAGAIN : 0;
+}
+
+/**
+ * use_lock() - lock an image against everybody
+ * @fd: the image, open for writing
+ *
+ * Return: 0, also where the file system has no locks; -EAGAIN if it is in use.
+ */
+int use_lock(int fd)
+{
+	return use_set_lock(fd, F_WRLCK, 0, 0);
+}
+
+/**
+ * use_probe() - does anybody write an image?
+ * @fd: the image
+ *
+ * Locks nothing, so that nobody is kept from anything.
+ *
+ * Return: 0 or -EAGAIN.
+ */
+int use_probe(int fd)
+{
+	struct flock lock = {
+		.l_type = F_RDLCK,
+		.l_whence = SEEK_SET,
+		.l_start = USE_READS,
+		.l_len = 1,
+	};
+
+	if (!fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK)
+		return -EAGAIN;
+	return use_qemu_writes(fd) ? -EAGAIN : 0;
 }
 
 static void use_alarm(int signal)

@@ -9,7 +9,9 @@
 
 #define USE_TEXT	192
 
-int use_lock(int fd, bool exclusive);
+int use_probe(int fd);
+int use_lock_shared(int fd);
+int use_lock(int fd);
 int use_lock_wait(int fd, unsigned int seconds);
 bool use_find(const struct stat *st, char *by, size_t size);
 bool use_find_loop(const struct stat *st, char name[32]);
