@@ -47,20 +47,25 @@ const char *audit_text(int kind)
 /**
  * audit_advice() - what to do about a problem
  * @kind: enum vhdx_fault or enum audit_kind
+ * @image: the image that has it
+ * @fixable: 'check --repair' would do something about this image
  *
- * Return: a clause.
+ * Return: a clause; NULL if another problem has to be dealt with first.
  */
-const char *audit_advice(int kind)
+const char *audit_advice(int kind, const struct image *image, bool fixable)
 {
 	const char *advice;
 
 	if (kind >= (int)VHDX_NR_FAULTS)
-		return audit_kinds[kind - VHDX_NR_FAULTS].advice;
+		return fixable ? audit_kinds[kind - VHDX_NR_FAULTS].advice :
+				 NULL;
 	/* Who reads this has just run 'vhdx check'. */
 	if (kind == VHDX_FAULT_BAT_ANCHOR)
 		return "map it read-only";
+	if (kind == VHDX_FAULT_BAT_CUT && image->block_device)
+		return "extend the device by the rest of the block, or map it read-only";
 	if (kind == VHDX_FAULT_BAT_CUT)
-		return VHDX_ADVICE_REPAIR;
+		return fixable ? VHDX_ADVICE_REPAIR : "map it read-only";
 	advice = vhdx_fault_advice(kind);
 	return strcmp(advice, VHDX_ADVICE_CHECK) ? advice : VHDX_ADVICE_COPY;
 }

@@ -66,6 +66,6 @@ unsigned int audit_errors(const struct audit *audit);
 bool audit_fixable(int kind, const struct image *image);
 const char *audit_name(int kind);
 const char *audit_text(int kind);
-const char *audit_advice(int kind);
+const char *audit_advice(int kind, const struct image *image, bool fixable);
 
 #endif /* VHDX_TOOLS_AUDIT_H */

@@ -24,12 +24,16 @@ enum {
  * struct check - a run of the command
  * @out: the report
  * @quiet: only the exit status counts
+ * @json: the report is for programs
+ * @fixable: 'check --repair' would do something
  * @audit: what is wrong
  * @before: what was wrong before the repair
  */
 struct check {
 	struct output out;
 	bool quiet;
+	bool json;
+	bool fixable;
 	struct audit audit;
 	struct audit before;
 };
@@ -154,13 +158,15 @@ static void check_print_places(struct output *out, const struct audit *audit)
 		output_list_end(out);
 }
 
-static void check_print_problem(struct output *out, const char *file, int kind,
-				const struct audit_problem *problem,
+static void check_print_problem(struct check *check, const struct image *image,
+				int kind, const struct audit_problem *problem,
 				bool repaired)
 {
 	const char *level = repaired ? "repaired" :
 			    problem->warning ? "warning" : "error";
-	const char *advice = repaired ? NULL : audit_advice(kind);
+	const char *advice = repaired ? NULL :
+			     audit_advice(kind, image, check->fixable);
+	struct output *out = &check->out;
 
 	if (out->json) {
 		output_row(out);
@@ -172,13 +178,13 @@ static void check_print_problem(struct output *out, const char *file, int kind,
 			output_text(out, "advice", NULL, advice);
 		return;
 	}
-	printf("%s: %s: %s", file, level, audit_text(kind));
+	printf("%s: %s: %s", image->path, level, audit_text(kind));
 	if (problem->count > 1)
 		printf(" (%" PRIu64 " times)", problem->count);
 	printf(advice ? ": %s\n" : "\n", advice);
 }
 
-static void check_print_problems(struct check *check, const char *file)
+static void check_print_problems(struct check *check, const struct image *image)
 {
 	static const struct output_column none[] = { {} };
 	const struct audit_problem *problem, *before;
@@ -190,11 +196,9 @@ static void check_print_problems(struct check *check, const char *file)
 		problem = &check->audit.problem[kind];
 		before = &check->before.problem[kind];
 		if (problem->count)
-			check_print_problem(&check->out, file, kind, problem,
-					    false);
+			check_print_problem(check, image, kind, problem, false);
 		else if (before->count)
-			check_print_problem(&check->out, file, kind, before,
-					    true);
+			check_print_problem(check, image, kind, before, true);
 	}
 	if (check->out.json)
 		output_list_end(&check->out);
@@ -215,9 +219,10 @@ static void check_print(struct check *check, const struct image *image,
 	char inside[SIZE_TEXT], behind[SIZE_TEXT];
 	unsigned int errors = audit_errors(audit);
 
+	output_begin(out, check->json);
 	output_text(out, "file", NULL, image->path);
 	output_text(out, "result", NULL, check_verdicts[status]);
-	check_print_problems(check, image->path);
+	check_print_problems(check, image);
 	if (audit->readable) {
 		output_number(out, "blocks_allocated", NULL, audit->allocated);
 		output_number(out, "blocks_total", NULL,
@@ -225,6 +230,7 @@ static void check_print(struct check *check, const struct image *image,
 		output_size(out, "free_inside", NULL, audit->free_inside);
 		output_size(out, "free_behind", NULL, audit->free_behind);
 	}
+	output_end(out);
 	if (out->json)
 		return;
 	if (audit->free_inside || (audit->free_behind && !image->block_device))
@@ -262,6 +268,8 @@ static int check_image(struct check *check, struct image *image, bool repair)
 	}
 	if (audit_errors(&check->audit))
 		status = CHECK_ERRORS;
+	/* What is left after a repair another one will leave, too. */
+	check->fixable = !repair && check_can_repair(check, image);
 	if (!check->quiet)
 		check_print(check, image, status);
 	return status;
@@ -298,13 +306,11 @@ static int check_run(const struct command *self, int argc, char **argv)
 		return CHECK_FAILED;
 	}
 	check->quiet = quiet;
-	output_begin(&check->out, json && !quiet);
+	check->json = json;
 	if (!image_open(&image, argv[optind], repair ? IMAGE_WRITE :
 			force ? IMAGE_PEEK : IMAGE_READ))
 		status = check_image(check, &image, repair);
 	image_close(&image);
-	if (status < CHECK_FAILED && !quiet)
-		output_end(&check->out);
 	free(check);
 	return status;
 }
@@ -325,5 +331,6 @@ const struct command command_check = {
 "16 usage error.\n"
 "\n",
 	.usage_status = CHECK_USAGE,
+	.failed_status = CHECK_FAILED,
 	.run = check_run,
 };

@@ -5,6 +5,24 @@
 #include <string.h>
 
 #include "command.h"
+#include "message.h"
+
+/**
+ * command_finish() - see that all output is written
+ * @self: the command; NULL for the program itself
+ * @status: what the exit status is to be
+ *
+ * Return: the exit status.
+ */
+int command_finish(const struct command *self, int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	complain(NULL, "make sure that the output can be written",
+		 "cannot write to standard output");
+	return self && self->failed_status ? self->failed_status :
+					     STATUS_FAILED;
+}
 
 /**
  * command_help() - print what --help prints
@@ -58,11 +76,12 @@ int command_option(const struct command *self, int argc, char **argv,
 		   const struct option *options)
 {
 	int c, at = optind;
+	const char *name;
 
 	c = getopt_long(argc, argv, ":", options, NULL);
 	if (c == 'H') {
 		command_help(self);
-		exit(STATUS_OK);
+		exit(command_finish(self, STATUS_OK));
 	}
 	if (c == ':')
 		command_usage(self, "option '--%s' needs a value",
@@ -71,9 +90,11 @@ int command_option(const struct command *self, int argc, char **argv,
 		return c;
 
 	/* optopt: a known option with a value it does not take, or a letter. */
-	if (optopt && !strncmp(argv[optind - 1], "--", 2))
-		command_usage(self, "option '--%s' takes no value",
-			      command_option_name(options, optopt));
+	name = command_option_name(options, optopt);
+	if (optopt && !strncmp(argv[optind - 1], "--", 2) &&
+	    !strncmp(argv[optind - 1] + 2, name,
+		     strcspn(argv[optind - 1] + 2, "=")))
+		command_usage(self, "option '--%s' takes no value", name);
 	if (optopt)
 		command_usage(self, "unknown option '-%c'", optopt);
 	command_usage(self, "unknown or ambiguous option '%s'",

@@ -20,6 +20,7 @@ enum {
  * @synopsis: its arguments
  * @help: its options, for --help
  * @usage_status: exit status after a usage error
+ * @failed_status: exit status if the report cannot be written; 0: STATUS_FAILED
  * @run: does it; gets the arguments from the command's name on, returns the
  *       exit status
  */
@@ -29,6 +30,7 @@ struct command {
 	const char *synopsis;
 	const char *help;
 	int usage_status;
+	int failed_status;
 	int (*run)(const struct command *self, int argc, char **argv);
 };
 
@@ -41,6 +43,7 @@ extern const struct command command_list;
 extern const struct command command_map;
 extern const struct command command_replay;
 
+int command_finish(const struct command *self, int status);
 void command_help(const struct command *self);
 void command_usage(const struct command *self, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), noreturn));

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The program: finds the command and runs it. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
@@ -66,20 +68,25 @@ static int run_help(int argc, char **argv)
 	return STATUS_OK;
 }
 
-static int finish(int status)
+/*
+ * If one of the standard descriptors is closed the next file to be opened, the
+ * image, takes its place, and messages would be written into it.
+ */
+static void reserve_descriptors(void)
 {
-	if (fflush(stdout) || ferror(stdout)) {
-		complain(NULL, "make sure that the output can be written",
-			 "cannot write to standard output");
-		return status ? status : STATUS_FAILED;
-	}
-	return status;
+	int fd;
+
+	for (fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == 2 ? O_WRONLY : O_RDONLY) != fd)
+			exit(STATUS_FAILED);
 }
 
 int main(int argc, char **argv)
 {
 	const struct command *command;
 
+	reserve_descriptors();
 	/* Then a file that gets too large is an error like any other. */
 	signal(SIGXFSZ, SIG_IGN);
 
@@ -89,13 +96,14 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
 	    !strcmp(argv[1], "help"))
-		return finish(run_help(argc, argv));
+		return command_finish(NULL, run_help(argc, argv));
 	if (!strcmp(argv[1], "--version")) {
 		puts("vhdx (dm-vhdx) " VERSION);
-		return finish(STATUS_OK);
+		return command_finish(NULL, STATUS_OK);
 	}
 	command = find_command(argv[1]);
 	if (!command)
 		return unknown_command(argv[1]);
-	return finish(command->run(command, argc - 1, argv + 1));
+	return command_finish(command,
+			      command->run(command, argc - 1, argv + 1));
 }
