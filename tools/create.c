@@ -27,9 +27,9 @@ static u64 create_size(const struct command *self, const char *option,
 	int r = size_parse(text, &bytes);
 
 	if (r == -ERANGE)
-		command_usage(self, "--%s %s is too large", option, text);
+		command_usage(self, "--%s '%s' is too large", option, text);
 	if (r)
-		command_usage(self, "--%s %s is no size: write a number of bytes, "
+		command_usage(self, "--%s '%s' is no size: write a number of bytes, "
 			      "or one with K, M, G or T", option, text);
 	return bytes;
 }
@@ -74,7 +74,7 @@ static void create_check_blocks(const struct command *self, u64 block_bytes)
 		next <<= 1;
 	if (next != block_bytes)
 		command_usage(self, "--block-size is no power of two from 1M to "
-			      "256M, the nearest is %s",
+			      "256M, the next one is %s",
 			      size_argument(text, next));
 }
 
@@ -157,16 +157,19 @@ static void create_parse(const struct command *self, int argc, char **argv,
 	guid_random(&meta->disk_id);
 }
 
-static int create_file(struct create *create, bool exists)
+/* @old: the file to be replaced, or NULL. */
+static int create_file(struct create *create, const struct stat *old)
 {
 	struct newfile file;
 	int r;
 
 	r = newfile_open(&file, create->path);
+	if (!r && old)
+		r = newfile_inherit(&file, old);
 	if (!r)
 		r = format_file(&create->format, file.fd, create->path);
 	if (!r)
-		r = newfile_commit(&file, exists);
+		r = newfile_commit(&file, old);
 	newfile_abort(&file);
 	if (r == -EEXIST)
 		complain(create->path, "take another name or remove it",
@@ -245,10 +248,14 @@ static int create_run(const struct command *self, int argc, char **argv)
 		/* Only to find out whether it is in use. */
 		r = image_open(&image, create.path, IMAGE_WRITE);
 		if (!r)
-			r = create_file(&create, true);
+			r = create_file(&create, &image.st);
 		image_close(&image);
+	} else if (!lstat(create.path, &st)) {
+		complain(create.path, "remove it, or take another name",
+			 "is a symbolic link to nothing");
+		r = -EEXIST;
 	} else {
-		r = create_file(&create, false);
+		r = create_file(&create, NULL);
 	}
 	return r ? STATUS_FAILED : STATUS_OK;
 }
@@ -263,7 +270,8 @@ const struct command command_create = {
 "                             is written; or 'fixed': all space is taken now\n"
 "      --block-size SIZE      unit of allocation, a power of two from 1M to 256M;\n"
 "                             default 32M\n"
-"      --log-size SIZE        space for the log, a multiple of 1M; default 1M\n"
+"      --log-size SIZE        space for the log, a multiple of 1M up to 1G;\n"
+"                             default 1M\n"
 "      --logical-sector-size SIZE\n"
 "                             512 (the default) or 4096\n"
 "      --physical-sector-size SIZE\n"

@@ -16,7 +16,9 @@
 
 #include "newfile.h"
 
-static const int newfile_signals[] = { SIGHUP, SIGINT, SIGTERM };
+static const int newfile_signals[] = {
+	SIGHUP, SIGINT, SIGQUIT, SIGPIPE, SIGTERM
+};
 static char newfile_doomed[PATH_MAX];	/* what the handler removes */
 
 static void newfile_signal(int number)
@@ -113,14 +115,34 @@ int newfile_open(struct newfile *file, const char *path)
 	return newfile_open_named(file);
 }
 
+/**
+ * newfile_inherit() - be as open to others as the file that is replaced
+ * @file: the file, not finished
+ * @old: the file that newfile_commit() is going to replace
+ *
+ * Return: 0 or a negative errno.
+ */
+int newfile_inherit(struct newfile *file, const struct stat *old)
+{
+	/* The owner first: it takes away some of the mode's bits. */
+	if ((old->st_uid != geteuid() || old->st_gid != getegid()) &&
+	    fchown(file->fd, old->st_uid, old->st_gid) && errno != EPERM)
+		return -errno;
+	return fchmod(file->fd, old->st_mode & 0777) ? -errno : 0;
+}
+
 /* Give a file without a name one. */
 static int newfile_link(struct newfile *file, const char *path)
 {
 	char proc[64];
 
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", file->fd);
-	return linkat(AT_FDCWD, proc, AT_FDCWD, path, AT_SYMLINK_FOLLOW) ?
-	       -errno : 0;
+	if (!linkat(AT_FDCWD, proc, AT_FDCWD, path, AT_SYMLINK_FOLLOW))
+		return 0;
+	if (errno != ENOENT)
+		return -errno;
+	/* Without /proc only the superuser can. */
+	return linkat(file->fd, "", AT_FDCWD, path, AT_EMPTY_PATH) ? -errno : 0;
 }
 
 static int newfile_publish(struct newfile *file, bool replace)

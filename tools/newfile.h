@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <sys/stat.h>
 
 /**
  * struct newfile - a file in the making
@@ -21,6 +22,7 @@ struct newfile {
 };
 
 int newfile_open(struct newfile *file, const char *path);
+int newfile_inherit(struct newfile *file, const struct stat *old);
 int newfile_commit(struct newfile *file, bool replace);
 void newfile_abort(struct newfile *file);
 
