@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/sysmacros.h>
@@ -181,8 +182,8 @@ static int attach_make_table(struct attach *attach, dev_t dev)
 		return -EINVAL;
 	}
 	for (c = options; *c; c++) {
-		words += *c != ' ' && !in_word;
-		in_word = *c != ' ';
+		words += !isspace((unsigned char)*c) && !in_word;
+		in_word = !isspace((unsigned char)*c);
 	}
 
 	strcpy(disk->target, "vhdx");
@@ -239,9 +240,65 @@ static void attach_undo(struct attach *attach)
 	}
 }
 
-static int attach_all(struct attach *attach)
+/* Signals that end the program: all of them, to be looked at between steps. */
+static void attach_hold_signals(sigset_t *before)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGQUIT);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, before);
+}
+
+/* Has one come that would have ended the program? */
+static int attach_interrupted(void)
+{
+	struct sigaction action;
+	sigset_t pending;
+	int number;
+
+	sigpending(&pending);
+	for (number = 1; number < NSIG; number++)
+		if (sigismember(&pending, number) == 1 &&
+		    !sigaction(number, NULL, &action) &&
+		    action.sa_handler != SIG_IGN)
+			return -EINTR;
+	return 0;
+}
+
+/* What is left behind unless it is undone. */
+static int attach_steps(struct attach *attach)
 {
 	dev_t dev;
+	int r;
+
+	r = attach_grow(attach);
+	if (!r)
+		r = attach_interrupted();
+	if (!r)
+		r = attach_device(attach, &dev);
+	if (!r)
+		r = attach_make_table(attach, dev);
+	if (!r)
+		r = attach_interrupted();
+	if (!r)
+		r = attach_map(attach);
+	if (!r)
+		r = partitions_create(&attach->partitions, &attach->disk);
+	if (!r)
+		r = attach_interrupted();
+	if (r)
+		attach_undo(attach);
+	loop_close(&attach->loop);
+	return r;
+}
+
+static int attach_all(struct attach *attach)
+{
+	sigset_t before;
 	int r;
 
 	r = mapping_start();
@@ -251,19 +308,12 @@ static int attach_all(struct attach *attach)
 		r = attach_load(attach);
 	if (!r)
 		r = mapping_need_target("vhdx", "dm-vhdx");
-	if (!r)
-		r = attach_grow(attach);
-	if (!r)
-		r = attach_device(attach, &dev);
-	if (!r)
-		r = attach_make_table(attach, dev);
-	if (!r)
-		r = attach_map(attach);
-	if (!r)
-		r = partitions_create(&attach->partitions, &attach->disk);
 	if (r)
-		attach_undo(attach);
-	loop_close(&attach->loop);
+		return r;
+	attach_hold_signals(&before);
+	r = attach_steps(attach);
+	/* A signal that has come ends the program here. */
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	return r;
 }
 

@@ -205,11 +205,12 @@ int edit_replay(struct image *image)
 	u64 end = round_up_u64(image->log.head.last_bytes, SZ_1M);
 	int r;
 
-	r = edit_header(image);
+	/* First, as it may be impossible; that changes nothing of the image. */
+	r = end > image->file_bytes ? edit_resize(image, end) : 0;
+	if (!r)
+		r = edit_header(image);
 	if (!r)
 		r = vhdx_log_replay(&image->source, &image->log, &to.sink);
-	if (!r && end > image->file_bytes)
-		r = edit_resize(image, end);
 	if (!r)
 		r = edit_sync(image);
 	if (r)

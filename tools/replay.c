@@ -7,6 +7,31 @@
 #include "edit.h"
 #include "message.h"
 
+static int replay_visit(void *arg, u64 index, u32 block, bool bitmap,
+			const struct vhdx_bat_entry *entry, int result)
+{
+	(void)arg;
+	(void)index;
+	(void)block;
+	(void)bitmap;
+	(void)entry;
+	return result;
+}
+
+/* The replay is done; that the image is good is another matter. */
+static void replay_look(struct image *image)
+{
+	int r;
+
+	image_forget(image);
+	r = image_load(image);
+	if (!r)
+		r = image_load_bat(image, replay_visit, NULL);
+	if (r > 0)
+		note(image->path, "the log is replayed, but the image is damaged (%s): run 'vhdx check' on it",
+		     vhdx_fault_text(r));
+}
+
 static int replay_image(struct image *image)
 {
 	u64 entries;
@@ -33,6 +58,8 @@ static int replay_image(struct image *image)
 	else
 		printf("%s: replayed %" PRIu64 " log %s\n", image->path,
 		       entries, entries == 1 ? "entry" : "entries");
+	if (!r)
+		replay_look(image);
 	return r;
 }
 

@@ -56,8 +56,10 @@ int sysfs_read(const char *path, char *text, size_t size)
 	close(fd);
 	if (n < 0)
 		return -EIO;
+	/* The last one only: a file's name may hold others. */
+	if (n && text[n - 1] == '\n')
+		n--;
 	text[n] = '\0';
-	text[strcspn(text, "\n")] = '\0';
 	return 0;
 }
 
