@@ -134,6 +134,7 @@ static void info_print(struct output *out, struct image *image,
 	output_text(out, NULL, "Blocks allocated", text);
 	output_number(out, "blocks_allocated", NULL, info->allocated);
 	output_number(out, "blocks_total", NULL, layout->geo.blocks);
+	output_number(out, "bat_faults", NULL, info->faults);
 	output_size(out, "used", "Used by the image",
 		    (u64)image->space.taken * SZ_1M);
 	output_size(out, "file_size",
@@ -176,7 +177,8 @@ static int info_run(const struct command *self, int argc, char **argv)
 		output_end(&out);
 		if (info.faults)
 			complain(image.path, "run 'vhdx check' on it",
-				 "wrong BAT entries: %" PRIu64, info.faults);
+				 info.faults == 1 ? "%" PRIu64 " BAT entry is wrong" :
+				 "%" PRIu64 " BAT entries are wrong", info.faults);
 	}
 	image_close(&image);
 	return r || info.faults ? STATUS_FAILED : STATUS_OK;

@@ -87,6 +87,8 @@ static int map_visit(void *arg, u64 index, u32 block, bool bitmap,
 	u64 mib = entry->state == VHDX_BLOCK_FULL ? entry->mib : 0;
 
 	if (result) {
+		map_flush(map);
+		map->count = 0;
 		complain(map->image->path, vhdx_fault_advice(result),
 			 "BAT entry %" PRIu64 ": %s", index,
 			 vhdx_fault_text(result));

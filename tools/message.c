@@ -54,12 +54,15 @@ static const char *message_errno_advice(int err)
 	case EFBIG:
 		return "use a file system that takes larger files";
 	case EROFS:
-		return "make the file system writable first";
+		return "make the file system or device writable first";
 	case EBUSY:
 	case ETXTBSY:
 		return "end what uses it and try again";
 	case EISDIR:
-		return "name a file or a block device";
+	case ENOTBLK:
+		return "name a regular file or a block device";
+	case ELOOP:
+		return "check the symbolic links";
 	case EIO:
 		return "look at the kernel log ('dmesg') and check the device";
 	case ENOMEM:

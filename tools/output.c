@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
 #include <inttypes.h>
 #include <json-c/json.h>
+#include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <wchar.h>
 
 #include "guid.h"
 #include "output.h"
@@ -138,6 +142,42 @@ static void output_plain(struct output *out, const char *label,
 		printf("%-*s %s\n", OUTPUT_LABEL, label, value);
 }
 
+/*
+ * A string for JSON, which has to be UTF-8: in a file's name, which may be any
+ * bytes, others become U+FFFD.
+ */
+static struct json_object *output_string(const char *value)
+{
+	size_t left = strlen(value), size, n;
+	struct json_object *string;
+	mbstate_t state = {};
+	locale_t utf8, old;
+	char *text = NULL;
+	FILE *to;
+
+	utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL);
+	to = utf8 ? open_memstream(&text, &size) : NULL;
+	if (!to)
+		return json_object_new_string(value);
+	old = uselocale(utf8);
+	for (; left; value += n, left -= n) {
+		n = mbrtowc(NULL, value, left, &state);
+		if (n <= left) {
+			fwrite(value, 1, n, to);
+		} else {
+			fputs("\xef\xbf\xbd", to);
+			memset(&state, 0, sizeof(state));
+			n = 1;
+		}
+	}
+	uselocale(old);
+	freelocale(utf8);
+	fclose(to);
+	string = json_object_new_string(text);
+	free(text);
+	return string;
+}
+
 /**
  * output_text() - report a string
  * @out: the report
@@ -151,7 +191,7 @@ void output_text(struct output *out, const char *key, const char *label,
 	if (!out->json)
 		output_plain(out, label, value);
 	else if (key)
-		output_json(out, key, json_object_new_string(value));
+		output_json(out, key, output_string(value));
 }
 
 /**
