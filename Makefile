@@ -31,7 +31,7 @@ help:
 	@echo 'make modules         build/<release>/dm-vhdx.ko'
 	@echo 'make tools           build/vhdx'
 	@echo 'make install         both, for the kernel of KDIR (DESTDIR=... honoured)'
-	@echo 'make check           all tests; check-unit, check-kunit, check-dm, check-debug: one suite'
+	@echo 'make check           all tests; check-unit, -tool, -kunit, -dm, -debug: one suite'
 	@echo '                     (TESTS="003 01*" picks numbered ones; check-debug runs all of tests/dm'
 	@echo '                     on the debug kernel, "check" those of them that are marked so)'
 	@echo 'make crash fuzz bench    longer ones, not all of them part of "check"'
@@ -110,7 +110,7 @@ install: all
 check:
 	@tests/run
 
-check-unit check-kunit check-dm check-debug:
+check-unit check-tool check-kunit check-dm check-debug:
 	@tests/run $(@:check-%=%)
 
 crash fuzz bench:
@@ -149,5 +149,5 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all help deps modules kunit build-modules build-kunit tools bench-programs test-helpers bulk \
-	install check check-unit check-kunit check-dm check-debug crash fuzz fuzz-cov bench demo \
+	install check check-unit check-tool check-kunit check-dm check-debug crash fuzz fuzz-cov bench demo \
 	lint clean
