@@ -39,7 +39,8 @@ for command in 'attach disk.vhdx' 'attach disk.vhdx other' 'attach --read-only d
 	# shellcheck disable=SC2086 # words
 	expect_fail -m 'in use by|of that name exists' "$vhdx" $command
 done
-"$vhdx" info disk.vhdx 2>&1 | grep -q "note: in use by /dev/loop[0-9]*, mapped as 'disk'"
+"$vhdx" info disk.vhdx >out 2>&1
+grep -q "note: in use by /dev/loop[0-9]*, mapped as 'disk'" out || fail "$(<out)"
 
 {
 	head -c 446 /dev/zero
@@ -68,10 +69,12 @@ umount mnt
 
 "$vhdx" list >out
 grep -qE "^vm1 +1 GiB +rw +[1-9][0-9]*/1024 +$PWD/disk.vhdx\$" out || fail "$(<out)"
-"$vhdx" list --json | grep -q '"blocks_total": *1024'
+"$vhdx" list --json >out
+grep -q '"blocks_total": *1024' out || fail "$(<out)"
 "$vhdx" detach "$PWD/disk.vhdx"
 nothing_left
-"$vhdx" list | grep -q vm1 && fail 'still in the list'
+"$vhdx" list >out
+grep -q vm1 out && fail 'still in the list'
 "$vhdx" check disk.vhdx
 qemu-img check -q disk.vhdx
 
