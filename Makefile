@@ -81,8 +81,12 @@ build-kunit:
 tools:
 	$(MAKE) -C tools O=$(BUILD)
 
-# What benchmarks need besides: the tool's objects know how to read and write an image.
-bench-programs: tools $(addprefix $(BUILD)/bench/,accesses.so instructions.so mark)
+# What benchmarks need besides.
+bench-programs: tools fill-log $(addprefix $(BUILD)/bench/,accesses.so instructions.so mark)
+
+# The tool's objects know how to write an image.
+fill-log: tools
+	@mkdir -p $(BUILD)/bench
 	$(CC) -O2 -g -Wall -Wextra -std=gnu11 -Itools -Ikmod -o $(BUILD)/bench/fill-log tests/bench/fill-log.c \
 		$$(ls $(BUILD)/tools/*.o | grep -v /vhdx.o) -ljson-c -ldevmapper -lblkid -luuid -lisal
 
@@ -95,7 +99,7 @@ $(BUILD)/bench/mark: tests/bench/mark.c
 	$(CC) -O2 -Wall -Wextra -std=gnu11 -static -o $@ $<
 
 # What tests/dm runs in the VM; static, as programs start slowly there.
-test-helpers: $(BUILD)/stamper $(BUILD)/lossy-disk $(BUILD)/nth-fault
+test-helpers: fill-log $(BUILD)/stamper $(BUILD)/lossy-disk $(BUILD)/nth-fault
 $(BUILD)/stamper $(BUILD)/lossy-disk $(BUILD)/nth-fault: $(BUILD)/%: tests/lib/%.c
 	@mkdir -p $(BUILD)
 	$(CC) -std=gnu11 -O2 -g -Wall -Wextra -static -pthread -o $@ $<
@@ -148,6 +152,6 @@ lint:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help deps modules kunit build-modules build-kunit tools bench-programs test-helpers bulk \
+.PHONY: all help deps modules kunit build-modules build-kunit tools bench-programs fill-log test-helpers bulk \
 	install check check-unit check-tool check-kunit check-dm check-debug crash fuzz fuzz-cov bench demo \
 	lint clean

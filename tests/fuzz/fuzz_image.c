@@ -125,7 +125,8 @@ static void check_audit(const struct sparse *raw, int fd, bool device,
 	}
 	MUST(audit_errors(audit) <= AUDIT_NR);
 	for (r = 1; r < AUDIT_NR; r++)
-		MUST(*audit_name(r) && *audit_text(r) && *audit_advice(r));
+		MUST(*audit_name(r) && *audit_text(r) &&
+		     *audit_advice(r, &image, true));
 	image_close(&image);
 	free(audit);
 }

@@ -1,0 +1,35 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 300
+#
+# A log whose changes do not fit into the memory: the table is refused, and no process is killed to
+# make room for it.
+. "$VHDX_TOP/tests/lib/vhdx.sh"
+
+scratch_fs 300 mke2fs -q -F -t ext4 -E nodiscard
+insmod_vhdx
+"$vhdx" create --size 16T --block-size 1M --log-size 128M a.vhdx
+"$VHDX_TOP/build/bench/fill-log" a.vhdx
+dev=$(backing a.vhdx)
+size=$((16 << 31))
+
+# Memory that nothing but its owner gives back: there is no swap.
+free_mib() { sed -nE 's/^MemAvailable: +([0-9]+) kB/\1/p' /proc/meminfo | awk '{ print int($1 / 1024) }'; }
+mkdir hog
+mount -t tmpfs -o size=100% hog hog
+at_exit umount hog
+for left in 400 200 100 90 80 80; do
+	[ "$(free_mib)" -le $left ] || fallocate -l $(($(free_mib) - left))M "$(mktemp hog/XXXXXX)"
+done
+note "$(free_mib) MiB are left"
+[ "$(free_mib)" -lt 110 ] || fail 'the memory cannot be taken away'
+
+before=$(grep '^oom_kill ' /proc/vmstat)
+for option in '' ' 1 read_only'; do
+	expect_fail -k 'memory' dmsetup create a --table "0 $size vhdx $dev$option"
+done
+[ "$(grep '^oom_kill ' /proc/vmstat)" = "$before" ] || fail 'a process was killed for the log'
+rm hog/*
+
+map a "0 $size vhdx $dev"
+unmap a
