@@ -50,6 +50,12 @@ int vhdx_session_open(struct vhdx_target *vt)
 	struct vhdx_header *header = &vt->image.layout.header;
 	int r;
 
+	/* Each session counts on; one that cannot be closed is not begun. */
+	if (vhdx_header_check_writable(header)) {
+		vhdx_set_mode(vt, VHDX_MODE_RO,
+			      "the header sequence number is used up");
+		return -EOVERFLOW;
+	}
 	/* Without a log it may have been anything (case 8). */
 	header->log_version = 0;
 	guid_gen(&header->log_guid);

@@ -251,6 +251,32 @@ static void session_log_version(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, header.log_version, 0);
 }
 
+/* Case 6: numbers that run out while the table is in use leave a clean image. */
+static void session_numbers_run_out(struct kunit *test)
+{
+	struct session_test *t = test->priv;
+	struct vhdx_header header;
+	bool damaged;
+	u32 sessions;
+	int r = 0;
+
+	KUNIT_ASSERT_TRUE(test, vk_get_header(t->dev, &header, &damaged));
+	header.sequence = ~0ULL - 72;
+	vk_set_header(t->dev, &header);
+	session_test_start(t);
+	for (sessions = 0; !r && sessions < 40; sessions++) {
+		r = vhdx_session_open(t->vkt.vt);
+		if (!r)
+			KUNIT_EXPECT_EQ(test, 0,
+					vhdx_session_close(t->vkt.vt));
+	}
+	KUNIT_EXPECT_EQ(test, -EOVERFLOW, r);
+	KUNIT_EXPECT_GT(test, sessions, 1);
+	KUNIT_EXPECT_EQ(test, t->vkt.vt->mode, VHDX_MODE_RO);
+	KUNIT_ASSERT_TRUE(test, vk_get_header(t->dev, &header, &damaged));
+	KUNIT_EXPECT_TRUE(test, guid_is_null(&header.log_guid));
+}
+
 static void session_crash(struct kunit *test)
 {
 	struct session_test *t = test->priv;
@@ -440,6 +466,7 @@ static void session_table_length(struct kunit *test)
 static struct kunit_case session_cases[] = {
 	KUNIT_CASE(session_open_order),
 	KUNIT_CASE(session_log_version),
+	KUNIT_CASE(session_numbers_run_out),
 	KUNIT_CASE(session_open_first),
 	KUNIT_CASE(session_close_order),
 	KUNIT_CASE(session_crash),
