@@ -124,11 +124,19 @@ int newfile_open(struct newfile *file, const char *path)
  */
 int newfile_inherit(struct newfile *file, const struct stat *old)
 {
-	/* The owner first: it takes away some of the mode's bits. */
-	if ((old->st_uid != geteuid() || old->st_gid != getegid()) &&
-	    fchown(file->fd, old->st_uid, old->st_gid) && errno != EPERM)
+	mode_t mode = old->st_mode & 0777;
+	struct stat now;
+
+	if (fstat(file->fd, &now))
 		return -errno;
-	return fchmod(file->fd, old->st_mode & 0777) ? -errno : 0;
+	/* What only the superuser may do has to do without; no other group. */
+	if ((now.st_uid != old->st_uid || now.st_gid != old->st_gid) &&
+	    fchown(file->fd, old->st_uid, old->st_gid) &&
+	    now.st_gid != old->st_gid && fchown(file->fd, -1, old->st_gid))
+		mode &= ~070;
+	if ((now.st_mode & 0777) == mode)
+		return 0;
+	return fchmod(file->fd, mode) ? -errno : 0;
 }
 
 /* Give a file without a name one. */

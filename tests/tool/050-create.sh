@@ -31,6 +31,17 @@ expect_status 0 create --size 1M --force file
 [ "$(stat -c '%a %u %g' file)" = "$owner" ] || fail "the new file is $(stat -c '%a %u %g' file), the old one was $owner"
 expect_status 0 check file
 
+# In a directory that gives its own group to what is made in it.
+if [ "$(id -u)" = 0 ]; then
+	mkdir shared
+	chgrp 65534 shared
+	chmod g+s shared
+	echo precious >shared/file
+	chgrp 0 shared/file
+	expect_status 0 create --size 1M --force shared/file
+	[ "$(stat -c %g shared/file)" = 0 ] || fail "the group is $(stat -c %g shared/file) now"
+fi
+
 # Symbolic links.
 ln -s file link
 expect_status 1 create --size 1M link
