@@ -160,7 +160,7 @@ int vhdx_load_space(struct vhdx_reader *reader, struct vhdx_layout *layout,
  * @visit: likewise
  * @arg: likewise
  * @anchors: this is the second pass, for the anchors
- * @nr_anchors: seen in the first one
+ * @more: there are some
  */
 struct vhdx_bat_scan {
 	struct vhdx_reader *reader;
@@ -169,7 +169,7 @@ struct vhdx_bat_scan {
 	vhdx_bat_visit_fn visit;
 	void *arg;
 	bool anchors;
-	u64 nr_anchors;
+	bool more;
 };
 
 /*
@@ -191,8 +191,7 @@ static int vhdx_load_block(struct vhdx_bat_scan *scan, u64 index, u32 block,
 	if (!writable && !full)
 		entry.mib = 0;
 	anchor = !r && !full && entry.mib;
-	if (anchor && !scan->anchors)
-		scan->nr_anchors++;
+	scan->more |= anchor;
 	if (anchor != scan->anchors)
 		return 0;		/* not in this pass */
 	/* One that is cut off at the end has the rest of its space. */
@@ -276,7 +275,7 @@ int vhdx_load_bat(struct vhdx_reader *reader, const struct vhdx_layout *layout,
 	};
 	int r = vhdx_load_bat_pass(&scan, buf, buf_bytes);
 
-	if (r || !scan.nr_anchors)
+	if (r || !scan.more)
 		return r;
 	scan.anchors = true;
 	return vhdx_load_bat_pass(&scan, buf, buf_bytes);
