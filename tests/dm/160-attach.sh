@@ -100,14 +100,14 @@ expect_fail -m 'cannot be called that' "$vhdx" attach disk.vhdx a/b
 expect_fail -m 'not attached' "$vhdx" detach disk
 expect_fail -m 'Unknown optional argument|cannot be mapped' "$vhdx" attach --options frob disk.vhdx
 nothing_left
-[ "$(bytes disk.vhdx)" = "$(stat -c %s disk.vhdx)" ]
 [ "$(sha256sum <disk.vhdx)" = "$sum" ] || fail 'a refused attach has left the file changed'
 "$vhdx" attach --options $'commit_interval\t5' disk.vhdx
 dmsetup table disk | grep -q 'commit_interval 5'
 "$vhdx" detach disk
 
 # A signal between any two steps: all is there, or nothing.
-truncate -s "$(bytes disk.vhdx)" reference
+"$vhdx" check --quiet disk.vhdx
+size=$(bytes disk.vhdx)
 for delay in 0 0.005 0.01 0.02 0.04 0.08 0.15; do
 	"$vhdx" attach disk.vhdx >out 2>&1 &
 	pid=$!
@@ -115,11 +115,9 @@ for delay in 0 0.005 0.01 0.02 0.04 0.08 0.15; do
 	kill -TERM $pid 2>/dev/null || :
 	ended=0
 	wait $pid || ended=$?
-	if [ $ended = 0 ]; then
-		"$vhdx" detach disk
-	fi
+	[ ! -e /dev/mapper/disk ] || "$vhdx" detach disk
 	nothing_left
-	[ "$(bytes disk.vhdx)" = "$(bytes reference)" ] ||
+	[ "$(bytes disk.vhdx)" = "$size" ] ||
 		fail "ended with $ended after $delay s, the file has $(bytes disk.vhdx) bytes"
 done
 

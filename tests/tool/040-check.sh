@@ -58,6 +58,7 @@ sum=$(sha256sum <image)
 expect_status 4 check image
 expect_output 'overlaps'
 expect_status 4 check --repair image
+[ "$sum" = "$(sha256sum <image)" ] || fail 'a repair that could not help has written'
 
 # Anchors: the one that collides is named, with where it points to.
 "$vhdx" create --force --size 4M --block-size 1M image
@@ -81,3 +82,12 @@ sum=$(sha256sum <image)
 ) && fail 'a file of that size?'
 expect_output 'use a file system that takes larger files'
 [ "$sum" = "$(sha256sum <image)" ] || fail 'the headers were written'
+
+cp cases/071-three-entries.vhdx image
+expect_status 0 info --json image
+meta=$(json '[r["offset"] for r in j["regions"] if r.get("name") == "metadata"][0]')
+printf 'damaged!' | dd of=image bs=1 seek="$meta" conv=notrunc status=none
+expect_status 0 replay image
+expect_output "replayed [0-9]+ log entries"
+expect_output "but the image is damaged .*: run 'vhdx check' on it"
+expect_status 4 check image
