@@ -456,10 +456,18 @@ static inline void vhdx_remap(const struct vhdx_target *vt, struct bio *bio,
 /* Sector and page numbers of 64 TiB images are kept in longs. */
 static_assert(sizeof(long) >= sizeof(u64), "dm-vhdx needs a 64-bit kernel");
 
-/* dm-vhdx-target.c */
+/* dm-vhdx-mode.c */
 void vhdx_set_mode(struct vhdx_target *vt, enum vhdx_mode mode,
 		   const char *reason);
 const char *vhdx_mode_name(enum vhdx_mode mode);
+
+/* dm-vhdx-table.c */
+int vhdx_parse_options(struct vhdx_target *vt, struct dm_arg_set *as,
+		       char **error);
+void vhdx_status(struct dm_target *ti, status_type_t type, unsigned int flags,
+		 char *result, unsigned int maxlen);
+int vhdx_message(struct dm_target *ti, unsigned int argc, char **argv,
+		 char *result, unsigned int maxlen);
 
 /* dm-vhdx-map.c */
 int vhdx_map(struct dm_target *ti, struct bio *bio);

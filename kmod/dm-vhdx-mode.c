@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The mode of a target: rw, ro or fail.
+ */
+#include "dm-vhdx.h"
+
+/**
+ * vhdx_mode_name() - a mode as status shows it
+ * @mode: the mode
+ *
+ * Context: any.
+ * Return: constant string.
+ */
+const char *vhdx_mode_name(enum vhdx_mode mode)
+{
+	static const char * const names[] = {
+		[VHDX_MODE_RW] = "rw",
+		[VHDX_MODE_RO] = "ro",
+		[VHDX_MODE_FAIL] = "fail",
+	};
+
+	return names[mode];
+}
+
+/**
+ * vhdx_set_mode() - the one place where the mode changes
+ * @vt: the target
+ * @mode: the new mode
+ * @reason: constant clause for the kernel log; NULL at a resume
+ *
+ * Context: process context.
+ */
+void vhdx_set_mode(struct vhdx_target *vt, enum vhdx_mode mode,
+		   const char *reason)
+{
+	enum vhdx_mode old = vt->mode;
+
+	if (old == mode)
+		return;
+	if (mode != VHDX_MODE_RW) {
+		WRITE_ONCE(vt->may_overwrite, false);
+		/* What is in core may be ahead of what is on the device. */
+		vt->stale = true;
+	}
+	WRITE_ONCE(vt->mode, mode);
+	if (reason)
+		DMERR("%pg: %s: mode changes from %s to %s, suspend and resume to reload",
+		      vt->bdev, reason, vhdx_mode_name(old),
+		      vhdx_mode_name(mode));
+	dm_table_event(vt->ti->table);
+}
