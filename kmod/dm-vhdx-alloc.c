@@ -11,17 +11,18 @@
  * - Space that may hold anything ("exposed"): a work item of its own zeroes
  *   what the write does not cover and then writes the data; when both are done
  *   the worker publishes the block.  Until then reads see zeros as before, and
- *   further writes to the block wait.  If it fails, the space is given back;
- *   nobody has seen it.
+ *   further writes to the block wait.  If it fails, the space is set aside and
+ *   another place tried; nobody has seen it.
  *
  * Publishing makes the block usable; the next commit makes it durable.
+ *
+ * A write that the device has no space for is no failure: it waits, and is sent
+ * again.  That goes for all writes that come through the worker.
  */
 #include "dm-vhdx.h"
 
-#define VHDX_SPACE_POLL_MS	1000
-#define VHDX_SPACE_TIMEOUT_MS	60000
-/* Tell that space is low when less than this part of the device is free. */
-#define VHDX_LOW_SPACE_PART	32
+/* So many places are tried for a block. */
+#define VHDX_PREPARE_TRIES	4
 
 /**
  * vhdx_defer() - leave a write to the worker
@@ -34,221 +35,121 @@ void vhdx_defer(struct vhdx_target *vt, struct bio *bio)
 {
 	unsigned long flags;
 
+	vhdx_hook(bio)->waited = false;
 	spin_lock_irqsave(&vt->lock, flags);
 	bio_list_add(&vt->deferred, bio);
 	spin_unlock_irqrestore(&vt->lock, flags);
 	queue_work(vt->alloc_wq, &vt->worker);
 }
 
-/**
- * vhdx_hook_bio() - be told when a bio is done, instead of its owner
- * @bio: a bio that map has got from dm and that is not under way
- * @end_io: must call vhdx_unhook_bio() first
- * @arg: found in vhdx_hook(bio)->arg
- *
- * Context: any.
+/* ------------------------------------------------------------------------
+ * Writes to present blocks
  */
-void vhdx_hook_bio(struct bio *bio, bio_end_io_t *end_io, void *arg)
+
+/* The worker has to see to something.  Its bio is ended after that, or by it. */
+static void vhdx_tell_worker(struct vhdx_target *vt, struct bio *returned)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&vt->lock, flags);
+	if (returned)
+		bio_list_add(&vt->returned, returned);
+	else
+		vt->space_found = true;
+	/* Under the lock: once the bio is done, the target may go. */
+	queue_work(vt->alloc_wq, &vt->worker);
+	spin_unlock_irqrestore(&vt->lock, flags);
+}
+
+static void vhdx_write_end_io(struct bio *bio)
 {
 	struct vhdx_hook *hook = vhdx_hook(bio);
-
-	hook->end_io = bio->bi_end_io;
-	hook->private = bio->bi_private;
-	hook->arg = arg;
-	bio->bi_end_io = end_io;
-}
-
-/**
- * vhdx_unhook_bio() - undo vhdx_hook_bio(); bio_endio() goes to its owner again
- * @bio: the bio
- *
- * Context: any.
- */
-void vhdx_unhook_bio(struct bio *bio)
-{
-	struct vhdx_hook *hook = vhdx_hook(bio);
-
-	bio->bi_end_io = hook->end_io;
-	bio->bi_private = hook->private;
-}
-
-static void vhdx_end_bio(struct bio *bio, blk_status_t status)
-{
-	bio->bi_status = status;
-	bio_endio(bio);
-}
-
-/* A FUA write whose block is not durable yet: the data is written. */
-static void vhdx_fua_end_io(struct bio *bio)
-{
-	struct vhdx_target *vt = vhdx_hook(bio)->arg;
+	struct vhdx_target *vt = hook->arg;
 
 	vhdx_unhook_bio(bio);
-	if (bio->bi_status)
-		bio_endio(bio);
-	else
+	if (unlikely(bio->bi_status == BLK_STS_NOSPC)) {
+		vhdx_rewind_bio(bio);
+		hook->waited = true;
+		vhdx_tell_worker(vt, bio);
+		return;
+	}
+	if (unlikely(hook->waited) && !bio->bi_status)
+		vhdx_tell_worker(vt, NULL);
+	if ((hook->opf & REQ_FUA) && !(bio->bi_opf & REQ_FUA) &&
+	    !bio->bi_status)
 		vhdx_commit_bio(vt, bio);
+	else
+		bio_endio(bio);
 }
 
 /* Send a write on to its present block. */
 static void vhdx_submit_present(struct vhdx_target *vt, struct bio *bio, u32 e)
 {
-	if ((bio->bi_opf & REQ_FUA) && (e & VHDX_E_PENDING)) {
-		/* The commit's flush covers the data as well. */
+	vhdx_hook_bio(bio, vhdx_write_end_io, vt);
+	/* Then a commit follows, whose flush covers the data as well. */
+	if ((bio->bi_opf & REQ_FUA) &&
+	    ((e & VHDX_E_PENDING) || !vhdx_io_fua(&vt->image.backing)))
 		bio->bi_opf &= ~REQ_FUA;
-		vhdx_hook_bio(bio, vhdx_fua_end_io, vt);
-	}
-	vhdx_watch_fua(vt, bio);
 	vhdx_remap(vt, bio, vhdx_bio_sector(vt, bio), e);
-	submit_bio_noacct(bio);
+	dm_submit_bio_remap(bio, NULL);
 }
 
 /* ------------------------------------------------------------------------
- * Space
+ * Memory for allocations
  */
 
-static void vhdx_check_low_space(struct vhdx_target *vt)
+/*
+ * NULL: no memory, and @bio waits for some.  Then the whole reserve is in use,
+ * and whoever frees some of it looks who waits; what is dirty is freed by a
+ * commit.
+ */
+static struct vhdx_alloc *vhdx_new_alloc(struct vhdx_target *vt, u32 block,
+					 struct bio *bio)
 {
-	struct vhdx_space *space = &vt->image.space;
-	u32 enough = max(space->size / VHDX_LOW_SPACE_PART,
-			 4 * vhdx_block_mib(&vt->image.layout.geo));
+	const gfp_t gfp = GFP_NOWAIT | __GFP_NOWARN;
+	struct vhdx_alloc *alloc = mempool_alloc(&vt->alloc_pool, gfp);
 
-	if (space->size - space->taken > enough) {
-		vt->low_space_told = false;
-	} else if (!vt->low_space_told) {
-		vt->low_space_told = true;
-		DMWARN("%pg: space is low, %u MiB left: extend the backing device",
-		       vt->bdev, space->size - space->taken);
-		dm_table_event(vt->ti->table);
+	if (unlikely(!alloc)) {
+		spin_lock_irq(&vt->lock);
+		/* What was freed before this is there, later it finds @bio. */
+		alloc = mempool_alloc(&vt->alloc_pool, gfp);
+		if (!alloc) {
+			bio_list_add(&vt->starved, bio);
+			if (vt->nr_dirty)
+				queue_work(vt->commit_wq, &vt->commit);
+		}
+		spin_unlock_irq(&vt->lock);
+		if (!alloc)
+			return NULL;
 	}
-}
-
-/* Take space for a block.  0: there is none. */
-static u32 vhdx_take_space(struct vhdx_target *vt)
-{
-	struct vhdx_space *space = &vt->image.space;
-	u32 count = vhdx_block_mib(&vt->image.layout.geo), mib;
-	int r;
-
-	mib = vhdx_space_find(space, vt->space_hint, count);
-	if (!mib) {
-		r = vhdx_image_grow(&vt->image);
-		if (r == -ENOMEM && !vt->out_of_space)
-			DMERR("%pg: no memory yet to use what the device has grown by",
-			      vt->bdev);
-		if (r)
-			return 0;
-		DMINFO("%pg: the backing device has grown to %u MiB", vt->bdev,
-		       space->size);
-		mib = vhdx_space_find(space, vt->space_hint, count);
-		if (!mib)
-			return 0;
-	}
-	vt->space_hint = mib + count;
-	vhdx_space_claim(space, mib, count);
-	vhdx_check_low_space(vt);
-	return mib;
-}
-
-static void vhdx_give_space_back(struct vhdx_target *vt, u32 mib)
-{
-	vhdx_space_release(&vt->image.space, mib,
-			   vhdx_block_mib(&vt->image.layout.geo));
-	/* Nothing below the hint is large enough, but for this. */
-	vt->space_hint = min(vt->space_hint, mib);
-}
-
-/* Is the space known to read as zeros?  Called before it is claimed. */
-static bool vhdx_space_is_zero(const struct vhdx_target *vt, u32 mib, u32 end)
-{
-	return vt->zeroed_from_set && mib >= vt->zeroed_from_mib &&
-	       mib >= vt->used_mib && mib >= end &&
-	       mib + vhdx_block_mib(&vt->image.layout.geo) <= vt->zeroed_to_mib;
-}
-
-/* No space for @bio: queue it or fail it. */
-static void vhdx_out_of_space(struct vhdx_target *vt, struct bio *bio)
-{
-	bool first, fail, requeue;
-
-	spin_lock_irq(&vt->lock);
-	first = !vt->out_of_space;
-	vt->out_of_space = true;
-	requeue = vt->requeue_no_space;
-	fail = vt->error_if_no_space || vt->space_timed_out;
-	if (!fail && !requeue)
-		bio_list_add(&vt->no_space, bio);
-	spin_unlock_irq(&vt->lock);
-
-	if (first) {
-		DMERR("%pg: no space left: extend the backing device%s",
-		      vt->bdev, fail ? "" : ", writes wait for 60 seconds");
-		vt->space_deadline = jiffies +
-				     msecs_to_jiffies(VHDX_SPACE_TIMEOUT_MS);
-		dm_table_event(vt->ti->table);
-	}
-	if (requeue)
-		vhdx_end_bio(bio, BLK_STS_DM_REQUEUE);
-	else if (fail)
-		vhdx_end_bio(bio, BLK_STS_NOSPC);
-	else
-		queue_delayed_work(vt->alloc_wq, &vt->space_timer,
-				   msecs_to_jiffies(VHDX_SPACE_POLL_MS));
-}
-
-static void vhdx_space_is_back(struct vhdx_target *vt)
-{
-	spin_lock_irq(&vt->lock);
-	vt->out_of_space = false;
-	vt->space_timed_out = false;
-	spin_unlock_irq(&vt->lock);
-	dm_table_event(vt->ti->table);
+	memset(alloc, 0, sizeof(*alloc));
+	alloc->vt = vt;
+	alloc->block = block;
+	return alloc;
 }
 
 /**
- * vhdx_no_space_end() - complete the writes that wait for space
+ * vhdx_wake_starved() - memory was freed: let who waits for it try again
  * @vt: the target
- * @status: with what
  *
- * Context: process context.
+ * Context: any; vt->lock is held.
  */
-void vhdx_no_space_end(struct vhdx_target *vt, blk_status_t status)
+void vhdx_wake_starved(struct vhdx_target *vt)
 {
-	struct bio_list bios = BIO_EMPTY_LIST;
-	struct bio *bio;
-
-	spin_lock_irq(&vt->lock);
-	bio_list_merge(&bios, &vt->no_space);
-	bio_list_init(&vt->no_space);
-	spin_unlock_irq(&vt->lock);
-	while ((bio = bio_list_pop(&bios)))
-		vhdx_end_bio(bio, status);
+	lockdep_assert_held(&vt->lock);
+	if (likely(bio_list_empty(&vt->starved)))
+		return;
+	bio_list_merge(&vt->deferred, &vt->starved);
+	bio_list_init(&vt->starved);
+	queue_work(vt->alloc_wq, &vt->worker);
 }
 
-/**
- * vhdx_space_timer() - look whether writes that wait for space can go on
- * @work: the target's space timer
- *
- * Context: workqueue.
- */
-void vhdx_space_timer(struct work_struct *work)
+static void vhdx_free_alloc(struct vhdx_target *vt, struct vhdx_alloc *alloc)
 {
-	struct vhdx_target *vt = container_of(to_delayed_work(work),
-					      struct vhdx_target, space_timer);
-
-	if (time_after(jiffies, vt->space_deadline)) {
-		DMERR("%pg: still no space, writes to new blocks fail now",
-		      vt->bdev);
-		WRITE_ONCE(vt->space_timed_out, true);
-		vhdx_no_space_end(vt, BLK_STS_NOSPC);
-		return;
-	}
-	/* The worker asks for space again, and comes back here if in vain. */
+	mempool_free(alloc, &vt->alloc_pool);
 	spin_lock_irq(&vt->lock);
-	bio_list_merge(&vt->deferred, &vt->no_space);
-	bio_list_init(&vt->no_space);
+	vhdx_wake_starved(vt);
 	spin_unlock_irq(&vt->lock);
-	queue_work(vt->alloc_wq, &vt->worker);
 }
 
 /* ------------------------------------------------------------------------
@@ -274,6 +175,8 @@ static void vhdx_alloc_end_io(struct bio *bio)
 
 	vhdx_unhook_bio(bio);
 	alloc->status = bio->bi_status;
+	if (alloc->status)
+		vhdx_rewind_bio(bio);
 	vhdx_alloc_prepared(alloc);
 }
 
@@ -289,21 +192,21 @@ static void vhdx_alloc_work(struct work_struct *work)
 
 	from = (u64)sector << SECTOR_SHIFT;
 	to = from + bio->bi_iter.bi_size;
-	r = vhdx_io_zero(vt->bdev, start, from);
+	r = vhdx_io_zero(&vt->image.backing, start, from);
 	if (!r)
-		r = vhdx_io_zero(vt->bdev, start + to,
+		r = vhdx_io_zero(&vt->image.backing, start + to,
 				 ((vhdx_block_mask(vt) + 1) << SECTOR_SHIFT) - to);
 	if (r) {
 		alloc->status = errno_to_blk_status(r);
 		vhdx_alloc_prepared(alloc);
 		return;
 	}
-	/* The commit will see to a FUA write's being durable. */
 	vhdx_hook_bio(bio, vhdx_alloc_end_io, alloc);
 	vhdx_remap(vt, bio, vhdx_bio_sector(vt, bio),
 		   vhdx_e_make(VHDX_BLOCK_FULL, alloc->mib));
+	/* The commit will see to a FUA write's being durable. */
 	bio->bi_opf &= ~REQ_FUA;
-	submit_bio_noacct(bio);
+	dm_submit_bio_remap(bio, NULL);
 }
 
 static struct vhdx_alloc *vhdx_find_alloc(struct vhdx_target *vt, u32 block)
@@ -318,31 +221,82 @@ static struct vhdx_alloc *vhdx_find_alloc(struct vhdx_target *vt, u32 block)
 
 static void vhdx_process_write(struct vhdx_target *vt, struct bio *bio);
 
+/* Does the block keep its space, whatever becomes of the write? */
+static bool vhdx_alloc_anchored(const struct vhdx_target *vt,
+				const struct vhdx_alloc *alloc)
+{
+	return alloc->mib == vhdx_e_mib(vt->bat[alloc->block]);
+}
+
+/* The space is no good.  Is there another? */
+static bool vhdx_prepare_elsewhere(struct vhdx_target *vt,
+				   struct vhdx_alloc *alloc)
+{
+	u32 mib;
+
+	if (!vhdx_alloc_anchored(vt, alloc))
+		vhdx_set_space_aside(vt, alloc->mib);
+	if (++alloc->tries == VHDX_PREPARE_TRIES ||
+	    !READ_ONCE(vt->may_overwrite))
+		return false;
+	mib = vhdx_take_space(vt);
+	if (!mib)
+		return false;
+	alloc->mib = mib;
+	alloc->status = BLK_STS_OK;
+	queue_work(vt->prepare_wq, &alloc->work);
+	return true;
+}
+
+/* Exposed space could not be prepared. */
+static void vhdx_prepare_failed(struct vhdx_target *vt, struct vhdx_alloc *alloc)
+{
+	bool no_space = alloc->status == BLK_STS_NOSPC;
+	struct bio_list waiting;
+	struct bio *bio = alloc->bio;
+	u32 *e = &vt->bat[alloc->block];
+
+	if (!no_space && vhdx_prepare_elsewhere(vt, alloc))
+		return;
+	if (no_space && !vhdx_alloc_anchored(vt, alloc))
+		vhdx_give_space_back(vt, alloc->mib);
+	hash_del(&alloc->hash);
+	WRITE_ONCE(*e, *e & ~VHDX_E_PENDING);
+	waiting = alloc->waiting;
+	if (no_space) {
+		vhdx_hook(bio)->waited = true;
+		vhdx_wait_for_space(vt, &vt->no_space, bio);
+	} else {
+		vhdx_end_bio(bio, alloc->status);
+	}
+	vhdx_free_alloc(vt, alloc);
+	while ((bio = bio_list_pop(&waiting))) {
+		if (no_space)
+			vhdx_wait_for_space(vt, &vt->no_space, bio);
+		else
+			vhdx_process_write(vt, bio);
+	}
+}
+
 /* Exposed space is prepared, or that failed: let the writes go on. */
 static void vhdx_process_done(struct vhdx_target *vt, struct vhdx_alloc *alloc)
 {
-	u32 block = alloc->block, e = READ_ONCE(vt->bat[block]);
 	struct bio_list waiting = alloc->waiting;
 	struct bio *bio = alloc->bio;
-	bool fua = alloc->fua;
 
 	list_del(&alloc->list);
-	hash_del(&alloc->hash);
-	if (alloc->status) {
-		/* An anchor stays with its block. */
-		if (alloc->mib != vhdx_e_mib(e))
-			vhdx_give_space_back(vt, alloc->mib);
-		WRITE_ONCE(vt->bat[block], e & ~VHDX_E_PENDING);
-		vhdx_end_bio(bio, alloc->status);
-		mempool_free(alloc, &vt->alloc_pool);
-	} else {
-		vt->image.allocated_blocks++;
-		vhdx_commit_add(vt, alloc, true);
-		if (fua)
-			vhdx_commit_bio(vt, bio);
-		else
-			bio_endio(bio);
+	if (unlikely(alloc->status)) {
+		vhdx_prepare_failed(vt, alloc);
+		return;
 	}
+	hash_del(&alloc->hash);
+	if (unlikely(vhdx_hook(bio)->waited))
+		vhdx_nospace_found(&vt->no_space);
+	vhdx_commit_add(vt, alloc, true);
+	if (vhdx_hook(bio)->opf & REQ_FUA)
+		vhdx_commit_bio(vt, bio);
+	else
+		bio_endio(bio);
 	while ((bio = bio_list_pop(&waiting)))
 		vhdx_process_write(vt, bio);
 }
@@ -351,28 +305,21 @@ static void vhdx_process_done(struct vhdx_target *vt, struct vhdx_alloc *alloc)
  * The worker
  */
 
-/*
- * NULL: no memory, and @bio waits for some.  Then the whole reserve is in use,
- * by blocks that the commit below frees or that will be reported as prepared;
- * both start the worker again.
- */
-static struct vhdx_alloc *vhdx_new_alloc(struct vhdx_target *vt, u32 block,
-					 struct bio *bio)
+/* Space that may hold anything: prepare it, with the write's data. */
+static void vhdx_prepare_block(struct vhdx_target *vt, struct vhdx_alloc *alloc,
+			       struct bio *bio)
 {
-	struct vhdx_alloc *alloc = mempool_alloc(&vt->alloc_pool,
-						 GFP_NOWAIT | __GFP_NOWARN);
+	u32 *e = &vt->bat[alloc->block];
 
-	if (!alloc) {
-		spin_lock_irq(&vt->lock);
-		bio_list_add(&vt->deferred, bio);
-		spin_unlock_irq(&vt->lock);
-		queue_work(vt->commit_wq, &vt->commit);
-		return NULL;
-	}
-	memset(alloc, 0, sizeof(*alloc));
-	alloc->vt = vt;
-	alloc->block = block;
-	return alloc;
+	alloc->bio = bio;
+	bio_list_init(&alloc->waiting);
+	hash_add(vt->allocs, &alloc->hash, alloc->block);
+	WRITE_ONCE(*e, *e | VHDX_E_PENDING);
+	spin_lock_irq(&vt->lock);
+	vt->stats.zeroed++;
+	spin_unlock_irq(&vt->lock);
+	INIT_WORK(&alloc->work, vhdx_alloc_work);
+	queue_work(vt->prepare_wq, &alloc->work);
 }
 
 /* A write to an absent block. */
@@ -380,7 +327,7 @@ static void vhdx_process_absent(struct vhdx_target *vt, struct bio *bio,
 				u32 block, u32 e)
 {
 	u32 end = vt->image.space.end, mib = vhdx_e_mib(e);
-	bool anchored = mib, zero;
+	bool anchored = mib;
 	struct vhdx_alloc *alloc;
 
 	alloc = vhdx_new_alloc(vt, block, bio);
@@ -390,32 +337,20 @@ static void vhdx_process_absent(struct vhdx_target *vt, struct bio *bio,
 	if (!anchored)
 		mib = vhdx_take_space(vt);
 	if (!mib) {
-		mempool_free(alloc, &vt->alloc_pool);
-		vhdx_out_of_space(vt, bio);
+		vhdx_free_alloc(vt, alloc);
+		vhdx_wait_for_space(vt, &vt->no_room, bio);
 		return;
 	}
-	if (unlikely(vt->out_of_space && !anchored))
-		vhdx_space_is_back(vt);
+	if (unlikely(READ_ONCE(vt->no_room.lacking) && !anchored))
+		vhdx_nospace_found(&vt->no_room);
 
 	alloc->mib = mib;
-	zero = !anchored && vhdx_space_is_zero(vt, mib, end);
-	if (zero) {
-		vt->image.allocated_blocks++;
-		vhdx_commit_add(vt, alloc, false);
-		vhdx_submit_present(vt, bio, READ_ONCE(vt->bat[block]));
+	if (anchored || !vhdx_space_is_zero(vt, mib, end)) {
+		vhdx_prepare_block(vt, alloc, bio);
 		return;
 	}
-
-	alloc->bio = bio;
-	alloc->fua = bio->bi_opf & REQ_FUA;
-	bio_list_init(&alloc->waiting);
-	hash_add(vt->allocs, &alloc->hash, block);
-	WRITE_ONCE(vt->bat[block], e | VHDX_E_PENDING);
-	spin_lock_irq(&vt->lock);
-	vt->stats.zeroed++;
-	spin_unlock_irq(&vt->lock);
-	INIT_WORK(&alloc->work, vhdx_alloc_work);
-	queue_work(vt->commit_wq, &alloc->work);
+	vhdx_commit_add(vt, alloc, false);
+	vhdx_submit_present(vt, bio, READ_ONCE(vt->bat[block]));
 }
 
 /* Any write that was deferred. */
@@ -424,7 +359,7 @@ static void vhdx_process_write(struct vhdx_target *vt, struct bio *bio)
 	u32 block = vhdx_sector_block(vt, vhdx_bio_sector(vt, bio));
 	u32 e = READ_ONCE(vt->bat[block]);
 
-	if (!vt->may_overwrite)
+	if (!READ_ONCE(vt->may_overwrite))
 		vhdx_end_bio(bio, BLK_STS_IOERR);
 	else if (vhdx_e_present(e))
 		vhdx_submit_present(vt, bio, e);
@@ -432,6 +367,31 @@ static void vhdx_process_write(struct vhdx_target *vt, struct bio *bio)
 		bio_list_add(&vhdx_find_alloc(vt, block)->waiting, bio);
 	else
 		vhdx_process_absent(vt, bio, block, e);
+}
+
+/* What there is to do for the worker. */
+struct vhdx_worker_load {
+	struct bio_list deferred;
+	struct bio_list returned;
+	struct list_head done;
+	bool space_found;
+};
+
+static void vhdx_worker_take(struct vhdx_target *vt,
+			     struct vhdx_worker_load *load)
+{
+	bio_list_init(&load->deferred);
+	bio_list_init(&load->returned);
+	INIT_LIST_HEAD(&load->done);
+	spin_lock_irq(&vt->lock);
+	bio_list_merge(&load->deferred, &vt->deferred);
+	bio_list_init(&vt->deferred);
+	bio_list_merge(&load->returned, &vt->returned);
+	bio_list_init(&vt->returned);
+	list_splice_init(&vt->done, &load->done);
+	load->space_found = vt->space_found;
+	vt->space_found = false;
+	spin_unlock_irq(&vt->lock);
 }
 
 /**
@@ -443,26 +403,24 @@ static void vhdx_process_write(struct vhdx_target *vt, struct bio *bio)
 void vhdx_worker(struct work_struct *work)
 {
 	struct vhdx_target *vt = container_of(work, struct vhdx_target, worker);
-	struct bio_list bios = BIO_EMPTY_LIST;
+	struct vhdx_worker_load load;
 	struct vhdx_alloc *alloc, *next;
 	struct blk_plug plug;
-	LIST_HEAD(done);
 	struct bio *bio;
 
-	spin_lock_irq(&vt->lock);
-	bio_list_merge(&bios, &vt->deferred);
-	bio_list_init(&vt->deferred);
-	list_splice_init(&vt->done, &done);
-	spin_unlock_irq(&vt->lock);
-
-	if (!bio_list_empty(&bios) && !vt->session_open &&
-	    vt->mode == VHDX_MODE_RW)
+	vhdx_worker_take(vt, &load);
+	if (!bio_list_empty(&load.deferred) && !vt->session_open &&
+	    READ_ONCE(vt->mode) == VHDX_MODE_RW)
 		vhdx_session_open(vt);	/* a failure has changed the mode */
 
 	blk_start_plug(&plug);
-	list_for_each_entry_safe(alloc, next, &done, list)
+	if (unlikely(load.space_found))
+		vhdx_nospace_found(&vt->no_space);
+	while ((bio = bio_list_pop(&load.returned)))
+		vhdx_wait_for_space(vt, &vt->no_space, bio);
+	list_for_each_entry_safe(alloc, next, &load.done, list)
 		vhdx_process_done(vt, alloc);
-	while ((bio = bio_list_pop(&bios)))
+	while ((bio = bio_list_pop(&load.deferred)))
 		vhdx_process_write(vt, bio);
 	blk_finish_plug(&plug);
 }

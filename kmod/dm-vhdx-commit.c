@@ -91,6 +91,7 @@ static bool vhdx_commit_take_exposed(struct vhdx_target *vt)
 	spin_lock_irq(&vt->lock);
 	exposed = vt->exposed;
 	vt->exposed = false;
+	vt->stats.entries++;
 	spin_unlock_irq(&vt->lock);
 	return exposed;
 }
@@ -133,7 +134,6 @@ static int vhdx_commit_entry(struct vhdx_target *vt, struct list_head *batch,
 		if (r)
 			return r;
 	}
-	vt->stats.entries++;
 	return vhdx_log_write(&vt->log);
 }
 
@@ -175,6 +175,7 @@ static void vhdx_commit_done(struct vhdx_target *vt, struct list_head *batch)
 	vt->nr_dirty -= count;
 	count = vt->nr_dirty;
 	vt->stats.commits++;
+	vhdx_wake_starved(vt);
 	spin_unlock_irq(&vt->lock);
 	if (count)	/* came while this commit was under way */
 		vhdx_commit_arm(vt);
@@ -211,7 +212,7 @@ static int vhdx_commit_blocks(struct vhdx_target *vt, struct list_head *batch)
 
 /**
  * vhdx_flush_end_io() - a flush that was sent on to the backing device is done
- * @bio: hooked; a FLUSH, or a FUA write to a device that needs a flush for it
+ * @bio: hooked
  *
  * If it has failed, its sender hears of it when the mode has changed.
  *
@@ -222,6 +223,11 @@ void vhdx_flush_end_io(struct bio *bio)
 	struct vhdx_target *vt = vhdx_hook(bio)->arg;
 
 	vhdx_unhook_bio(bio);
+	/* One that would have had to wait has not been tried. */
+	if (bio->bi_status == BLK_STS_AGAIN) {
+		bio_endio(bio);
+		return;
+	}
 	/* With what an earlier one has dropped it succeeds, but in vain. */
 	if (likely(!bio->bi_status && !READ_ONCE(vt->image.flush_failed))) {
 		bio_endio(bio);
@@ -230,6 +236,26 @@ void vhdx_flush_end_io(struct bio *bio)
 	WRITE_ONCE(vt->image.flush_failed, true);
 	WRITE_ONCE(vt->check_reads, true);
 	vhdx_commit_bio(vt, bio);
+}
+
+/**
+ * vhdx_fua_end_io() - the data of a FUA write is written, but not durable
+ * @bio: hooked; FUA was taken off
+ *
+ * What has failed is the write, and that is its sender's business alone.  What
+ * may fail from now on is a flush of ours.
+ *
+ * Context: any.
+ */
+void vhdx_fua_end_io(struct bio *bio)
+{
+	struct vhdx_target *vt = vhdx_hook(bio)->arg;
+
+	vhdx_unhook_bio(bio);
+	if (bio->bi_status)
+		bio_endio(bio);
+	else
+		vhdx_commit_bio(vt, bio);
 }
 
 /**
@@ -242,7 +268,7 @@ void vhdx_commit_work(struct work_struct *work)
 {
 	struct vhdx_target *vt = container_of(work, struct vhdx_target, commit);
 	struct bio_list bios = BIO_EMPTY_LIST;
-	bool failed, starved;
+	bool failed;
 	LIST_HEAD(batch);
 	struct bio *bio;
 	int r = 0;
@@ -251,7 +277,7 @@ void vhdx_commit_work(struct work_struct *work)
 	bio_list_merge(&bios, &vt->flushes);
 	bio_list_init(&vt->flushes);
 	/* Then some of what was acknowledged will never be durable. */
-	failed = vt->image.flush_failed ||
+	failed = READ_ONCE(vt->image.flush_failed) ||
 		 (vt->mode != VHDX_MODE_RW && vt->nr_dirty);
 	if (!failed)
 		list_splice_init(&vt->dirty, &batch);
@@ -266,7 +292,14 @@ void vhdx_commit_work(struct work_struct *work)
 	else if (!failed && !bio_list_empty(&bios))
 		r = vhdx_image_flush(&vt->image);
 	vhdx_commit_check_flush(vt);
-	vt->flush_told |= vt->image.flush_failed && !bio_list_empty(&bios);
+
+	spin_lock_irq(&vt->lock);
+	vt->flush_told |= READ_ONCE(vt->image.flush_failed) &&
+			  !bio_list_empty(&bios);
+	/* There is no commit to wait for any more: let them fail. */
+	if (vt->mode != VHDX_MODE_RW)
+		vhdx_wake_starved(vt);
+	spin_unlock_irq(&vt->lock);
 
 	while ((bio = bio_list_pop(&bios))) {
 		/* One that the device has failed has its own already. */
@@ -275,13 +308,6 @@ void vhdx_commit_work(struct work_struct *work)
 						  errno_to_blk_status(r);
 		bio_endio(bio);
 	}
-
-	/* Writes that found no memory for their allocation try again. */
-	spin_lock_irq(&vt->lock);
-	starved = !bio_list_empty(&vt->deferred);
-	spin_unlock_irq(&vt->lock);
-	if (starved)
-		queue_work(vt->alloc_wq, &vt->worker);
 }
 
 /**
@@ -332,17 +358,22 @@ void vhdx_commit_add(struct vhdx_target *vt, struct vhdx_alloc *alloc,
 {
 	u32 e = vhdx_e_make(VHDX_BLOCK_FULL, alloc->mib) | VHDX_E_PENDING;
 	unsigned int nr_dirty;
+	bool now;
 
 	spin_lock_irq(&vt->lock);
 	vt->exposed |= exposed;
+	vt->image.allocated_blocks++;
 	list_add_tail(&alloc->list, &vt->dirty);
 	nr_dirty = ++vt->nr_dirty;
 	vt->stats.allocs++;
+	/* Many, or somebody waits for the memory that they take. */
+	now = nr_dirty % VHDX_COMMIT_BLOCKS == 0 ||
+	      !bio_list_empty(&vt->starved);
 	/* Last, and under the lock: see the essay above. */
 	WRITE_ONCE(vt->bat[alloc->block], e);
 	spin_unlock_irq(&vt->lock);
 
-	if (nr_dirty % VHDX_COMMIT_BLOCKS == 0)
+	if (now)
 		queue_work(vt->commit_wq, &vt->commit);
 	else if (nr_dirty == 1)
 		vhdx_commit_arm(vt);

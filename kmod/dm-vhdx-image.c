@@ -4,7 +4,6 @@
  * fed from the device, its result kept in core.
  */
 #include <linux/random.h>
-#include <linux/sched/mm.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
@@ -12,6 +11,9 @@
 
 /* One read of BAT or log. */
 #define VHDX_WINDOW	SZ_1M
+
+/* MiB numbers have so many bits in an in-core entry. */
+#define VHDX_MAX_MIB	(1ULL << (32 - VHDX_E_SHIFT))
 
 /**
  * struct vhdx_window - a piece of the log, in memory
@@ -56,20 +58,32 @@ struct vhdx_loader {
  * @bdev: backing device
  * @writable: load it as one that may be written
  *
- * Context: any.
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM; call vhdx_image_exit() in both cases.
  */
-void vhdx_image_init(struct vhdx_image *image, struct block_device *bdev,
-		     bool writable)
+int vhdx_image_init(struct vhdx_image *image, struct block_device *bdev,
+		    bool writable)
 {
-	image->bdev = bdev;
 	image->writable = writable;
 	vhdx_overlay_init(&image->overlay);
+	return vhdx_io_init(&image->backing, bdev);
+}
+
+/**
+ * vhdx_image_exit() - undo vhdx_image_init()
+ * @image: not loaded; need not have been set up
+ *
+ * Context: may sleep.
+ */
+void vhdx_image_exit(struct vhdx_image *image)
+{
+	vhdx_io_exit(&image->backing);
 }
 
 static int vhdx_image_read(struct vhdx_image *image, u64 off, void *buf,
 			   u32 bytes)
 {
-	int r = vhdx_io_read(image->bdev, off, buf, bytes);
+	int r = vhdx_io_read(&image->backing, off, buf, bytes);
 
 	if (!r)
 		vhdx_overlay_patch(&image->overlay, off, buf, bytes);
@@ -125,8 +139,9 @@ static int vhdx_loader_log_sector(struct vhdx_log_source *source, u32 off,
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		window->valid = false;
-		r = vhdx_io_read(loader->image->bdev, source->log_off + start,
-				 window->data, VHDX_WINDOW);
+		r = vhdx_io_read(&loader->image->backing,
+				 source->log_off + start, window->data,
+				 VHDX_WINDOW);
 		if (r)
 			return r;
 		window->off = start;
@@ -161,7 +176,7 @@ static int vhdx_loader_init(struct vhdx_loader *loader,
 	loader->image = image;
 	loader->reader.read = vhdx_loader_read;
 	loader->reader.image_bytes = image->bytes;
-	loader->reader.logical_bytes = vhdx_io_logical_bytes(image->bdev);
+	loader->reader.logical_bytes = vhdx_io_logical_bytes(&image->backing);
 	loader->reader.writable = image->writable;
 	loader->log.sector = vhdx_loader_log_sector;
 	loader->log.image_bytes = image->bytes;
@@ -205,7 +220,7 @@ static int vhdx_loader_log(struct vhdx_loader *loader)
 		r = vhdx_log_replay(&loader->log, &seq, &loader->sink);
 	if (!r)
 		DMINFO("%pg: the log is dirty, %llu entries to replay",
-		       loader->image->bdev,
+		       loader->image->backing.bdev,
 		       seq.head.sequence - seq.first_sequence + 1);
 	return r;
 }
@@ -256,14 +271,29 @@ static bool vhdx_image_payload_changed(struct vhdx_image *image)
 	return false;
 }
 
+/*
+ * How large a device can be of use: behind its end there may be all of the
+ * blocks.  So the map need not grow while writes wait for it, perhaps those that
+ * are to free memory.
+ */
+static u32 vhdx_loader_max_mib(const struct vhdx_image *image, u64 mib)
+{
+	const struct vhdx_geometry *geo = &image->layout.geo;
+
+	if (image->writable)
+		mib += (u64)geo->blocks * vhdx_block_mib(geo);
+	return min_t(u64, mib, VHDX_MAX_MIB);
+}
+
 static int vhdx_loader_bat(struct vhdx_loader *loader)
 {
 	struct vhdx_image *image = loader->image;
 	u64 mib = image->writable ? image->bytes >> 20 :
 				    DIV_ROUND_UP_ULL(image->bytes, SZ_1M);
 
-	image->space.size = min_t(u64, mib, 1ULL << (32 - VHDX_E_SHIFT));
-	image->space.map = kvcalloc(BITS_TO_LONGS(image->space.size),
+	image->space.size = min_t(u64, mib, VHDX_MAX_MIB);
+	image->max_mib = vhdx_loader_max_mib(image, mib);
+	image->space.map = kvcalloc(BITS_TO_LONGS(image->max_mib),
 				    sizeof(long), VHDX_LOAD_GFP);
 	image->bat = kvcalloc(image->layout.geo.blocks, sizeof(u32),
 			      VHDX_LOAD_GFP);
@@ -292,8 +322,9 @@ int vhdx_image_load(struct vhdx_image *image, const char **error)
 	struct vhdx_loader loader = { .fault_index = U64_MAX };
 	int r;
 
-	image->bytes = vhdx_io_bytes(image->bdev);
-	r = vhdx_loader_init(&loader, image);
+	image->bytes = vhdx_io_bytes(&image->backing);
+	image->header_buf = kmalloc(2 * VHDX_HEADER_BYTES, GFP_KERNEL);
+	r = image->header_buf ? vhdx_loader_init(&loader, image) : -ENOMEM;
 	if (!r)
 		r = vhdx_load_header(&loader.reader, &image->layout,
 				     loader.scratch);
@@ -309,11 +340,12 @@ int vhdx_image_load(struct vhdx_image *image, const char **error)
 	if (r) {
 		*error = vhdx_fault_text(r);
 		if (loader.fault_index == U64_MAX)
-			DMERR("%pg: %s: %s", image->bdev, *error,
+			DMERR("%pg: %s: %s", image->backing.bdev, *error,
 			      vhdx_fault_advice(r));
 		else
-			DMERR("%pg: BAT entry %llu: %s: %s", image->bdev,
-			      loader.fault_index, *error, vhdx_fault_advice(r));
+			DMERR("%pg: BAT entry %llu: %s: %s",
+			      image->backing.bdev, loader.fault_index, *error,
+			      vhdx_fault_advice(r));
 		vhdx_image_unload(image);
 		return vhdx_fault_errno(r);
 	}
@@ -331,6 +363,8 @@ int vhdx_image_load(struct vhdx_image *image, const char **error)
 void vhdx_image_unload(struct vhdx_image *image)
 {
 	vhdx_overlay_clear(&image->overlay);
+	kfree(image->header_buf);
+	image->header_buf = NULL;
 	kvfree(image->bat);
 	image->bat = NULL;
 	kvfree(image->space.map);
@@ -355,17 +389,14 @@ void vhdx_image_unload(struct vhdx_image *image)
 int vhdx_image_changed(struct vhdx_image *image, bool *changed)
 {
 	struct vhdx_header *was = &image->layout.header, is = {};
-	bool damaged;
+	u8 *buf = image->header_buf;
 	int slot, r;
-	u8 *buf;
+	bool damaged;
 
-	buf = kmalloc(2 * VHDX_HEADER_BYTES, GFP_KERNEL);
-	if (!buf)
-		return -ENOMEM;
-	r = vhdx_io_read(image->bdev, VHDX_HEADER_OFF(0), buf,
+	r = vhdx_io_read(&image->backing, VHDX_HEADER_OFF(0), buf,
 			 VHDX_HEADER_BYTES);
 	if (!r)
-		r = vhdx_io_read(image->bdev, VHDX_HEADER_OFF(1),
+		r = vhdx_io_read(&image->backing, VHDX_HEADER_OFF(1),
 				 buf + VHDX_HEADER_BYTES, VHDX_HEADER_BYTES);
 	if (!r)
 		*changed = vhdx_header_select(buf, buf + VHDX_HEADER_BYTES, &is,
@@ -378,8 +409,7 @@ int vhdx_image_changed(struct vhdx_image *image, bool *changed)
 			   !guid_equal(&is.log_guid, &was->log_guid) ||
 			   is.log_off != was->log_off ||
 			   is.log_length != was->log_length ||
-			   vhdx_io_bytes(image->bdev) < image->bytes;
-	kfree(buf);
+			   vhdx_io_bytes(&image->backing) < image->bytes;
 	return r;
 }
 
@@ -387,32 +417,67 @@ int vhdx_image_changed(struct vhdx_image *image, bool *changed)
  * vhdx_image_grow() - look whether the backing device has grown
  * @image: loaded, writable
  *
- * Context: may sleep; the caller owns the space map.
- * Return: 0 if there is more space now, -ENOSPC if not, or another negative
- * errno.
+ * Context: any; the caller owns the space map.
+ * Return: true if there is more space now.
  */
-int vhdx_image_grow(struct vhdx_image *image)
+bool vhdx_image_grow(struct vhdx_image *image)
 {
 	struct vhdx_space *space = &image->space;
-	u64 bytes = vhdx_io_bytes(image->bdev);
-	u32 size = min_t(u64, bytes >> 20, 1ULL << (32 - VHDX_E_SHIFT));
-	unsigned int noio;
-	unsigned long *map;
+	u64 bytes = vhdx_io_bytes(&image->backing);
+	u32 size = min_t(u64, bytes >> 20, image->max_mib);
 
 	if (size <= space->size)
-		return -ENOSPC;
-	/* The worker may be cleaning pages for whoever would wait here. */
-	noio = memalloc_noio_save();
-	map = kvcalloc(BITS_TO_LONGS(size), sizeof(long), GFP_KERNEL);
-	memalloc_noio_restore(noio);
-	if (!map)
-		return -ENOMEM;
-	memcpy(map, space->map, BITS_TO_LONGS(space->size) * sizeof(long));
-	kvfree(space->map);
-	space->map = map;
+		return false;
 	space->size = size;
 	image->bytes = bytes;
-	return 0;
+	return true;
+}
+
+/**
+ * vhdx_image_lacks_space() - is a write of metadata to be done again?
+ * @image: loaded, writable
+ * @r: what came of it
+ * @lacked: false at first, then the caller's to keep
+ *
+ * If the device had no space for it this waits until another try is due.
+ *
+ * Context: may sleep.
+ * Return: true if so: the same bytes at the same place.
+ */
+bool vhdx_image_lacks_space(struct vhdx_image *image, int r, bool *lacked)
+{
+	if (unlikely(r == -ENOSPC && image->no_space)) {
+		*lacked = vhdx_nospace_wait(image->no_space,
+					    image->backing.bdev);
+		return *lacked;
+	}
+	if (unlikely(!r && *lacked))
+		vhdx_nospace_found(image->no_space);
+	return false;
+}
+
+/**
+ * vhdx_image_write() - write metadata
+ * @image: loaded, writable
+ * @off: bytes, a multiple of 4 KiB
+ * @buf: kmalloc or vmalloc memory, aligned to 512
+ * @bytes: a multiple of 4 KiB
+ *
+ * Waits if the device has no space for it.  Durable after vhdx_image_flush().
+ *
+ * Context: may sleep.
+ * Return: 0 or a negative errno.
+ */
+int vhdx_image_write(struct vhdx_image *image, u64 off, const void *buf,
+		     size_t bytes)
+{
+	bool lacked = false;
+	int r;
+
+	do {
+		r = vhdx_io_write(&image->backing, off, buf, bytes);
+	} while (vhdx_image_lacks_space(image, r, &lacked));
+	return r;
 }
 
 /**
@@ -428,7 +493,7 @@ int vhdx_image_grow(struct vhdx_image *image)
  */
 int vhdx_image_flush(struct vhdx_image *image)
 {
-	int r = vhdx_io_flush(image->bdev);
+	int r = vhdx_io_flush(&image->backing);
 
 	if (r)
 		WRITE_ONCE(image->flush_failed, true);
@@ -436,17 +501,18 @@ int vhdx_image_flush(struct vhdx_image *image)
 }
 
 /* One update of the slot that is not current; it is current afterwards. */
-static int vhdx_image_write_slot(struct vhdx_image *image, void *buf)
+static int vhdx_image_write_slot(struct vhdx_image *image)
 {
 	struct vhdx_layout *layout = &image->layout;
 	struct vhdx_header header = layout->header;
 	int slot = !layout->header_slot, r;
+	void *buf = image->header_buf;
 
 	if (!++header.sequence)
 		return -EOVERFLOW;
 	vhdx_header_encode(&header, buf);
-	r = vhdx_io_write(image->bdev, VHDX_HEADER_OFF(slot), buf,
-			  VHDX_HEADER_BYTES);
+	r = vhdx_image_write(image, VHDX_HEADER_OFF(slot), buf,
+			     VHDX_HEADER_BYTES);
 	/* Makes the header durable before anything that relies on it. */
 	if (!r)
 		r = vhdx_image_flush(image);
@@ -471,19 +537,12 @@ static int vhdx_image_write_slot(struct vhdx_image *image, void *buf)
  */
 int vhdx_image_write_header(struct vhdx_image *image, bool both)
 {
-	unsigned int noio = memalloc_noio_save();
-	void *buf = kmalloc(VHDX_HEADER_BYTES, GFP_KERNEL);
-	int r;
+	int r = vhdx_image_write_slot(image);
 
-	memalloc_noio_restore(noio);
-	if (!buf)
-		return -ENOMEM;
-	r = vhdx_image_write_slot(image, buf);
 	if (!r && both)
-		r = vhdx_image_write_slot(image, buf);
+		r = vhdx_image_write_slot(image);
 	if (!r && both)
 		image->layout.header_damaged = false;
-	kfree(buf);
 	return r;
 }
 
@@ -508,7 +567,7 @@ int vhdx_image_replay(struct vhdx_image *image)
 	guid_gen(&header->file_write_guid);
 	r = vhdx_image_write_header(image, false);
 	if (!r)
-		r = vhdx_overlay_write(&image->overlay, image->bdev);
+		r = vhdx_overlay_write(&image->overlay, &image->backing);
 	/* The changes are durable before the log is given up. */
 	if (!r)
 		r = vhdx_image_flush(image);

@@ -10,28 +10,99 @@
 /* Zero in steps, so that a signal ends it and nothing else starves. */
 #define VHDX_ZERO_STEP	(64ULL << 20)
 
+/*
+ * So many bios are always to be had, each with as many pages as it can take.
+ * Nobody holds one that is not submitted while he waits for another, so one
+ * would do; more keep a device busy when memory is short.
+ */
+#define VHDX_IO_RESERVE	8
+
+/**
+ * vhdx_io_init() - be ready to send I/O to a backing device
+ * @backing: all zeros
+ * @bdev: the device
+ *
+ * An image may lie in a file system in another image: each has a reserve of
+ * its own, so that none waits for what another one holds.
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM.
+ */
+int vhdx_io_init(struct vhdx_backing *backing, struct block_device *bdev)
+{
+	backing->bdev = bdev;
+	return bioset_init(&backing->bios, VHDX_IO_RESERVE, 0,
+			   BIOSET_NEED_BVECS);
+}
+
+/**
+ * vhdx_io_exit() - undo vhdx_io_init()
+ * @backing: need not have been set up
+ *
+ * Context: may sleep; no I/O is under way.
+ */
+void vhdx_io_exit(struct vhdx_backing *backing)
+{
+	bioset_exit(&backing->bios);
+}
+
 /**
  * vhdx_io_bytes() - size of the backing device right now
- * @bdev: backing device
+ * @backing: backing device
  *
  * Context: any.
  * Return: bytes.
  */
-u64 vhdx_io_bytes(struct block_device *bdev)
+u64 vhdx_io_bytes(const struct vhdx_backing *backing)
 {
-	return bdev_nr_bytes(bdev);
+	return bdev_nr_bytes(backing->bdev);
 }
 
 /**
  * vhdx_io_logical_bytes() - smallest unit the backing device can address
- * @bdev: backing device
+ * @backing: backing device
  *
  * Context: any.
  * Return: bytes.
  */
-u32 vhdx_io_logical_bytes(struct block_device *bdev)
+u32 vhdx_io_logical_bytes(const struct vhdx_backing *backing)
 {
-	return bdev_logical_block_size(bdev);
+	return bdev_logical_block_size(backing->bdev);
+}
+
+/**
+ * vhdx_io_cached() - does the device have a volatile cache?
+ * @backing: backing device
+ *
+ * Without one a flush has nothing to do, and FUA means nothing.
+ *
+ * Context: any.
+ * Return: true if so.
+ */
+bool vhdx_io_cached(const struct vhdx_backing *backing)
+{
+	return bdev_write_cache(backing->bdev);
+}
+
+/**
+ * vhdx_io_fua() - can a FUA write be left to the device?
+ * @backing: backing device
+ *
+ * Only if its failure is about the data alone.  A driver that is given requests
+ * and says FUA does it in one command; without FUA the block layer makes a
+ * write and a flush of it, and which of them has failed cannot be told.  Drivers
+ * that stack on others say FUA for whatever is below, device mapper since 6.11
+ * whenever it would flush.
+ *
+ * Context: any.
+ * Return: true if so.
+ */
+bool vhdx_io_fua(const struct vhdx_backing *backing)
+{
+	struct block_device *bdev = backing->bdev;
+
+	return !bdev_write_cache(bdev) ||
+	       (bdev_fua(bdev) && queue_is_mq(bdev_get_queue(bdev)));
 }
 
 static struct page *vhdx_buf_page(const void *buf)
@@ -56,13 +127,14 @@ static size_t vhdx_bio_fill(struct bio *bio, const void *buf, size_t bytes)
 	return done;
 }
 
-static int vhdx_io_rw(struct block_device *bdev, blk_opf_t opf, u64 off,
+static int vhdx_io_rw(struct vhdx_backing *backing, blk_opf_t opf, u64 off,
 		      void *buf, size_t bytes)
 {
 	while (bytes) {
 		unsigned int pages = DIV_ROUND_UP(bytes, PAGE_SIZE) + 1;
-		struct bio *bio = bio_alloc(bdev, bio_max_segs(pages), opf,
-					    GFP_NOIO);
+		struct bio *bio = bio_alloc_bioset(backing->bdev,
+						   bio_max_segs(pages), opf,
+						   GFP_NOIO, &backing->bios);
 		size_t done;
 		int r;
 
@@ -81,7 +153,7 @@ static int vhdx_io_rw(struct block_device *bdev, blk_opf_t opf, u64 off,
 
 /**
  * vhdx_io_read() - read from the backing device
- * @bdev: backing device
+ * @backing: backing device
  * @off: bytes, a multiple of its logical block size
  * @buf: kmalloc or vmalloc memory, aligned to 512
  * @bytes: a multiple of the logical block size
@@ -89,9 +161,9 @@ static int vhdx_io_rw(struct block_device *bdev, blk_opf_t opf, u64 off,
  * Context: may sleep.
  * Return: 0 or a negative errno.
  */
-int vhdx_io_read(struct block_device *bdev, u64 off, void *buf, size_t bytes)
+int vhdx_io_read(struct vhdx_backing *backing, u64 off, void *buf, size_t bytes)
 {
-	int r = vhdx_io_rw(bdev, REQ_OP_READ | REQ_META, off, buf, bytes);
+	int r = vhdx_io_rw(backing, REQ_OP_READ | REQ_META, off, buf, bytes);
 
 	if (is_vmalloc_addr(buf))
 		invalidate_kernel_vmap_range(buf, bytes);
@@ -100,7 +172,7 @@ int vhdx_io_read(struct block_device *bdev, u64 off, void *buf, size_t bytes)
 
 /**
  * vhdx_io_write() - write to the backing device
- * @bdev: backing device
+ * @backing: backing device
  * @off: bytes, a multiple of its logical block size
  * @buf: kmalloc or vmalloc memory, aligned to 512
  * @bytes: a multiple of the logical block size
@@ -110,79 +182,162 @@ int vhdx_io_read(struct block_device *bdev, u64 off, void *buf, size_t bytes)
  * Context: may sleep.
  * Return: 0 or a negative errno.
  */
-int vhdx_io_write(struct block_device *bdev, u64 off, const void *buf,
+int vhdx_io_write(struct vhdx_backing *backing, u64 off, const void *buf,
 		  size_t bytes)
 {
 	if (is_vmalloc_addr(buf))
 		flush_kernel_vmap_range((void *)buf, bytes);
-	return vhdx_io_rw(bdev, REQ_OP_WRITE | REQ_META | REQ_SYNC, off,
+	return vhdx_io_rw(backing, REQ_OP_WRITE | REQ_META | REQ_SYNC, off,
 			  (void *)buf, bytes);
 }
 
 /**
- * vhdx_io_write_next() - one of many sector writes under way at once
- * @prev: what the call before returned; NULL at first
- * @bdev: backing device
+ * vhdx_io_batch_init() - begin a number of writes that are under way at once
+ * @batch: the batch
+ *
+ * Context: any.
+ */
+void vhdx_io_batch_init(struct vhdx_io_batch *batch)
+{
+	atomic_set(&batch->left, 1);
+	batch->status = BLK_STS_OK;
+	init_completion(&batch->done);
+}
+
+static void vhdx_io_batch_put(struct vhdx_io_batch *batch)
+{
+	if (atomic_dec_and_test(&batch->left))
+		complete(&batch->done);
+}
+
+/* Lack of space is the one failure that passes: any other one counts more. */
+static void vhdx_io_batch_end_io(struct bio *bio)
+{
+	struct vhdx_io_batch *batch = bio->bi_private;
+	blk_status_t old = READ_ONCE(batch->status);
+
+	if (unlikely(bio->bi_status) && (!old || old == BLK_STS_NOSPC))
+		WRITE_ONCE(batch->status, bio->bi_status);
+	bio_put(bio);
+	vhdx_io_batch_put(batch);
+}
+
+static void vhdx_io_batch_submit(struct vhdx_io_batch *batch, struct bio *bio)
+{
+	atomic_inc(&batch->left);
+	bio->bi_private = batch;
+	bio->bi_end_io = vhdx_io_batch_end_io;
+	submit_bio(bio);
+}
+
+/**
+ * vhdx_io_batch_write() - send one more write of a batch
+ * @batch: from vhdx_io_batch_init()
+ * @backing: backing device
  * @off: bytes from the start of the device
- * @sector: 4 KiB of kmalloc memory, aligned to 4 KiB
+ * @sector: 4 KiB of kmalloc memory, aligned to 4 KiB; must stay as it is until
+ *          vhdx_io_batch_wait() returns
  *
  * Context: may sleep.
- * Return: to be passed to the next call, and in the end to
- * vhdx_io_write_wait().
  */
-struct bio *vhdx_io_write_next(struct bio *prev, struct block_device *bdev,
-			       u64 off, const void *sector)
+void vhdx_io_batch_write(struct vhdx_io_batch *batch,
+			 struct vhdx_backing *backing, u64 off,
+			 const void *sector)
 {
-	struct bio *bio = bio_alloc(bdev, 1, REQ_OP_WRITE | REQ_META | REQ_SYNC,
-				    GFP_NOIO);
+	struct bio *bio = bio_alloc_bioset(backing->bdev, 1,
+					   REQ_OP_WRITE | REQ_META | REQ_SYNC,
+					   GFP_NOIO, &backing->bios);
 
 	bio->bi_iter.bi_sector = off >> SECTOR_SHIFT;
 	__bio_add_page(bio, virt_to_page(sector), VHDX_SECTOR,
 		       offset_in_page(sector));
-	if (prev) {
-		bio_chain(prev, bio);
-		submit_bio(prev);
-	}
-	return bio;
+	vhdx_io_batch_submit(batch, bio);
 }
 
 /**
- * vhdx_io_write_wait() - wait for all writes of vhdx_io_write_next()
- * @last: what the last call returned; NULL if there was none
+ * vhdx_io_batch_wait() - wait for all writes of a batch
+ * @batch: from vhdx_io_batch_init(); needs that again before its next use
  *
  * Context: may sleep.
- * Return: 0 or a negative errno if any of them failed.
+ * Return: 0 or a negative errno if any of them has failed; -ENOSPC only if none
+ * has failed otherwise.
  */
-int vhdx_io_write_wait(struct bio *last)
+int vhdx_io_batch_wait(struct vhdx_io_batch *batch)
 {
-	int r = 0;
+	vhdx_io_batch_put(batch);
+	wait_for_completion_io(&batch->done);
+	return blk_status_to_errno(batch->status);
+}
 
-	if (last) {
-		r = submit_bio_wait(last);
-		bio_put(last);
-	}
+/* Have the device zero it. */
+static int vhdx_io_zero_command(struct vhdx_backing *backing, u64 off, u64 bytes)
+{
+	blk_opf_t opf = REQ_OP_WRITE_ZEROES;
+	struct bio *bio;
+	int r;
+
+	if (backing->no_unmap)
+		opf |= REQ_NOUNMAP;
+	bio = bio_alloc_bioset(backing->bdev, 0, opf, GFP_NOIO, &backing->bios);
+	bio->bi_iter.bi_sector = off >> SECTOR_SHIFT;
+	bio->bi_iter.bi_size = bytes;
+	r = submit_bio_wait(bio);
+	bio_put(bio);
 	return r;
+}
+
+/* Write zeroes. */
+static int vhdx_io_zero_write(struct vhdx_backing *backing, u64 off, u64 bytes)
+{
+	struct vhdx_io_batch batch;
+	struct blk_plug plug;
+
+	vhdx_io_batch_init(&batch);
+	blk_start_plug(&plug);
+	while (bytes) {
+		unsigned int pages = DIV_ROUND_UP_ULL(bytes, PAGE_SIZE);
+		struct bio *bio = bio_alloc_bioset(backing->bdev,
+						   bio_max_segs(pages),
+						   REQ_OP_WRITE, GFP_NOIO,
+						   &backing->bios);
+		unsigned int step;
+
+		bio->bi_iter.bi_sector = off >> SECTOR_SHIFT;
+		do {
+			step = min_t(u64, PAGE_SIZE, bytes);
+			if (bio_add_page(bio, ZERO_PAGE(0), step, 0) != step)
+				break;
+			off += step;
+			bytes -= step;
+		} while (bytes);
+		vhdx_io_batch_submit(&batch, bio);
+	}
+	blk_finish_plug(&plug);
+	return vhdx_io_batch_wait(&batch);
 }
 
 /**
  * vhdx_io_zero() - make a range read as zeros
- * @bdev: backing device
+ * @backing: backing device
  * @off: bytes, a multiple of its logical block size
  * @bytes: likewise; may be 0
  *
- * Offloaded to the device where it can, written otherwise.
+ * By the device's own command where it has one, written otherwise.
  *
  * Context: may sleep; a fatal signal to the current task ends it.
  * Return: 0 or a negative errno.
  */
-int vhdx_io_zero(struct block_device *bdev, u64 off, u64 bytes)
+int vhdx_io_zero(struct vhdx_backing *backing, u64 off, u64 bytes)
 {
 	while (bytes) {
 		u64 step = min(bytes, VHDX_ZERO_STEP);
-		int r;
+		int r = -EOPNOTSUPP;
 
-		r = blkdev_issue_zeroout(bdev, off >> SECTOR_SHIFT,
-					 step >> SECTOR_SHIFT, GFP_NOIO, 0);
+		/* A driver may find out only now that it cannot. */
+		if (bdev_write_zeroes_sectors(backing->bdev))
+			r = vhdx_io_zero_command(backing, off, step);
+		if (r && r != -ENOSPC)
+			r = vhdx_io_zero_write(backing, off, step);
 		if (r)
 			return r;
 		if (fatal_signal_pending(current))
@@ -196,12 +351,14 @@ int vhdx_io_zero(struct block_device *bdev, u64 off, u64 bytes)
 
 /**
  * vhdx_io_flush() - make durable what was written and has completed
- * @bdev: backing device
+ * @backing: backing device
+ *
+ * Needs no memory.
  *
  * Context: may sleep.
  * Return: 0 or a negative errno.
  */
-int vhdx_io_flush(struct block_device *bdev)
+int vhdx_io_flush(struct vhdx_backing *backing)
 {
-	return blkdev_issue_flush(bdev);
+	return blkdev_issue_flush(backing->bdev);
 }

@@ -114,10 +114,10 @@ static int vhdx_log_write_entry(struct vhdx_log *log)
 				     log->sequence, tail,
 				     (u64)READ_ONCE(image->space.end) << 20);
 	first = min(length, log_length - off);
-	r = vhdx_io_write(image->bdev, log_off + off, log->entry, first);
+	r = vhdx_image_write(image, log_off + off, log->entry, first);
 	if (!r && first < length)
-		r = vhdx_io_write(image->bdev, log_off, log->entry + first,
-				  length - first);
+		r = vhdx_image_write(image, log_off, log->entry + first,
+				     length - first);
 	if (r)
 		return r;
 	log->sequence++;
@@ -157,21 +157,31 @@ int vhdx_log_open(struct vhdx_log *log)
 	return vhdx_log_write_entry(log) ?: vhdx_log_flush(log);
 }
 
-/* Write all logged sectors to their places.  All entries must be durable. */
-static int vhdx_log_apply(struct vhdx_log *log)
+static int vhdx_log_write_slots(struct vhdx_log *log)
 {
 	struct vhdx_log_slot *slot;
-	struct bio *last = NULL;
+	struct vhdx_io_batch batch;
 	struct blk_plug plug;
-	int r;
 
+	vhdx_io_batch_init(&batch);
 	blk_start_plug(&plug);
 	list_for_each_entry(slot, &log->used, list)
 		if (slot->pos >= log->applied_pos && slot->pos < log->durable_pos)
-			last = vhdx_io_write_next(last, log->image->bdev,
-						  slot->off, slot->data);
+			vhdx_io_batch_write(&batch, &log->image->backing,
+					    slot->off, slot->data);
 	blk_finish_plug(&plug);
-	r = vhdx_io_write_wait(last);
+	return vhdx_io_batch_wait(&batch);
+}
+
+/* Write all logged sectors to their places.  All entries must be durable. */
+static int vhdx_log_apply(struct vhdx_log *log)
+{
+	bool lacked = false;
+	int r;
+
+	do {
+		r = vhdx_log_write_slots(log);
+	} while (vhdx_image_lacks_space(log->image, r, &lacked));
 	if (!r)
 		log->applied_pos = log->durable_pos;
 	return r;

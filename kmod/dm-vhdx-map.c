@@ -9,10 +9,11 @@
 
 /*
  * Sectors from @sector on, at most @sectors, whose blocks follow each other on
- * the backing device.  @e is the entry of the first block.
+ * the backing device.  @e is the entry of the first block.  (At the end of what
+ * an entry can address the next one would be MiB 0, which is never a block's.)
  */
-static unsigned int vhdx_run_present(const struct vhdx_target *vt,
-				     sector_t sector, unsigned int sectors, u32 e)
+static noinline unsigned int vhdx_run_present(const struct vhdx_target *vt,
+					      sector_t sector, unsigned int sectors, u32 e)
 {
 	sector_t run = vhdx_block_mask(vt) + 1 - (sector & vhdx_block_mask(vt));
 	u32 step = vhdx_e_make(0, 1U << (vt->block_shift -
@@ -46,8 +47,8 @@ static unsigned int vhdx_run_absent(const struct vhdx_target *vt,
 	return sectors;
 }
 
-static int vhdx_map_zeros(const struct vhdx_target *vt, struct bio *bio,
-			  sector_t sector)
+static noinline int vhdx_map_zeros(const struct vhdx_target *vt, struct bio *bio,
+				   sector_t sector)
 {
 	unsigned int sectors = bio_sectors(bio);
 	unsigned int run = vhdx_run_absent(vt, sector, sectors);
@@ -64,8 +65,8 @@ static int vhdx_map_zeros(const struct vhdx_target *vt, struct bio *bio,
  * overlay comes from there, sector by sector, and the runs between from the
  * device.
  */
-static int vhdx_map_overlaid(struct vhdx_target *vt, struct bio *bio,
-			     sector_t sector, u32 e)
+static noinline int vhdx_map_overlaid(struct vhdx_target *vt, struct bio *bio,
+				      sector_t sector, u32 e)
 {
 	const unsigned int unit = VHDX_SECTOR >> SECTOR_SHIFT;
 	struct vhdx_overlay *overlay = &vt->image.overlay;
@@ -111,8 +112,8 @@ static int vhdx_map_overlaid(struct vhdx_target *vt, struct bio *bio,
  * A read of present blocks after a flush has failed.  Of blocks that are not
  * committed even the zeroes may be lost, and somebody else's data be seen.
  */
-static int vhdx_map_doubtful(const struct vhdx_target *vt, struct bio *bio,
-			     sector_t sector, u32 e)
+static noinline int vhdx_map_doubtful(const struct vhdx_target *vt, struct bio *bio,
+				      sector_t sector, u32 e)
 {
 	unsigned int sectors = vhdx_run_present(vt, sector, bio_sectors(bio), e);
 	sector_t run = vhdx_block_mask(vt) + 1 - (sector & vhdx_block_mask(vt));
@@ -129,8 +130,8 @@ static int vhdx_map_doubtful(const struct vhdx_target *vt, struct bio *bio,
 }
 
 /* A write that the worker has to see: no more than the block it starts in. */
-static int vhdx_map_deferred(struct vhdx_target *vt, struct bio *bio,
-			     sector_t sector)
+static noinline int vhdx_map_deferred(struct vhdx_target *vt, struct bio *bio,
+				      sector_t sector)
 {
 	sector_t left = vhdx_block_mask(vt) + 1 - (sector & vhdx_block_mask(vt));
 
@@ -146,46 +147,83 @@ static int vhdx_map_deferred(struct vhdx_target *vt, struct bio *bio,
 	return DM_MAPIO_SUBMITTED;
 }
 
-/* A write of present blocks may go on, unless ... */
-static bool vhdx_must_defer(const struct vhdx_target *vt, const struct bio *bio,
-			    sector_t sector, unsigned int run)
+/* Is any of these sectors in a block that is not committed? */
+static bool vhdx_any_pending(const struct vhdx_target *vt, sector_t sector,
+			     unsigned int sectors)
 {
-	u32 block, last;
+	u32 block = vhdx_sector_block(vt, sector);
+	u32 last = vhdx_sector_block(vt, sector + sectors - 1);
 
-	/* ... there is no session, or the mode does not allow it */
-	if (unlikely(!smp_load_acquire(&vt->may_overwrite)))
-		return true;
-	/* ... or it must be durable and its block is not yet */
-	if (likely(!(bio->bi_opf & REQ_FUA)))
-		return false;
-	block = vhdx_sector_block(vt, sector);
-	last = vhdx_sector_block(vt, sector + run - 1);
 	for (; block <= last; block++)
 		if (READ_ONCE(vt->bat[block]) & VHDX_E_PENDING)
 			return true;
 	return false;
 }
 
+/* No more of a bio than blocks that follow each other. */
+static noinline void vhdx_cut_run(const struct vhdx_target *vt, struct bio *bio,
+				  sector_t sector, u32 e)
+{
+	unsigned int sectors = bio_sectors(bio);
+	unsigned int run = vhdx_run_present(vt, sector, sectors, e);
+
+	if (run < sectors)
+		dm_accept_partial_bio(bio, run);
+}
+
+/*
+ * A write of present blocks that is FUA, or before there is a session.  FUA may
+ * go on if its block is committed and the device can be trusted with it; if
+ * only the latter is missing, it goes on as a plain write, and a flush follows.
+ */
+static noinline int vhdx_map_careful(struct vhdx_target *vt, struct bio *bio,
+				     sector_t sector, u32 e)
+{
+	unsigned int run = vhdx_run_present(vt, sector, bio_sectors(bio), e);
+
+	/* Pairs with vhdx_session_open(). */
+	if (!smp_load_acquire(&vt->may_overwrite) ||
+	    vhdx_any_pending(vt, sector, run))
+		return vhdx_map_deferred(vt, bio, sector);
+	if (run < bio_sectors(bio))
+		dm_accept_partial_bio(bio, run);
+	if (!vhdx_io_fua(&vt->image.backing)) {
+		vhdx_hook_bio(bio, vhdx_fua_end_io, vt);
+		bio->bi_opf &= ~REQ_FUA;
+	}
+	vhdx_remap(vt, bio, sector, e);
+	return DM_MAPIO_REMAPPED;
+}
+
 /*
  * An empty flush.  With nothing to commit it is one flush of the backing
- * device, whose failure is not the guest's business alone.  A write that was
- * acknowledged has counted its block in nr_dirty before it was submitted, so a
- * flush that follows it sees the count.
+ * device, whose failure is not the guest's business alone; none if that has no
+ * volatile cache.  A write that was acknowledged has counted its block in
+ * nr_dirty before it was submitted, so a flush that follows it sees the count.
  */
-static int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio)
+static noinline int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio)
 {
-	if (!vt->image.writable) {
-		bio_endio(bio);
+	if (READ_ONCE(vt->nr_dirty) || unlikely(READ_ONCE(vt->lost)) ||
+	    unlikely(READ_ONCE(vt->image.flush_failed))) {
+		vhdx_commit_bio(vt, bio);
 		return DM_MAPIO_SUBMITTED;
 	}
-	if (READ_ONCE(vt->nr_dirty) || unlikely(READ_ONCE(vt->lost))) {
-		vhdx_commit_bio(vt, bio);
+	if (!vt->image.writable || !vhdx_io_cached(&vt->image.backing)) {
+		bio_endio(bio);
 		return DM_MAPIO_SUBMITTED;
 	}
 	vhdx_hook_bio(bio, vhdx_flush_end_io, vt);
 	bio_set_dev(bio, vt->bdev);
 	bio->bi_iter.bi_sector = 0;
 	return DM_MAPIO_REMAPPED;
+}
+
+/* Read or write, beginning in a block that is not present. */
+static noinline int vhdx_map_absent(struct vhdx_target *vt, struct bio *bio,
+				    sector_t sector)
+{
+	return op_is_write(bio_op(bio)) ? vhdx_map_deferred(vt, bio, sector) :
+					  vhdx_map_zeros(vt, bio, sector);
 }
 
 /**
@@ -199,30 +237,28 @@ static int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio)
 int vhdx_map(struct dm_target *ti, struct bio *bio)
 {
 	struct vhdx_target *vt = ti->private;
-	unsigned int sectors = bio_sectors(bio), run;
 	sector_t sector = vhdx_bio_sector(vt, bio);
-	bool write = op_is_write(bio_op(bio));
+	sector_t mask = vhdx_block_mask(vt);
 	u32 e;
 
-	if (unlikely(!sectors))
+	if (unlikely(!bio->bi_iter.bi_size))
 		return vhdx_map_flush(vt, bio);
 	e = READ_ONCE(vt->bat[vhdx_sector_block(vt, sector)]);
 	if (unlikely(!vhdx_e_present(e)))
-		return write ? vhdx_map_deferred(vt, bio, sector) :
-			       vhdx_map_zeros(vt, bio, sector);
+		return vhdx_map_absent(vt, bio, sector);
 
-	run = vhdx_run_present(vt, sector, sectors, e);
-	if (write) {
-		if (unlikely(vhdx_must_defer(vt, bio, sector, run)))
-			return vhdx_map_deferred(vt, bio, sector);
-		vhdx_watch_fua(vt, bio);
+	if (op_is_write(bio_op(bio))) {
+		/* Pairs with vhdx_session_open(). */
+		if (unlikely(!smp_load_acquire(&vt->may_overwrite) ||
+			     (bio->bi_opf & REQ_FUA)))
+			return vhdx_map_careful(vt, bio, sector, e);
 	} else if (unlikely(READ_ONCE(vt->check_reads))) {
 		return READ_ONCE(vt->image.flush_failed) ?
 		       vhdx_map_doubtful(vt, bio, sector, e) :
 		       vhdx_map_overlaid(vt, bio, sector, e);
 	}
-	if (unlikely(run < sectors))
-		dm_accept_partial_bio(bio, run);
+	if (unlikely((sector & mask) + bio_sectors(bio) > mask + 1))
+		vhdx_cut_run(vt, bio, sector, e);
 	vhdx_remap(vt, bio, sector, e);
 	return DM_MAPIO_REMAPPED;
 }

@@ -210,40 +210,73 @@ void vhdx_overlay_patch(struct vhdx_overlay *overlay, u64 off, void *buf,
 		memcpy(buf + (index - first) * VHDX_SECTOR, data, VHDX_SECTOR);
 }
 
+/* So many sectors are written at once; a signal is looked for in between. */
+#define VHDX_OVERLAY_BATCH	256
+
+static int vhdx_overlay_write_zero(struct vhdx_overlay *overlay,
+				   struct vhdx_backing *backing)
+{
+	struct rb_node *node;
+	int r = 0;
+
+	for (node = rb_first(&overlay->zero); node && !r; node = rb_next(node)) {
+		struct vhdx_zero_range *range = vhdx_zero_entry(node);
+
+		r = vhdx_io_zero(backing, range->start * VHDX_SECTOR,
+				 (range->end - range->start) * VHDX_SECTOR);
+	}
+	return r;
+}
+
+/* The sectors from *@index on, as many as make a batch. */
+static int vhdx_overlay_write_batch(struct vhdx_overlay *overlay,
+				    struct vhdx_backing *backing,
+				    unsigned long *index)
+{
+	struct vhdx_io_batch batch;
+	struct blk_plug plug;
+	unsigned int count = 0;
+	void *data;
+
+	vhdx_io_batch_init(&batch);
+	blk_start_plug(&plug);
+	for (data = xa_find(&overlay->data, index, ULONG_MAX, XA_PRESENT); data;
+	     data = xa_find_after(&overlay->data, index, ULONG_MAX,
+				  XA_PRESENT)) {
+		if (count++ == VHDX_OVERLAY_BATCH)
+			break;
+		vhdx_io_batch_write(&batch, backing, (u64)*index * VHDX_SECTOR,
+				    data);
+	}
+	if (!data)
+		*index = ULONG_MAX;
+	blk_finish_plug(&plug);
+	return vhdx_io_batch_wait(&batch);
+}
+
 /**
  * vhdx_overlay_write() - put the changes where they belong
  * @overlay: the overlay
- * @bdev: backing device
+ * @backing: backing device
  *
  * Nothing is durable before the next flush, and the order of the writes does
- * not matter: the log is still there, and replays to the same.
+ * not matter: the log is still there, and replays to the same.  Only the zeroes
+ * come before the data, which goes before them.
  *
  * Context: may sleep; a fatal signal ends it.
  * Return: 0 or a negative errno.
  */
-int vhdx_overlay_write(struct vhdx_overlay *overlay, struct block_device *bdev)
+int vhdx_overlay_write(struct vhdx_overlay *overlay,
+		       struct vhdx_backing *backing)
 {
-	struct rb_node *node;
-	unsigned long index;
-	void *data;
-	int r;
+	unsigned long index = 0;
+	int r = vhdx_overlay_write_zero(overlay, backing);
 
-	for (node = rb_first(&overlay->zero); node; node = rb_next(node)) {
-		struct vhdx_zero_range *range = vhdx_zero_entry(node);
-
-		r = vhdx_io_zero(bdev, range->start * VHDX_SECTOR,
-				 (range->end - range->start) * VHDX_SECTOR);
-		if (r)
-			return r;
-	}
-	xa_for_each(&overlay->data, index, data) {
-		r = vhdx_io_write(bdev, (u64)index * VHDX_SECTOR, data,
-				  VHDX_SECTOR);
-		if (r)
-			return r;
-		if (fatal_signal_pending(current))
-			return -EINTR;
+	while (!r && index != ULONG_MAX) {
+		r = vhdx_overlay_write_batch(overlay, backing, &index);
+		if (!r && fatal_signal_pending(current))
+			r = -EINTR;
 		cond_resched();
 	}
-	return 0;
+	return r;
 }

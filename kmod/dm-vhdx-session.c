@@ -22,7 +22,7 @@ static int vhdx_session_mend_regions(struct vhdx_target *vt)
 
 	r = vhdx_log_make_room(log, VHDX_REGION_BYTES / VHDX_SECTOR);
 	for (done = 0; !r && done < VHDX_REGION_BYTES; done += VHDX_SECTOR)
-		r = vhdx_io_read(vt->bdev, from + done,
+		r = vhdx_io_read(&vt->image.backing, from + done,
 				 vhdx_log_stage(log, to + done), VHDX_SECTOR);
 	if (!r)
 		r = vhdx_log_write(log);

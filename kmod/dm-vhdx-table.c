@@ -11,7 +11,8 @@
  * Table line
  *
  *   <backing device> [<#optional args> <arg>...]
- *     read_only, zeroed_from <sector>, commit_interval <ms>, error_if_no_space
+ *     read_only, zeroed_from <sector>, commit_interval <ms>, error_if_no_space,
+ *     no_unmap
  */
 
 static int vhdx_parse_number(struct dm_arg_set *as, const char *what,
@@ -43,10 +44,13 @@ static int vhdx_parse_option(struct vhdx_target *vt, struct dm_arg_set *as,
 		vt->error_if_no_space = true;
 		return 0;
 	}
+	if (!strcasecmp(name, "no_unmap")) {
+		vt->no_unmap = true;
+		return 0;
+	}
 	if (!strcasecmp(name, "zeroed_from")) {
 		r = vhdx_parse_number(as, "zeroed_from needs a sector number",
 				      LLONG_MAX >> SECTOR_SHIFT, &value, error);
-		vt->zeroed_from_set = true;
 		value = DIV_ROUND_UP_ULL(value, 1 << VHDX_MIB_SECTORS_SHIFT);
 		vt->zeroed_from_mib = min_t(u64, U32_MAX, value);
 		return r;
@@ -76,7 +80,7 @@ int vhdx_parse_options(struct vhdx_target *vt, struct dm_arg_set *as,
 		       char **error)
 {
 	static const struct dm_arg args[] = {
-		{ 0, 6, "Invalid number of optional arguments" },
+		{ 0, 7, "Invalid number of optional arguments" },
 	};
 	struct dm_arg_set group;
 	unsigned int argc = 0;
@@ -117,54 +121,73 @@ static void vhdx_status_info(struct vhdx_target *vt, char *result,
 	const struct vhdx_image *image = &vt->image;
 	const struct vhdx_log *log = &vt->log;
 	struct vhdx_stats stats;
-	unsigned int sz = 0, dirty;
-	u64 log_used;
+	unsigned int sz = 0, dirty, allocated, taken, size;
+	u64 log_used, checkpoints;
 
 	spin_lock_irq(&vt->lock);
 	stats = vt->stats;
 	dirty = vt->nr_dirty;
+	allocated = image->allocated_blocks;
 	spin_unlock_irq(&vt->lock);
-	log_used = vt->session_open ? log->write_pos - log->durable_tail_pos : 0;
+	/* Worker and commit work count without a lock. */
+	taken = data_race(image->space.taken);
+	size = data_race(image->space.size);
+	log_used = data_race(log->write_pos - log->durable_tail_pos);
+	checkpoints = data_race(log->checkpoints);
+	if (!READ_ONCE(vt->session_open))
+		log_used = 0;
 
 	if (!image->loaded) {
 		DMEMIT("%s", vhdx_mode_name(VHDX_MODE_FAIL));
 		return;
 	}
 	DMEMIT("%s %u/%u %llu %u/%u %u %llu/%u %llu %llu %llu %llu %llu",
-	       vhdx_mode_name(vt->mode),
-	       image->allocated_blocks, image->layout.geo.blocks,
-	       1ULL << vt->block_shift, image->space.taken, image->space.size,
-	       dirty, log_used, image->layout.header.log_length, stats.allocs,
-	       stats.zeroed, stats.commits, stats.entries, log->checkpoints);
+	       vhdx_mode_name(READ_ONCE(vt->mode)),
+	       allocated, image->layout.geo.blocks, 1ULL << vt->block_shift,
+	       taken, size, dirty, log_used, image->layout.header.log_length,
+	       stats.allocs, stats.zeroed, stats.commits, stats.entries,
+	       checkpoints);
 }
 
-static u32 vhdx_zeroed_from(const struct vhdx_target *vt)
+/*
+ * As it is now, so that a table made from it is right too.  That will take all
+ * of the device for zeros, so nothing is said if that is not known.
+ */
+static bool vhdx_zeroed_from(const struct vhdx_target *vt, u64 *sector)
 {
-	return max3(vt->zeroed_from_mib, vt->used_mib,
-		    READ_ONCE(vt->image.space.end));
+	u32 mib = max3(READ_ONCE(vt->zeroed_from_mib), vt->used_mib,
+		       READ_ONCE(vt->image.space.end));
+
+	*sector = (u64)mib << VHDX_MIB_SECTORS_SHIFT;
+	return READ_ONCE(vt->zeroed_from_mib) != U32_MAX &&
+	       vhdx_io_bytes(&vt->image.backing) >> 20 <=
+	       READ_ONCE(vt->zeroed_to_mib);
 }
 
 static void vhdx_status_table(struct vhdx_target *vt, char *result,
 			      unsigned int maxlen)
 {
 	unsigned int sz = 0, count;
+	bool zeroed;
+	u64 sector;
 
-	count = vt->option_read_only + vt->error_if_no_space +
-		2 * vt->commit_interval_set + 2 * vt->zeroed_from_set;
+	zeroed = vhdx_zeroed_from(vt, &sector);
+	count = vt->option_read_only + vt->error_if_no_space + vt->no_unmap +
+		2 * vt->commit_interval_set + 2 * zeroed;
 	DMEMIT("%s", vt->dev->name);
 	if (!count)
 		return;
 	DMEMIT(" %u", count);
 	if (vt->option_read_only)
 		DMEMIT(" read_only");
-	if (vt->zeroed_from_set)
-		/* As it is now, so that a table made from it is right too. */
-		DMEMIT(" zeroed_from %llu", (u64)vhdx_zeroed_from(vt) <<
-					    VHDX_MIB_SECTORS_SHIFT);
+	if (zeroed)
+		DMEMIT(" zeroed_from %llu", sector);
 	if (vt->commit_interval_set)
 		DMEMIT(" commit_interval %u", vt->commit_interval_ms);
 	if (vt->error_if_no_space)
 		DMEMIT(" error_if_no_space");
+	if (vt->no_unmap)
+		DMEMIT(" no_unmap");
 }
 
 /**
@@ -195,11 +218,46 @@ void vhdx_status(struct dm_target *ti, status_type_t type, unsigned int flags,
 	}
 }
 
+static int vhdx_message_commit(struct vhdx_target *vt)
+{
+	if (vt->read_only)
+		return 0;
+	queue_work(vt->commit_wq, &vt->commit);
+	flush_work(&vt->commit);
+	return READ_ONCE(vt->mode) == VHDX_MODE_RW ? 0 : -EIO;
+}
+
+/* @from and @to are sectors. */
+static int vhdx_message_zeroed(struct vhdx_target *vt, const char *from_arg,
+			       const char *to_arg)
+{
+	u64 end = vhdx_io_bytes(&vt->image.backing) >> SECTOR_SHIFT;
+	unsigned long long from, to;
+
+	if (kstrtoull(from_arg, 10, &from) || kstrtoull(to_arg, 10, &to) ||
+	    from >= to || to > end) {
+		DMWARN("%pg: zeroed needs two sector numbers, the second larger, at most %llu",
+		       vt->bdev, end);
+		return -EINVAL;
+	}
+	from = DIV_ROUND_UP_ULL(from, 1 << VHDX_MIB_SECTORS_SHIFT);
+	to >>= VHDX_MIB_SECTORS_SHIFT;
+	if (vt->read_only || from >= to)
+		return 0;
+	spin_lock_irq(&vt->lock);
+	vhdx_space_add_zeroed(vt, min_t(u64, from, U32_MAX),
+			      min_t(u64, to, U32_MAX));
+	spin_unlock_irq(&vt->lock);
+	return 0;
+}
+
 /**
  * vhdx_message() - dm's message function
  * @ti: the target
  * @argc: words
- * @argv: the only message is "commit": make all block allocations durable now
+ * @argv: "commit": make all block allocations durable now;
+ *        "zeroed <from> <to>": this part of the backing device, in sectors,
+ *        was added to it and reads as zeros
  * @result: not used
  * @maxlen: bytes there
  *
@@ -211,13 +269,11 @@ int vhdx_message(struct dm_target *ti, unsigned int argc, char **argv,
 {
 	struct vhdx_target *vt = ti->private;
 
-	if (argc != 1 || strcasecmp(argv[0], "commit")) {
-		DMWARN("%pg: unknown message: the only one is 'commit'", vt->bdev);
-		return -EINVAL;
-	}
-	if (vt->read_only)
-		return 0;
-	queue_work(vt->commit_wq, &vt->commit);
-	flush_work(&vt->commit);
-	return READ_ONCE(vt->mode) == VHDX_MODE_RW ? 0 : -EIO;
+	if (argc == 1 && !strcasecmp(argv[0], "commit"))
+		return vhdx_message_commit(vt);
+	if (argc == 3 && !strcasecmp(argv[0], "zeroed"))
+		return vhdx_message_zeroed(vt, argv[1], argv[2]);
+	DMWARN("%pg: unknown message: there are 'commit' and 'zeroed <from> <to>'",
+	       vt->bdev);
+	return -EINVAL;
 }

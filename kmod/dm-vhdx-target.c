@@ -11,6 +11,8 @@
 
 #define VHDX_COMMIT_INTERVAL_MS		1000
 #define VHDX_MIN_ALLOCS			256
+/* So many blocks are zeroed at once: a FLUSH waits for no more than those. */
+#define VHDX_MAX_PREPARING		16
 
 static int vhdx_open_device(struct vhdx_target *vt, const char *path,
 			    char **error)
@@ -30,8 +32,11 @@ static int vhdx_open_device(struct vhdx_target *vt, const char *path,
 	if (r)
 		return r;
 	vt->bdev = vt->dev->bdev;
-	vhdx_image_init(&vt->image, vt->bdev, !vt->read_only);
-	return 0;
+	r = vhdx_image_init(&vt->image, vt->bdev, !vt->read_only);
+	if (r)
+		*error = "Out of memory";
+	vt->image.backing.no_unmap = vt->no_unmap;
+	return r;
 }
 
 /* ------------------------------------------------------------------------
@@ -47,6 +52,7 @@ static void vhdx_adopt_image(struct vhdx_target *vt)
 	vt->block_shift = ilog2(meta->block_bytes) - SECTOR_SHIFT;
 	vt->check_reads = vt->image.overlay.payload;
 	vt->space_hint = 1;
+	vt->nr_aside = 0;
 	vt->low_space_told = false;
 	if (!vt->zeroed_to_mib)
 		vt->zeroed_to_mib = vt->image.space.size;
@@ -139,9 +145,12 @@ static void vhdx_dtr(struct dm_target *ti)
 
 	if (vt->alloc_wq)
 		destroy_workqueue(vt->alloc_wq);
+	if (vt->prepare_wq)
+		destroy_workqueue(vt->prepare_wq);
 	if (vt->commit_wq)
 		destroy_workqueue(vt->commit_wq);
 	vhdx_drop_image(vt);
+	vhdx_image_exit(&vt->image);
 	vhdx_log_destroy(&vt->log);
 	mempool_exit(&vt->alloc_pool);
 	if (vt->user.dev)
@@ -163,9 +172,16 @@ static struct vhdx_target *vhdx_new_target(struct dm_target *ti)
 	vt->mode = vt->read_only ? VHDX_MODE_RO : VHDX_MODE_RW;
 	vt->commit_interval_ms = VHDX_COMMIT_INTERVAL_MS;
 	vhdx_overlay_init(&vt->image.overlay);
+	vt->zeroed_from_mib = U32_MAX;
+	vhdx_nospace_init(&vt->no_room, ti,
+			  "no space left: extend the backing device");
+	vhdx_nospace_init(&vt->no_space, ti,
+			  "the backing device has no space for what is written: free some below it");
 	spin_lock_init(&vt->lock);
 	bio_list_init(&vt->deferred);
-	bio_list_init(&vt->no_space);
+	bio_list_init(&vt->returned);
+	bio_list_init(&vt->space_waiters);
+	bio_list_init(&vt->starved);
 	bio_list_init(&vt->flushes);
 	INIT_LIST_HEAD(&vt->done);
 	INIT_LIST_HEAD(&vt->dirty);
@@ -198,11 +214,17 @@ static int vhdx_init_writer(struct vhdx_target *vt, char **error)
 {
 	int r;
 
-	vt->alloc_wq = alloc_workqueue("dm-vhdx-alloc",
-				       WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	vt->commit_wq = alloc_workqueue("dm-vhdx-commit",
-					WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
-	r = vt->alloc_wq && vt->commit_wq ? 0 : -ENOMEM;
+	vt->image.no_space = &vt->no_space;
+	vt->no_room.fail_at_once = vt->error_if_no_space;
+	vt->no_space.fail_at_once = vt->error_if_no_space;
+	/* One after another, but for blocks: and those never before a commit. */
+	vt->alloc_wq = alloc_ordered_workqueue("dm-vhdx-alloc", WQ_MEM_RECLAIM);
+	vt->prepare_wq = alloc_workqueue("dm-vhdx-prepare",
+					 WQ_MEM_RECLAIM | WQ_UNBOUND,
+					 VHDX_MAX_PREPARING);
+	vt->commit_wq = alloc_ordered_workqueue("dm-vhdx-commit",
+						WQ_MEM_RECLAIM);
+	r = vt->alloc_wq && vt->prepare_wq && vt->commit_wq ? 0 : -ENOMEM;
 	if (!r)
 		r = mempool_init_kmalloc_pool(&vt->alloc_pool, VHDX_MIN_ALLOCS,
 					      sizeof(struct vhdx_alloc));
@@ -261,6 +283,7 @@ static int vhdx_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	ti->num_flush_bios = 1;
 	ti->flush_supported = true;
 	ti->limit_swap_bios = true;
+	ti->accounts_remapped_io = true;
 	ti->per_io_data_size = sizeof(struct vhdx_hook);
 	return 0;
 }
@@ -273,7 +296,11 @@ static void vhdx_presuspend(struct dm_target *ti)
 {
 	struct vhdx_target *vt = ti->private;
 
-	if (vt->read_only || !dm_noflush_suspending(ti))
+	if (vt->read_only)
+		return;
+	/* Metadata that waits for space would hold up who waits for it. */
+	vhdx_nospace_hurry(&vt->no_space, true);
+	if (!dm_noflush_suspending(ti))
 		return;
 	spin_lock_irq(&vt->lock);
 	vt->requeue_no_space = true;
@@ -290,6 +317,7 @@ static void vhdx_presuspend_undo(struct dm_target *ti)
 	spin_lock_irq(&vt->lock);
 	vt->requeue_no_space = false;
 	spin_unlock_irq(&vt->lock);
+	vhdx_nospace_hurry(&vt->no_space, false);
 }
 
 /* Another table may be the next to use the image. */
@@ -361,8 +389,8 @@ static int vhdx_refresh(struct vhdx_target *vt, const char **error)
 	if (vt->read_only)
 		return 0;
 	vhdx_inherit(vt);
-	vt->out_of_space = false;
-	vt->space_timed_out = false;
+	vhdx_nospace_reset(&vt->no_room);
+	vhdx_nospace_reset(&vt->no_space);
 	r = vhdx_image_replay(&vt->image);
 	if (r) {
 		*error = "the log cannot be replayed";
@@ -386,6 +414,8 @@ static int vhdx_preresume(struct dm_target *ti)
 	vhdx_set_mode(vt, r ? VHDX_MODE_FAIL :
 		      vt->read_only ? VHDX_MODE_RO : VHDX_MODE_RW, NULL);
 	vt->stale = r;
+	if (!r)
+		vhdx_nospace_hurry(&vt->no_space, false);
 	return r;
 }
 
@@ -419,7 +449,7 @@ static void vhdx_io_hints(struct dm_target *ti, struct queue_limits *limits)
 
 static struct target_type vhdx_target_type = {
 	.name = "vhdx",
-	.version = { 1, 0, 0 },
+	.version = { 1, 1, 0 },
 	.features = DM_TARGET_NOWAIT,
 	.module = THIS_MODULE,
 	.ctr = vhdx_ctr,

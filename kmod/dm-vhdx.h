@@ -12,6 +12,7 @@
  *   vhdx_registry_mutex   the list of open images
  *   vhdx_target.lock      the bio lists, the alloc lists, nr_dirty and what is
  *                         declared below it; taken in interrupts too
+ *   vhdx_nospace.lock     that space is lacking, and how long
  *   no lock, one writer   each in-core BAT entry has one owner at a time: the
  *                         worker while the block is absent or being allocated,
  *                         the commit work once it is present and pending,
@@ -23,10 +24,10 @@
  *                         worker does not run then, and the commit work finds
  *                         nothing to do
  *
- * Lock order: vhdx_registry_mutex and vhdx_target.lock are never held at once,
- * and no I/O is waited for under either.  Worker and commit work wait for the
- * backing device only, never for each other: a write that finds no memory goes
- * back to the list, and whoever frees some starts the worker again.
+ * Lock order: no two of them are held at once, and no I/O is waited for under
+ * any.  Worker and commit work wait for the backing device only (and for space
+ * on it), never for each other: a write that finds no memory waits in a list,
+ * and whoever frees some starts the worker again.
  */
 #ifndef DM_VHDX_H
 #define DM_VHDX_H
@@ -83,16 +84,86 @@ static inline u64 vhdx_e_raw(u32 e)
 /* ------------------------------------------------------------------------
  * dm-vhdx-io.c: metadata I/O on the backing device
  */
-u64 vhdx_io_bytes(struct block_device *bdev);
-u32 vhdx_io_logical_bytes(struct block_device *bdev);
-int vhdx_io_read(struct block_device *bdev, u64 off, void *buf, size_t bytes);
-int vhdx_io_write(struct block_device *bdev, u64 off, const void *buf,
+
+/**
+ * struct vhdx_backing - a backing device, as far as metadata I/O needs it
+ * @bdev: the device
+ * @no_unmap: zero without unmapping: its space was given to it for good
+ * @bios: what our own I/O is made of
+ */
+struct vhdx_backing {
+	struct block_device *bdev;
+	bool no_unmap;
+	struct bio_set bios;
+};
+
+/**
+ * struct vhdx_io_batch - writes that are under way at once
+ * @left: not completed, and one for who waits
+ * @status: of one that has failed
+ * @done: all are completed
+ */
+struct vhdx_io_batch {
+	atomic_t left;
+	blk_status_t status;
+	struct completion done;
+};
+
+int vhdx_io_init(struct vhdx_backing *backing, struct block_device *bdev);
+void vhdx_io_exit(struct vhdx_backing *backing);
+u64 vhdx_io_bytes(const struct vhdx_backing *backing);
+u32 vhdx_io_logical_bytes(const struct vhdx_backing *backing);
+bool vhdx_io_cached(const struct vhdx_backing *backing);
+bool vhdx_io_fua(const struct vhdx_backing *backing);
+int vhdx_io_read(struct vhdx_backing *backing, u64 off, void *buf,
+		 size_t bytes);
+int vhdx_io_write(struct vhdx_backing *backing, u64 off, const void *buf,
 		  size_t bytes);
-struct bio *vhdx_io_write_next(struct bio *prev, struct block_device *bdev,
-			       u64 off, const void *sector);
-int vhdx_io_write_wait(struct bio *last);
-int vhdx_io_zero(struct block_device *bdev, u64 off, u64 bytes);
-int vhdx_io_flush(struct block_device *bdev);
+void vhdx_io_batch_init(struct vhdx_io_batch *batch);
+void vhdx_io_batch_write(struct vhdx_io_batch *batch,
+			 struct vhdx_backing *backing, u64 off,
+			 const void *sector);
+int vhdx_io_batch_wait(struct vhdx_io_batch *batch);
+int vhdx_io_zero(struct vhdx_backing *backing, u64 off, u64 bytes);
+int vhdx_io_flush(struct vhdx_backing *backing);
+
+/* ------------------------------------------------------------------------
+ * dm-vhdx-nospace.c: lack of space, and waiting for it
+ */
+
+#define VHDX_NOSPACE_POLL_MS	1000
+
+/**
+ * struct vhdx_nospace - one kind of lack of space
+ * @lock: protects @lacking, @over, @deadline
+ * @lacking: something waits for space, or has failed for lack of it
+ * @over: it has waited long enough
+ * @deadline: jiffies
+ * @fail_at_once: the table says error_if_no_space
+ * @hurry: metadata does not wait: suspended, or about to be
+ * @wait: for @hurry
+ * @ti: the target
+ * @what: clause for the kernel log
+ */
+struct vhdx_nospace {
+	spinlock_t lock;	/* see above */
+	bool lacking;
+	bool over;
+	unsigned long deadline;
+	bool fail_at_once;
+	bool hurry;
+	wait_queue_head_t wait;
+	struct dm_target *ti;
+	const char *what;
+};
+
+void vhdx_nospace_init(struct vhdx_nospace *ns, struct dm_target *ti,
+		       const char *what);
+void vhdx_nospace_reset(struct vhdx_nospace *ns);
+bool vhdx_nospace_lack(struct vhdx_nospace *ns, struct block_device *bdev);
+void vhdx_nospace_found(struct vhdx_nospace *ns);
+bool vhdx_nospace_wait(struct vhdx_nospace *ns, struct block_device *bdev);
+void vhdx_nospace_hurry(struct vhdx_nospace *ns, bool hurry);
 
 /* ------------------------------------------------------------------------
  * dm-vhdx-overlay.c: the changes of a dirty log, in memory
@@ -121,7 +192,8 @@ bool vhdx_overlay_sector(struct vhdx_overlay *overlay, u64 off,
 			 const void **data);
 void vhdx_overlay_patch(struct vhdx_overlay *overlay, u64 off, void *buf,
 			u32 bytes);
-int vhdx_overlay_write(struct vhdx_overlay *overlay, struct block_device *bdev);
+int vhdx_overlay_write(struct vhdx_overlay *overlay,
+		       struct vhdx_backing *backing);
 
 /* ------------------------------------------------------------------------
  * dm-vhdx-image.c: an image as loaded from its backing device
@@ -133,12 +205,16 @@ int vhdx_overlay_write(struct vhdx_overlay *overlay, struct block_device *bdev);
 /**
  * struct vhdx_image - a loaded image
  * @bat: in-core entry of each payload block
- * @bdev: backing device
+ * @backing: backing device
  * @writable: loaded as one that may be written
+ * @no_space: metadata that the device has no space for waits here; NULL: it
+ *            fails
+ * @header_buf: two header slots, so that writing them needs no memory
  * @flush_failed: a flush of the device has failed, so whatever had been written
  *                before may be lost; set once per loading, read without lock
  * @loaded: the fields below and @bat are valid
  * @bytes: size of the backing device when last looked at
+ * @max_mib: so many MiB of it @space can cover
  * @layout: headers, regions, metadata, geometry
  * @space: what is taken on the backing device
  * @overlay: the log's changes, until they are durable
@@ -146,24 +222,31 @@ int vhdx_overlay_write(struct vhdx_overlay *overlay, struct block_device *bdev);
  */
 struct vhdx_image {
 	u32 *bat;
-	struct block_device *bdev;
+	struct vhdx_backing backing;
 	bool writable;
+	struct vhdx_nospace *no_space;
+	void *header_buf;
 	bool flush_failed;
 	bool loaded;
 	u64 bytes;
+	u32 max_mib;
 	struct vhdx_layout layout;
 	struct vhdx_space space;
 	struct vhdx_overlay overlay;
 	u32 allocated_blocks;
 };
 
-void vhdx_image_init(struct vhdx_image *image, struct block_device *bdev,
-		     bool writable);
+int vhdx_image_init(struct vhdx_image *image, struct block_device *bdev,
+		    bool writable);
+void vhdx_image_exit(struct vhdx_image *image);
 int vhdx_image_load(struct vhdx_image *image, const char **error);
 void vhdx_image_unload(struct vhdx_image *image);
 int vhdx_image_changed(struct vhdx_image *image, bool *changed);
-int vhdx_image_grow(struct vhdx_image *image);
+bool vhdx_image_grow(struct vhdx_image *image);
 int vhdx_image_flush(struct vhdx_image *image);
+bool vhdx_image_lacks_space(struct vhdx_image *image, int r, bool *lacked);
+int vhdx_image_write(struct vhdx_image *image, u64 off, const void *buf,
+		     size_t bytes);
 int vhdx_image_write_header(struct vhdx_image *image, bool both);
 int vhdx_image_replay(struct vhdx_image *image);
 
@@ -311,7 +394,7 @@ enum vhdx_mode {
  * @block: payload block
  * @mib: its new space
  * @status: what came of preparing
- * @fua: @bio has to be durable when it completes
+ * @tries: places that were no good
  * @bio: the write that asked for it; the rest of the block is zeroed around it
  * @waiting: more writes to this block
  * @work: prepares space that may hold anything
@@ -323,7 +406,7 @@ struct vhdx_alloc {
 	u32 block;
 	u32 mib;
 	blk_status_t status;
-	bool fua;
+	u8 tries;
 	struct bio *bio;
 	struct bio_list waiting;
 	struct work_struct work;
@@ -334,12 +417,23 @@ struct vhdx_alloc {
  * @end_io: the bio's own
  * @private: the bio's own
  * @arg: for whoever put the hook in
+ * @iter: the bio's when it was hooked, as are @opf and @flags
+ * @opf: likewise
+ * @flags: likewise
+ * @waited: it has found no space at the device; set by vhdx_defer()
  */
 struct vhdx_hook {
 	bio_end_io_t *end_io;
 	void *private;
 	void *arg;
+	struct bvec_iter iter;
+	blk_opf_t opf;
+	unsigned short flags;
+	bool waited;
 };
+
+/* Places that failed, to be tried last. */
+#define VHDX_ASIDE	32
 
 /* Counters of rare events, for status; vhdx_target.lock. */
 struct vhdx_stats {
@@ -381,8 +475,8 @@ struct vhdx_target {
 	bool read_only;		/* the table asks for it */
 	bool option_read_only;	/* by the option of that name */
 	bool error_if_no_space;
+	bool no_unmap;		/* zero without unmapping */
 	bool commit_interval_set;
-	bool zeroed_from_set;
 	bool stale;		/* load again at the next resume */
 	bool session_open;
 	unsigned int commit_interval_ms;
@@ -390,9 +484,15 @@ struct vhdx_target {
 	u32 zeroed_to_mib;	/* ... up to here: who knows how it grows */
 	u32 used_mib;		/* space below was taken by an image before */
 	u32 space_hint;		/* no free space for a block below this MiB */
+	bool low_space_told;
+	u32 aside[VHDX_ASIDE];	/* taken, as it could not be written */
+	unsigned int nr_aside;
+	struct vhdx_nospace no_room;	/* on the backing device, for a block */
+	struct vhdx_nospace no_space;	/* below it */
 
-	struct workqueue_struct *alloc_wq;
-	struct workqueue_struct *commit_wq;
+	struct workqueue_struct *alloc_wq;	/* the worker, one at a time */
+	struct workqueue_struct *prepare_wq;	/* blocks, a few at a time */
+	struct workqueue_struct *commit_wq;	/* the commit work, likewise */
 	struct work_struct worker;
 	struct work_struct commit;
 	struct delayed_work commit_timer;
@@ -403,7 +503,9 @@ struct vhdx_target {
 	/* Protected by lock. */
 	spinlock_t lock ____cacheline_aligned_in_smp;
 	struct bio_list deferred;	/* writes for the worker */
-	struct bio_list no_space;	/* writes waiting for space */
+	struct bio_list returned;	/* that the device had no space for */
+	struct bio_list space_waiters;	/* writes waiting for space */
+	struct bio_list starved;	/* writes waiting for memory */
 	struct bio_list flushes;	/* FLUSH, and FUA whose data is written */
 	struct list_head done;		/* allocs with prepared space */
 	struct list_head dirty;		/* allocs to be committed */
@@ -411,11 +513,8 @@ struct vhdx_target {
 	bool exposed;			/* see vhdx_commit_add() */
 	bool lost;			/* the next flush has to fail */
 	bool flush_told;		/* a guest knows of image.flush_failed */
-	bool out_of_space;
-	bool space_timed_out;
+	bool space_found;	/* by one of @returned */
 	bool requeue_no_space;	/* suspending with noflush */
-	bool low_space_told;
-	unsigned long space_deadline;	/* jiffies */
 	struct vhdx_stats stats;
 	DECLARE_HASHTABLE(allocs, VHDX_ALLOC_HASH_BITS);
 };
@@ -447,10 +546,11 @@ static inline sector_t vhdx_bio_sector(const struct vhdx_target *vt,
 static inline void vhdx_remap(const struct vhdx_target *vt, struct bio *bio,
 			      sector_t sector, u32 e)
 {
-	bio_set_dev(bio, vt->bdev);
+	/* First, as the other one calls a function. */
 	bio->bi_iter.bi_sector =
 		((sector_t)vhdx_e_mib(e) << VHDX_MIB_SECTORS_SHIFT) +
 		(sector & vhdx_block_mask(vt));
+	bio_set_dev(bio, vt->bdev);
 }
 
 /* Sector and page numbers of 64 TiB images are kept in longs. */
@@ -472,29 +572,36 @@ int vhdx_message(struct dm_target *ti, unsigned int argc, char **argv,
 /* dm-vhdx-map.c */
 int vhdx_map(struct dm_target *ti, struct bio *bio);
 
-/* dm-vhdx-alloc.c */
-void vhdx_defer(struct vhdx_target *vt, struct bio *bio);
+/* dm-vhdx-hook.c */
 void vhdx_hook_bio(struct bio *bio, bio_end_io_t *end_io, void *arg);
 void vhdx_unhook_bio(struct bio *bio);
-void vhdx_worker(struct work_struct *work);
-void vhdx_space_timer(struct work_struct *work);
+void vhdx_rewind_bio(struct bio *bio);
+void vhdx_end_bio(struct bio *bio, blk_status_t status);
+
+/* dm-vhdx-space.c */
+u32 vhdx_take_space(struct vhdx_target *vt);
+void vhdx_give_space_back(struct vhdx_target *vt, u32 mib);
+void vhdx_set_space_aside(struct vhdx_target *vt, u32 mib);
+bool vhdx_space_is_zero(const struct vhdx_target *vt, u32 mib, u32 end);
+void vhdx_space_add_zeroed(struct vhdx_target *vt, u32 from, u32 to);
+void vhdx_wait_for_space(struct vhdx_target *vt, struct vhdx_nospace *ns,
+			 struct bio *bio);
 void vhdx_no_space_end(struct vhdx_target *vt, blk_status_t status);
+void vhdx_space_timer(struct work_struct *work);
+
+/* dm-vhdx-alloc.c */
+void vhdx_defer(struct vhdx_target *vt, struct bio *bio);
+void vhdx_wake_starved(struct vhdx_target *vt);
+void vhdx_worker(struct work_struct *work);
 
 /* dm-vhdx-commit.c */
 void vhdx_commit_work(struct work_struct *work);
 void vhdx_commit_timer(struct work_struct *work);
 void vhdx_commit_bio(struct vhdx_target *vt, struct bio *bio);
 void vhdx_flush_end_io(struct bio *bio);
+void vhdx_fua_end_io(struct bio *bio);
 void vhdx_commit_add(struct vhdx_target *vt, struct vhdx_alloc *alloc,
 		     bool exposed);
-
-/* A write goes on.  FUA may be a write and a flush, and that is what failed. */
-static inline void vhdx_watch_fua(struct vhdx_target *vt, struct bio *bio)
-{
-	if (unlikely(bio->bi_opf & REQ_FUA) && bdev_write_cache(vt->bdev) &&
-	    !bdev_fua(vt->bdev))
-		vhdx_hook_bio(bio, vhdx_flush_end_io, vt);
-}
 
 /* dm-vhdx-session.c */
 int vhdx_session_open(struct vhdx_target *vt);

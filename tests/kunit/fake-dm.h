@@ -18,6 +18,7 @@
  * @arg: for @end
  * @list: fake.bios
  * @write: while under way to the device
+ * @no_space: it was a write, and the device is full
  */
 struct fake_bio {
 	struct vhdx_hook hook;
@@ -30,6 +31,7 @@ struct fake_bio {
 	void *arg;
 	struct list_head list;
 	struct fake_write *write;
+	bool no_space;
 };
 
 /* Costly orders of pages may fail. */
@@ -52,9 +54,13 @@ static inline void *fake_bio_data(struct fake_bio *fbio)
  * @running: works that wait for the device further up the stack
  * @nr_running: how many
  * @table_events: dm_table_event()
- * @fua: the devices have no need of a flush for it
+ * @fua: the devices can be trusted with it
+ * @waits: how often something has waited for space
+ * @on_wait: called then; has to see to it that there is an end
+ * @wait_arg: for @on_wait
  * @noflush: dm_noflush_suspending()
  * @starve: so many allocations that must not wait find no memory
+ * @allocated: what mempool_alloc() has given and has not back
  * @messages: how many for the kernel log
  * @message: the last one
  */
@@ -67,8 +73,12 @@ struct fake_kernel {
 	unsigned int nr_running;
 	unsigned int table_events;
 	bool fua;
+	unsigned int waits;
+	void (*on_wait)(void *arg);
+	void *wait_arg;
 	bool noflush;
 	unsigned int starve;
+	unsigned int allocated;
 	unsigned int messages;
 	char message[256];
 };

@@ -10,7 +10,7 @@
 #include <linux/vmalloc.h>
 
 #include "dm-vhdx.h"
-#include "fake-io.h"
+#include "fake-dm.h"
 
 /* What a device writes at once or not at all. */
 #define FAKE_ATOM	512U
@@ -347,7 +347,7 @@ void fake_dev_detach(struct fake_dev *crash)
  * @off: bytes
  * @bytes: bytes
  *
- * Return: 0, or -EIO if it is to fail.
+ * Return: 0, or a negative errno if it is to fail.
  */
 int fake_dev_event(struct fake_dev *dev, enum fake_op op, u64 off, u64 bytes)
 {
@@ -367,7 +367,30 @@ int fake_dev_event(struct fake_dev *dev, enum fake_op op, u64 off, u64 bytes)
 			.op = op, .failed = fails, .off = off, .bytes = bytes,
 		};
 	dev->nr_events++;
-	return fails ? -EIO : 0;
+	if (op != FAKE_READ && off < dev->bad_end && off + bytes > dev->bad_off)
+		fails = true;
+	return fails ? dev->fail_errno ?: -EIO : 0;
+}
+
+/**
+ * fake_dev_no_space() - does a write ask for space that there is not?
+ * @dev: the device
+ * @off: bytes
+ * @bytes: bytes
+ *
+ * Return: true if it is full and some of this was never written.
+ */
+bool fake_dev_no_space(struct fake_dev *dev, u64 off, u64 bytes)
+{
+	unsigned long index;
+
+	if (!dev->full || !bytes)
+		return false;
+	for (index = off >> PAGE_SHIFT; index <= (off + bytes - 1) >> PAGE_SHIFT;
+	     index++)
+		if (!xa_load(&dev->cache, index) && !fake_media_page(dev, index))
+			return true;
+	return false;
 }
 
 /**
@@ -418,8 +441,10 @@ unsigned int fake_dev_count(const struct fake_dev *dev, enum fake_op op)
 static int fake_dev_write(struct fake_dev *dev, enum fake_op op, u64 off,
 			  const void *data, u64 bytes)
 {
-	int r = fake_dev_event(dev, op, off, bytes);
-	u64 done = r ? round_down(bytes / 2, dev->logical_bytes) : bytes;
+	int r = fake_dev_event(dev, op, off, bytes) ?:
+		fake_dev_no_space(dev, off, bytes) ? -ENOSPC : 0;
+	u64 done = r == -ENOSPC ? 0 :
+		   r ? round_down(bytes / 2, dev->logical_bytes) : bytes;
 
 	if (done && off < dev->bytes && done <= dev->bytes - off)
 		fake_dev_begin_write(dev, off, data, done)->in_flight = false;
@@ -431,19 +456,44 @@ static int fake_dev_write(struct fake_dev *dev, enum fake_op op, u64 off,
  * dm-vhdx-io.c
  */
 
-u64 vhdx_io_bytes(struct block_device *bdev)
+int vhdx_io_init(struct vhdx_backing *backing, struct block_device *bdev)
 {
-	return fake_dev_of(bdev)->bytes;
+	backing->bdev = bdev;
+	return 0;
 }
 
-u32 vhdx_io_logical_bytes(struct block_device *bdev)
+void vhdx_io_exit(struct vhdx_backing *backing)
 {
-	return fake_dev_of(bdev)->logical_bytes;
 }
 
-int vhdx_io_read(struct block_device *bdev, u64 off, void *buf, size_t bytes)
+static struct fake_dev *fake_backing(const struct vhdx_backing *backing)
 {
-	struct fake_dev *dev = fake_dev_of(bdev);
+	return fake_dev_of(backing->bdev);
+}
+
+u64 vhdx_io_bytes(const struct vhdx_backing *backing)
+{
+	return fake_backing(backing)->bytes;
+}
+
+u32 vhdx_io_logical_bytes(const struct vhdx_backing *backing)
+{
+	return fake_backing(backing)->logical_bytes;
+}
+
+bool vhdx_io_cached(const struct vhdx_backing *backing)
+{
+	return !fake_backing(backing)->uncached;
+}
+
+bool vhdx_io_fua(const struct vhdx_backing *backing)
+{
+	return fake.fua;
+}
+
+int vhdx_io_read(struct vhdx_backing *backing, u64 off, void *buf, size_t bytes)
+{
+	struct fake_dev *dev = fake_backing(backing);
 	int r = fake_dev_event(dev, FAKE_READ, off, bytes);
 
 	if (!r)
@@ -451,38 +501,44 @@ int vhdx_io_read(struct block_device *bdev, u64 off, void *buf, size_t bytes)
 	return r;
 }
 
-int vhdx_io_write(struct block_device *bdev, u64 off, const void *buf,
+int vhdx_io_write(struct vhdx_backing *backing, u64 off, const void *buf,
 		  size_t bytes)
 {
-	return fake_dev_write(fake_dev_of(bdev), FAKE_WRITE, off, buf, bytes);
+	return fake_dev_write(fake_backing(backing), FAKE_WRITE, off, buf,
+			      bytes);
 }
 
-/* Bit 0 says that one of them has failed: nobody looks inside. */
-struct bio *vhdx_io_write_next(struct bio *prev, struct block_device *bdev,
-			       u64 off, const void *sector)
+void vhdx_io_batch_init(struct vhdx_io_batch *batch)
 {
-	unsigned long failed = (unsigned long)prev & 1;
-
-	if (vhdx_io_write(bdev, off, sector, VHDX_SECTOR))
-		failed = 1;
-	return (struct bio *)((unsigned long)fake_dev_of(bdev) | failed);
+	batch->status = BLK_STS_OK;
 }
 
-int vhdx_io_write_wait(struct bio *last)
+void vhdx_io_batch_write(struct vhdx_io_batch *batch,
+			 struct vhdx_backing *backing, u64 off,
+			 const void *sector)
 {
-	return (unsigned long)last & 1 ? -EIO : 0;
+	int r = vhdx_io_write(backing, off, sector, VHDX_SECTOR);
+
+	if (r && (!batch->status || batch->status == BLK_STS_NOSPC))
+		batch->status = errno_to_blk_status(r);
 }
 
-int vhdx_io_zero(struct block_device *bdev, u64 off, u64 bytes)
+int vhdx_io_batch_wait(struct vhdx_io_batch *batch)
+{
+	return blk_status_to_errno(batch->status);
+}
+
+int vhdx_io_zero(struct vhdx_backing *backing, u64 off, u64 bytes)
 {
 	if (!bytes)
 		return 0;
-	return fake_dev_write(fake_dev_of(bdev), FAKE_ZERO, off, NULL, bytes);
+	return fake_dev_write(fake_backing(backing), FAKE_ZERO, off, NULL,
+			      bytes);
 }
 
-int vhdx_io_flush(struct block_device *bdev)
+int vhdx_io_flush(struct vhdx_backing *backing)
 {
-	struct fake_dev *dev = fake_dev_of(bdev);
+	struct fake_dev *dev = fake_backing(backing);
 	int r = fake_dev_event(dev, FAKE_FLUSH, 0, 0);
 
 	fake_dev_flushed(dev, r);

@@ -63,6 +63,11 @@ struct fake_write {
  * @writes: what a flush makes durable
  * @flush_loses: a flush that fails drops what it should have made durable
  * @losses: how often that was
+ * @uncached: it has no volatile cache, or does not say so
+ * @full: the sparse file below has no space for what was never written
+ * @fail_errno: with what operations fail; 0: -EIO
+ * @bad_off: writes from here on fail ...
+ * @bad_end: ... up to here
  * @fail_in: 1: the next operation of this kind fails, and so on; 0: none
  * @misused: operations that were not aligned, or past the end
  * @events: what was asked of the device
@@ -85,6 +90,11 @@ struct fake_dev {
 	struct list_head writes;
 	bool flush_loses;
 	unsigned int losses;
+	bool uncached;
+	bool full;
+	int fail_errno;
+	u64 bad_off;
+	u64 bad_end;
 	unsigned int fail_in[FAKE_NR_OPS];
 	unsigned int misused;
 	struct fake_event *events;
@@ -116,6 +126,7 @@ void fake_dev_after(struct fake_dev *dev, enum fake_op op, u64 off, u64 bytes,
 		    int r);
 void fake_dev_flushed(struct fake_dev *dev, int r);
 
+bool fake_dev_no_space(struct fake_dev *dev, u64 off, u64 bytes);
 void fake_dev_forget(struct fake_dev *dev);
 unsigned int fake_dev_count(const struct fake_dev *dev, enum fake_op op);
 

@@ -37,15 +37,35 @@ void fake_printk(const char *fmt, ...)
 }
 
 #undef mempool_alloc
+#undef mempool_free
 void *mempool_alloc(mempool_t *pool, gfp_t gfp);
+void mempool_free(void *element, mempool_t *pool);
 
+/* There is a reserve: as long as nothing of it is in use, there is some. */
 void *fake_mempool_alloc(mempool_t *pool, gfp_t gfp)
 {
-	if (!gfpflags_allow_blocking(gfp) && fake.starve) {
+	if (!gfpflags_allow_blocking(gfp) && fake.starve && fake.allocated) {
 		fake.starve--;
 		return NULL;
 	}
+	fake.allocated++;
 	return mempool_alloc(pool, gfp);
+}
+
+void fake_mempool_free(void *element, mempool_t *pool)
+{
+	fake.allocated--;
+	mempool_free(element, pool);
+}
+
+/**
+ * fake_wait() - something waits for space
+ */
+void fake_wait(void)
+{
+	fake.waits++;
+	if (fake.on_wait)
+		fake.on_wait(fake.wait_arg);
 }
 
 void fake_guid_gen(guid_t *guid)
@@ -146,6 +166,8 @@ struct fake_bio *fake_bio_new(blk_opf_t opf, sector_t sector, u32 sectors)
 {
 	struct fake_bio *fbio = kzalloc(sizeof(*fbio), GFP_KERNEL | __GFP_NOFAIL);
 
+	/* Device mapper leaves there what was there. */
+	memset(&fbio->hook, 0x5a, sizeof(fbio->hook));
 	bio_init(&fbio->bio, NULL, &fbio->bvec, 1, opf);
 	fbio->bio.bi_iter.bi_sector = sector;
 	fbio->bio.bi_end_io = fake_bio_end_io;
@@ -174,11 +196,6 @@ void fake_bio_associate_blkg(struct bio *bio)
 {
 }
 
-bool fake_bdev_fua(struct block_device *bdev)
-{
-	return fake.fua;
-}
-
 void *fake_per_bio_data(struct bio *bio, size_t bytes)
 {
 	return &container_of(bio, struct fake_bio, bio)->hook;
@@ -195,7 +212,9 @@ void fake_submit_bio(struct bio *bio)
 	struct fake_dev *dev = fake_dev_of(bio->bi_bdev);
 	u64 off = bio->bi_iter.bi_sector << SECTOR_SHIFT;
 
-	if (op_is_write(bio_op(bio)) && bio_sectors(bio))
+	fbio->no_space = op_is_write(bio_op(bio)) &&
+			 fake_dev_no_space(dev, off, bio->bi_iter.bi_size);
+	if (op_is_write(bio_op(bio)) && bio_sectors(bio) && !fbio->no_space)
 		fbio->write = fake_dev_begin_write(dev, off,
 						   fake_bio_data(fbio),
 						   bio->bi_iter.bi_size);
@@ -213,15 +232,16 @@ static void fake_bio_complete(struct fake_bio *fbio)
 
 	list_del_init(&fbio->list);
 	r = fake_dev_event(dev, FAKE_BIO, off, bytes);
+	if (fbio->no_space)
+		r = -ENOSPC;
 	if (fbio->write) {
 		fbio->write->in_flight = false;
 		fbio->write = NULL;
-	} else if (bytes && !r) {
+	} else if (bytes && !r && !op_is_write(bio_op(bio))) {
 		fake_dev_peek(dev, off, fake_bio_data(fbio), bytes);
 	}
-	/* FUA as most devices do it: with a flush behind. */
-	if ((bio->bi_opf & REQ_PREFLUSH) ||
-	    ((bio->bi_opf & REQ_FUA) && !(r && fake.fua)))
+	/* FUA with a flush behind, which is more than was asked for. */
+	if ((bio->bi_opf & REQ_PREFLUSH) || ((bio->bi_opf & REQ_FUA) && !r))
 		fake_dev_flushed(dev, r);
 	bio->bi_status = errno_to_blk_status(r);
 	bio_endio(bio);

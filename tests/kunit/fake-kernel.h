@@ -7,7 +7,7 @@
 #ifndef FAKE_KERNEL_H
 #define FAKE_KERNEL_H
 
-#define submit_bio_noacct		fake_submit_bio
+#define dm_submit_bio_remap(clone, own)	fake_submit_bio(clone)
 #define bio_associate_blkg		fake_bio_associate_blkg
 #define dm_table_event			fake_table_event
 #define dm_table_get_mode		fake_table_get_mode
@@ -21,13 +21,16 @@
 #define cancel_delayed_work_sync	fake_cancel_delayed_work_sync
 #define guid_gen			fake_guid_gen
 #define mempool_alloc			fake_mempool_alloc
+#define mempool_free			fake_mempool_free
 
 #include <linux/device-mapper.h>
+#include <linux/wait.h>
 
-/* The devices have a volatile cache, and FUA as the test wishes. */
-bool fake_bdev_fua(struct block_device *bdev);
-#define bdev_write_cache(bdev)	((bdev) != NULL)
-#define bdev_fua		fake_bdev_fua
+/* Time passes when the test says so. */
+void fake_wait(void);
+#undef wait_event_timeout
+#define wait_event_timeout(wq, condition, timeout) \
+	({ (void)(wq); if (!(condition)) fake_wait(); 0; })
 
 /* Hundreds of crashed images are loaded: their messages are kept, not shown. */
 __printf(1, 2) void fake_printk(const char *fmt, ...);

@@ -256,25 +256,41 @@ static void commit_close_fails(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vk_guest_flush(&t->vkt), 0);
 }
 
-/* A FUA write to a device that flushes for it is a flush as well. */
+static int commit_test_fua(struct commit_test *t)
+{
+	return vk_guest_io(&t->vkt, REQ_OP_WRITE | REQ_FUA, 7 * 2048, 8,
+			   page_address(ZERO_PAGE(0)));
+}
+
+/*
+ * A FUA write that fails is its sender's business alone.  Where the device is
+ * not trusted with FUA, a flush of ours follows, and what that says is not.
+ */
 static void commit_fua_fails(struct kunit *test)
 {
+	static const int errnos[] = { -EAGAIN, -EIO, -ENOSPC };
 	struct commit_test *t = test->priv;
+	u32 i;
 
 	commit_test_start(t);
 	commit_test_add(t, 7, false);
 	vhdx_commit_work(&t->vt->commit);
-	for (fake.fua = true; ; fake.fua = false) {
+	for (i = 0; i < 6; i++) {
+		fake.fua = i % 2;
+		t->dev->fail_errno = errnos[i / 2];
 		t->dev->fail_in[FAKE_BIO] = 1;
-		KUNIT_EXPECT_EQ(test, -EIO,
-				vk_guest_io(&t->vkt, REQ_OP_WRITE | REQ_FUA,
-					    7 * 2048, 8,
-					    page_address(ZERO_PAGE(0))));
-		if (!fake.fua)
-			break;
+		KUNIT_EXPECT_EQ(test, errnos[i / 2], commit_test_fua(t));
 		KUNIT_EXPECT_EQ(test, t->vt->mode, VHDX_MODE_RW);
 		KUNIT_EXPECT_EQ(test, vk_guest_flush(&t->vkt), 0);
 	}
+	/* It needs a flush exactly where it is not trusted. */
+	t->dev->fail_errno = 0;
+	t->dev->fail_in[FAKE_FLUSH] = 1;
+	fake.fua = true;
+	KUNIT_EXPECT_EQ(test, 0, commit_test_fua(t));
+	KUNIT_EXPECT_TRUE(test, list_empty(&t->dev->writes));
+	fake.fua = false;
+	KUNIT_EXPECT_EQ(test, -EIO, commit_test_fua(t));
 	commit_test_told(t);
 }
 

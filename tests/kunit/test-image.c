@@ -215,7 +215,7 @@ static void image_load_sector_size(struct kunit *test)
 	t->spec.logical = 4096;
 	t->dev = vk_format(&t->spec);
 	t->dev->logical_bytes = 4096;
-	t->image.bdev = &t->dev->bdev;
+	t->image.backing.bdev = &t->dev->bdev;
 	KUNIT_EXPECT_EQ(test, 0, image_test_load(t));
 	KUNIT_EXPECT_EQ(test, t->dev->misused, 0);
 }
@@ -428,7 +428,7 @@ static void image_load_dirty_apart(struct kunit *test)
 	fake_dev_free(t->dev);
 	t->spec.log_mib = 4;
 	t->dev = vk_format(&t->spec);
-	t->image.bdev = &t->dev->bdev;
+	t->image.backing.bdev = &t->dev->bdev;
 	vk_get_header(t->dev, &header, &damaged);
 	guid_gen(&header.log_guid);
 	vk_set_header(t->dev, &header);
@@ -879,6 +879,8 @@ static void image_replay_errors(struct kunit *test)
  * Growing devices
  */
 
+#define IMAGE_GROWN_MIB		21
+
 static void image_grow(struct kunit *test)
 {
 	struct image_test *t = test->priv;
@@ -886,25 +888,33 @@ static void image_grow(struct kunit *test)
 	struct vhdx_space *space = &t->image.space;
 
 	KUNIT_ASSERT_EQ(test, 0, image_test_load(t));
-	KUNIT_EXPECT_EQ(test, -ENOSPC, vhdx_image_grow(&t->image));
+	KUNIT_EXPECT_FALSE(test, vhdx_image_grow(&t->image));
 	KUNIT_EXPECT_TRUE(test, vhdx_space_claim(space, mib, IMAGE_DEV_MIB -
 						 mib));
 	KUNIT_EXPECT_EQ(test, 0, vhdx_space_find(space, 1, 1));
 	/* Less than a MiB more is nothing. */
 	t->dev->bytes += SZ_1M - 512;
-	KUNIT_EXPECT_EQ(test, -ENOSPC, vhdx_image_grow(&t->image));
-	t->dev->bytes += 512 + 100ULL * SZ_1M;
-	KUNIT_EXPECT_EQ(test, 0, vhdx_image_grow(&t->image));
-	KUNIT_EXPECT_EQ(test, space->size, IMAGE_DEV_MIB + 101);
+	KUNIT_EXPECT_FALSE(test, vhdx_image_grow(&t->image));
+	t->dev->bytes += 512 + IMAGE_GROWN_MIB * (u64)SZ_1M - SZ_1M;
+	KUNIT_EXPECT_TRUE(test, vhdx_image_grow(&t->image));
+	KUNIT_EXPECT_EQ(test, space->size, IMAGE_DEV_MIB + IMAGE_GROWN_MIB);
 	KUNIT_EXPECT_EQ(test, t->image.bytes, t->dev->bytes);
 	KUNIT_EXPECT_EQ(test, space->taken, IMAGE_DEV_MIB);
-	KUNIT_EXPECT_EQ(test, vhdx_space_find(space, 1, 101), IMAGE_DEV_MIB);
-	KUNIT_EXPECT_EQ(test, vhdx_space_find(space, 1, 102), 0);
-	KUNIT_EXPECT_EQ(test, -ENOSPC, vhdx_image_grow(&t->image));
+	KUNIT_EXPECT_EQ(test, vhdx_space_find(space, 1, IMAGE_GROWN_MIB), IMAGE_DEV_MIB);
+	KUNIT_EXPECT_EQ(test, vhdx_space_find(space, 1,
+						IMAGE_GROWN_MIB + 1), 0);
+	KUNIT_EXPECT_FALSE(test, vhdx_image_grow(&t->image));
 	/* It shrinks: too late to mind. */
-	t->dev->bytes -= 50 * SZ_1M;
-	KUNIT_EXPECT_EQ(test, -ENOSPC, vhdx_image_grow(&t->image));
-	KUNIT_EXPECT_EQ(test, space->size, IMAGE_DEV_MIB + 101);
+	t->dev->bytes -= SZ_1M;
+	KUNIT_EXPECT_FALSE(test, vhdx_image_grow(&t->image));
+	KUNIT_EXPECT_EQ(test, space->size, IMAGE_DEV_MIB + IMAGE_GROWN_MIB);
+	/* More than all of the blocks can take is of no use. */
+	t->dev->bytes += 1000 * (u64)SZ_1M;
+	KUNIT_EXPECT_TRUE(test, vhdx_image_grow(&t->image));
+	KUNIT_EXPECT_EQ(test, space->size, IMAGE_DEV_MIB +
+			t->image.layout.geo.blocks *
+			vhdx_block_mib(&t->image.layout.geo));
+	KUNIT_EXPECT_FALSE(test, vhdx_image_grow(&t->image));
 }
 
 static struct kunit_case image_cases[] = {

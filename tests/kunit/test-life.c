@@ -505,8 +505,7 @@ static void life_flush(struct life_test *t)
 static void life_set_zeroed(struct life_test *t, struct vhdx_target *vt)
 {
 	t->zeroed &= t->dev->bytes <= t->dev->grown_off;
-	vt->zeroed_from_set = t->zeroed;
-	vt->zeroed_from_mib = t->zeroed_from_mib;
+	vt->zeroed_from_mib = t->zeroed ? t->zeroed_from_mib : U32_MAX;
 }
 
 static void life_start(struct life_test *t)

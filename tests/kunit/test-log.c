@@ -484,7 +484,7 @@ static void log_crash_short_log(struct kunit *test)
 		vhdx_image_unload(&t->image);
 		fake_dev_free(t->dev);
 		t->dev = vk_format(&t->spec);
-		t->image.bdev = &t->dev->bdev;
+		t->image.backing.bdev = &t->dev->bdev;
 		memset(t->last, 0, sizeof(t->last));
 		t->nr_writes = 1;
 		t->written = 0;
@@ -553,7 +553,7 @@ static void log_errors(struct kunit *test)
 		vhdx_image_unload(&t->image);
 		fake_dev_free(t->dev);
 		t->dev = vk_format(&t->spec);
-		t->image.bdev = &t->dev->bdev;
+		t->image.backing.bdev = &t->dev->bdev;
 		memset(t->last, 0, sizeof(t->last));
 		t->nr_writes = 1;
 		t->written = 0;

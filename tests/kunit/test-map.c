@@ -140,9 +140,16 @@ static void map_pending_runs(struct kunit *test)
 	map_expect_sent(t, MAP_FIRST_MIB, 0, 2 * 2048);
 
 	/* FUA: only where all of the run is durable. */
+	fake.fua = true;
 	map_test_map(t, REQ_OP_WRITE | REQ_FUA, 2 * 2048, 2 * 2048);
 	map_expect_sent(t, MAP_FIRST_MIB + 1, 0, 2 * 2048);
 	KUNIT_EXPECT_TRUE(test, t->fbio->bio.bi_opf & REQ_FUA);
+	/* Not to a device that makes more than a write of it. */
+	fake.fua = false;
+	map_test_map(t, REQ_OP_WRITE | REQ_FUA, 2 * 2048, 2 * 2048);
+	map_expect_sent(t, MAP_FIRST_MIB + 1, 0, 2 * 2048);
+	KUNIT_EXPECT_FALSE(test, t->fbio->bio.bi_opf & REQ_FUA);
+	fake.fua = true;
 	t->vt->bat[3] |= VHDX_E_PENDING;
 	map_test_map(t, REQ_OP_WRITE | REQ_FUA | REQ_NOWAIT, 2 * 2048,
 		     2 * 2048);
@@ -327,7 +334,7 @@ static void map_fua(struct kunit *test)
 	for (zeroed = 0; zeroed < 2; zeroed++) {
 		u32 block = zeroed ? 5 : 0;
 
-		t->vt->zeroed_from_set = zeroed;
+		t->vt->zeroed_from_mib = zeroed ? 0 : U32_MAX;
 		if (zeroed)
 			t->vt->space_hint = t->vt->image.space.end;
 		map_test_map(t, REQ_OP_WRITE | REQ_FUA, block * 2048, 8);

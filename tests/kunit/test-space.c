@@ -212,8 +212,7 @@ static void space_zeroed_from(struct kunit *test)
 	struct vhdx_target *vt = space_test_target(t, 20);
 	u32 mib = vk_free_mib(&t->spec), i;
 
-	vt->zeroed_from_set = true;
-	vt->zeroed_from_mib = mib + 3 * SPACE_BLOCK_MIB - 1;
+		vt->zeroed_from_mib = mib + 3 * SPACE_BLOCK_MIB - 1;
 	t->dev->fill_end = (u64)vt->zeroed_from_mib << 20;
 	for (i = 0; i < 6; i++) {
 		KUNIT_EXPECT_EQ(test, 0, space_test_write(t, i));
@@ -244,7 +243,7 @@ static void space_anchor(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, vk_target_new(&t->vkt, t->dev, 0));
 	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkt));
 	vt = t->vkt.vt;
-	vt->zeroed_from_set = true;	/* but not that */
+	vt->zeroed_from_mib = 0;	/* but not that */
 
 	memset(t->buf, 1, 4096);
 	KUNIT_EXPECT_EQ(test, 0,
@@ -252,8 +251,10 @@ static void space_anchor(struct kunit *test)
 				    space_test_sector(9, 0), 8, t->buf));
 	KUNIT_EXPECT_PTR_EQ(test, NULL, memchr_inv(t->buf, 0, 4096));
 	/* A failure leaves it with the block. */
-	t->dev->fail_in[FAKE_ZERO] = 1;
+	t->dev->bad_off = (u64)vk_free_mib(&t->spec) << 20;
+	t->dev->bad_end = U64_MAX;
 	KUNIT_EXPECT_EQ(test, -EIO, space_test_write(t, 9));
+	t->dev->bad_end = 0;
 	KUNIT_EXPECT_EQ(test, vt->bat[9],
 			vhdx_e_make(VHDX_BLOCK_UNMAPPED, mib));
 	KUNIT_EXPECT_FALSE(test, vhdx_space_claim(&vt->image.space, mib, 1));
@@ -265,7 +266,79 @@ static void space_anchor(struct kunit *test)
 	space_test_block(t, 9);
 }
 
-/* What fails before the block is published gives its space back. */
+/* An anchor that cannot be written is no reason to fail. */
+static void space_bad_anchor(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	u32 mib = vk_free_mib(&t->spec) + 4, i;
+	struct vhdx_target *vt;
+
+	space_test_target(t, 8);
+	vk_target_free(&t->vkt);
+	vk_set_bat(t->dev, &t->spec, 9, VHDX_BLOCK_UNMAPPED, mib);
+	KUNIT_ASSERT_EQ(test, 0, vk_target_new(&t->vkt, t->dev, 0));
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkt));
+	vt = t->vkt.vt;
+	t->dev->bad_off = (u64)mib << 20;
+	t->dev->bad_end = t->dev->bad_off + SZ_1M;
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 9));
+	KUNIT_EXPECT_EQ(test, vhdx_e_mib(vt->bat[9]), vk_free_mib(&t->spec));
+	space_test_block(t, 9);
+	/* Its old space is nobody's as long as the change may be lost. */
+	for (i = 0; i < 6; i++)
+		KUNIT_EXPECT_EQ(test, 0, space_test_write(t, i));
+	KUNIT_EXPECT_FALSE(test, vhdx_space_claim(&vt->image.space, mib, 1));
+}
+
+/* One bad place does not stop all allocation; it is tried last. */
+static void space_bad_place(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 8);
+	u32 mib = vk_free_mib(&t->spec), i;
+
+	t->dev->bad_off = ((u64)mib << 20) + 100 * SECTOR_SIZE;
+	t->dev->bad_end = t->dev->bad_off + 1;
+	for (i = 0; i < 7; i++) {
+		KUNIT_EXPECT_EQ(test, 0, space_test_write(t, i));
+		KUNIT_EXPECT_EQ(test, vhdx_e_mib(vt->bat[i]),
+				mib + (i + 1) * SPACE_BLOCK_MIB);
+		space_test_block(t, i);
+	}
+	KUNIT_EXPECT_EQ(test, vt->nr_aside, 1);
+	/* No space but that: it is the device that fails. */
+	KUNIT_EXPECT_EQ(test, -EIO, space_test_write(t, 7));
+	KUNIT_EXPECT_FALSE(test, vt->no_room.lacking);
+	KUNIT_EXPECT_EQ(test, vt->bat[7], 0);
+	t->dev->bad_end = 0;
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 7));
+	KUNIT_EXPECT_EQ(test, vhdx_e_mib(vt->bat[7]), mib);
+	space_test_block(t, 7);
+}
+
+/* More bad places than can be remembered: an error, and no end of space. */
+static void space_all_bad(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 60);
+	u32 i;
+
+	t->dev->bad_off = (u64)vk_free_mib(&t->spec) << 20;
+	t->dev->bad_end = U64_MAX;
+	for (i = 0; i < 40; i++)
+		KUNIT_EXPECT_EQ(test, -EIO, space_test_write(t, i));
+	KUNIT_EXPECT_EQ(test, vt->image.space.taken, vk_free_mib(&t->spec) +
+			vt->nr_aside * SPACE_BLOCK_MIB);
+	KUNIT_EXPECT_EQ(test, vt->image.allocated_blocks, 0);
+	t->dev->bad_end = 0;
+	for (i = 0; i < 60; i++)
+		KUNIT_EXPECT_EQ(test, 0, space_test_write(t, i));
+	KUNIT_EXPECT_EQ(test, vt->nr_aside, 0);
+	for (i = 0; i < 60; i++)
+		space_test_block(t, i);
+}
+
+/* What fails before the block is published is done elsewhere. */
 static void space_given_back(struct kunit *test)
 {
 	struct space_test *t = test->priv;
@@ -278,15 +351,14 @@ static void space_given_back(struct kunit *test)
 
 	for (i = 0; i < ARRAY_SIZE(fail); i++) {
 		t->dev->fail_in[fail[i].op] = fail[i].which;
-		KUNIT_EXPECT_EQ(test, -EIO, space_test_write(t, i));
-		KUNIT_EXPECT_EQ(test, vt->bat[i], 0);
-		KUNIT_EXPECT_EQ(test, vt->image.space.taken, taken);
-		KUNIT_EXPECT_EQ(test, vt->nr_dirty, 0);
+		KUNIT_EXPECT_EQ(test, 0, space_test_write(t, i));
+		KUNIT_EXPECT_EQ(test, vhdx_e_mib(vt->bat[i]),
+				mib + (2 * i + 1) * SPACE_BLOCK_MIB);
+		KUNIT_EXPECT_EQ(test, vt->image.space.taken, taken +
+				2 * (i + 1) * SPACE_BLOCK_MIB);
 		KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
+		space_test_block(t, i);
 	}
-	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
-	KUNIT_EXPECT_EQ(test, vhdx_e_mib(vt->bat[0]), mib);
-	space_test_block(t, 0);
 }
 
 static struct fake_bio *space_test_begin(struct space_test *t, u32 block)
@@ -297,6 +369,173 @@ static struct fake_bio *space_test_begin(struct space_test *t, u32 block)
 	memset(fake_bio_data(fbio), 0x77, 4096);
 	vk_guest_submit(&t->vkt, fbio);
 	return fbio;
+}
+
+/* The device has no space below: somebody gives it some while we wait. */
+static void space_test_relief(void *arg)
+{
+	struct space_test *t = arg;
+
+	if (fake.waits == 3)
+		t->dev->full = false;
+}
+
+/* What headers, log and tables need is there. */
+static void space_test_reserve(struct space_test *t)
+{
+	fake_dev_poke(t->dev, VK_LOG_OFF, NULL, t->spec.log_mib * SZ_1M);
+}
+
+/* Writes that the device has no space for wait, and are sent again. */
+static void space_none_below(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 8);
+	struct fake_bio *waiting[4];
+	u32 exposed, i, events;
+
+	space_test_reserve(t);
+	for (exposed = 0; exposed < 2; exposed++) {
+		vt->zeroed_from_mib = exposed ? U32_MAX : 0;
+		t->dev->fill = exposed ? 0xfe : 0;
+		KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 6 + exposed));
+		KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+		t->dev->full = true;
+		events = fake.table_events;
+		for (i = 0; i < 4; i++)		/* of two blocks */
+			waiting[i] = space_test_begin(t, 3 * exposed + i / 2);
+		waiting[3]->bio.bi_opf |= REQ_FUA;
+		for (i = 0; i < 3; i++) {
+			fake_kernel_run();
+			KUNIT_EXPECT_TRUE(test, vt->no_space.lacking);
+			KUNIT_EXPECT_FALSE(test, vt->no_room.lacking);
+			KUNIT_EXPECT_FALSE(test, waiting[0]->done ||
+					   waiting[1]->done ||
+					   waiting[2]->done || waiting[3]->done);
+			/* Others go on. */
+			KUNIT_EXPECT_EQ(test, 0,
+					space_test_write(t, 6 + exposed));
+			fake_kernel_fire();
+		}
+		KUNIT_EXPECT_EQ(test, fake.table_events, events + 1);
+		KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
+		t->dev->full = false;
+		fake_kernel_fire();
+		fake_kernel_run();
+		for (i = 0; i < 4; i++) {
+			KUNIT_EXPECT_TRUE(test, waiting[i]->done);
+			KUNIT_EXPECT_EQ(test, waiting[i]->status, 0);
+			fake_bio_free(waiting[i]);
+		}
+		KUNIT_EXPECT_FALSE(test, vt->no_space.lacking);
+		space_test_block(t, 3 * exposed);
+		space_test_block(t, 3 * exposed + 1);
+	}
+}
+
+/* They do not wait for ever, nor where the table forbids it. */
+static void space_none_below_fails(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 8);
+	struct fake_bio *waiting;
+
+	space_test_reserve(t);
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+	t->dev->full = true;
+	waiting = space_test_begin(t, 1);
+	fake_kernel_run();
+	KUNIT_EXPECT_FALSE(test, waiting->done);
+	vt->no_space.deadline = jiffies - 1;
+	fake_kernel_fire();
+	fake_kernel_run();
+	KUNIT_ASSERT_TRUE(test, waiting->done);
+	KUNIT_EXPECT_EQ(test, waiting->status, -ENOSPC);
+	fake_bio_free(waiting);
+	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
+	KUNIT_EXPECT_EQ(test, vt->bat[1], 0);
+
+	vhdx_nospace_reset(&vt->no_space);
+	vt->no_space.fail_at_once = true;
+	KUNIT_EXPECT_EQ(test, -ENOSPC, space_test_write(t, 1));
+	KUNIT_EXPECT_EQ(test, -ENOSPC, space_test_write(t, 2));
+	t->dev->full = false;
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 2));
+	vt->no_space.fail_at_once = false;
+
+	/* Suspending with noflush hands it back. */
+	t->dev->full = true;
+	waiting = space_test_begin(t, 3);
+	fake_kernel_run();
+	KUNIT_EXPECT_FALSE(test, waiting->done);
+	vk_target_suspend(&t->vkt, true);
+	KUNIT_ASSERT_TRUE(test, waiting->done);
+	KUNIT_EXPECT_EQ(test, waiting->status, -EREMCHG);
+	fake_bio_free(waiting);
+	t->dev->full = false;
+}
+
+/* Headers, log and BAT wait as well, the same bytes at the same place. */
+static void space_none_for_metadata(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 8);
+	u32 events = fake.table_events;
+
+	/* The log was never written: the session cannot be opened. */
+	fake.on_wait = space_test_relief;
+	fake.wait_arg = t;
+	t->dev->full = true;
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
+	KUNIT_EXPECT_EQ(test, fake.waits, 3);
+	KUNIT_EXPECT_EQ(test, fake.table_events, events + 2);
+	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
+	/* A commit. */
+	fake.waits = 0;
+	t->dev->full = true;
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+	KUNIT_EXPECT_EQ(test, fake.waits, 3);
+	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
+	space_test_block(t, 0);
+	vk_target_suspend(&t->vkt, false);
+	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
+}
+
+static void space_test_late(void *arg)
+{
+	struct space_test *t = arg;
+
+	if (fake.waits == 3)
+		t->vkt.vt->no_space.deadline = jiffies - 1;
+}
+
+/* Metadata that finds none in time: mode ro, and nobody is told otherwise. */
+static void space_metadata_fails(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 8);
+
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
+	fake.on_wait = space_test_late;
+	fake.wait_arg = t;
+	t->dev->full = true;
+	KUNIT_EXPECT_EQ(test, -ENOSPC, vk_guest_flush(&t->vkt));
+	KUNIT_EXPECT_EQ(test, fake.waits, 3);
+	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RO);
+	t->dev->full = false;
+	vk_target_suspend(&t->vkt, false);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+	KUNIT_EXPECT_EQ(test, -EIO, vk_guest_flush(&t->vkt));
+
+	/* A suspend waits for nothing. */
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
+	fake.waits = 0;
+	t->dev->full = true;
+	vk_target_suspend(&t->vkt, false);
+	KUNIT_EXPECT_EQ(test, fake.waits, 0);
+	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RO);
+	t->dev->full = false;
 }
 
 /* Writes wait for space and go on after the device grew. */
@@ -313,7 +552,7 @@ static void space_out_and_back(struct kunit *test)
 	waiting[0] = space_test_begin(t, 6);
 	waiting[1] = space_test_begin(t, 7);
 	fake_kernel_run();
-	KUNIT_EXPECT_TRUE(test, vt->out_of_space);
+	KUNIT_EXPECT_TRUE(test, vt->no_room.lacking);
 	KUNIT_EXPECT_EQ(test, fake.table_events, events + 1);
 	KUNIT_EXPECT_FALSE(test, waiting[0]->done || waiting[1]->done);
 	/* Reads and overwrites do not mind. */
@@ -331,7 +570,7 @@ static void space_out_and_back(struct kunit *test)
 	t->dev->bytes += 3 * SZ_1M;
 	fake_kernel_fire();
 	fake_kernel_run();
-	KUNIT_EXPECT_FALSE(test, vt->out_of_space);
+	KUNIT_EXPECT_FALSE(test, vt->no_room.lacking);
 	/* Space is back, and it is low. */
 	KUNIT_EXPECT_GE(test, fake.table_events, events + 2);
 	for (i = 0; i < 2; i++) {
@@ -355,7 +594,7 @@ static void space_time_is_up(struct kunit *test)
 	waiting = space_test_begin(t, 6);
 	fake_kernel_run();
 	KUNIT_EXPECT_FALSE(test, waiting->done);
-	vt->space_deadline = jiffies - 1;
+	vt->no_room.deadline = jiffies - 1;
 	fake_kernel_fire();
 	fake_kernel_run();
 	KUNIT_ASSERT_TRUE(test, waiting->done);
@@ -365,7 +604,7 @@ static void space_time_is_up(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -ENOSPC, space_test_write(t, 6));
 	t->dev->bytes += SPACE_BLOCK_MIB * SZ_1M;
 	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 6));
-	KUNIT_EXPECT_FALSE(test, vt->out_of_space || vt->space_timed_out);
+	KUNIT_EXPECT_FALSE(test, vt->no_room.lacking || vt->no_room.over);
 	waiting = space_test_begin(t, 8);
 	fake_kernel_run();
 	KUNIT_EXPECT_FALSE(test, waiting->done);
@@ -395,7 +634,7 @@ static void space_error_if_none(struct kunit *test)
 	struct vhdx_target *vt = space_test_target(t, 2);
 	u32 events;
 
-	vt->error_if_no_space = true;
+	vt->no_room.fail_at_once = true;
 	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
 	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 1));
 	events = fake.table_events;
@@ -482,7 +721,9 @@ static void space_waiters_after_failure(struct kunit *test)
 		memset(fake_bio_data(bios[i]), 0x10 + i, 4096);
 		vk_guest_submit(&t->vkt, bios[i]);
 	}
-	t->dev->fail_in[FAKE_ZERO] = 1;
+	/* All four places that are tried for it. */
+	t->dev->bad_off = (u64)vk_free_mib(&t->spec) << 20;
+	t->dev->bad_end = t->dev->bad_off + 4 * SPACE_BLOCK_MIB * (u64)SZ_1M;
 	fake_kernel_run();
 	for (i = 0; i < ARRAY_SIZE(bios); i++) {
 		KUNIT_EXPECT_TRUE(test, bios[i]->done);
@@ -506,7 +747,7 @@ static void space_no_memory(struct kunit *test)
 	u32 i;
 
 	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
-	fake.starve = 7;
+	fake.starve = 7;	/* each tries twice */
 	for (i = 0; i < ARRAY_SIZE(bios); i++)
 		bios[i] = space_test_begin(t, i);
 	for (i = 0; i < 1000 && fake_kernel_step(false); i++)
@@ -530,7 +771,14 @@ static struct kunit_case space_cases[] = {
 	KUNIT_CASE(space_blocks_in_order),
 	KUNIT_CASE(space_zeroed_from),
 	KUNIT_CASE(space_anchor),
+	KUNIT_CASE(space_bad_anchor),
+	KUNIT_CASE(space_bad_place),
+	KUNIT_CASE(space_all_bad),
 	KUNIT_CASE(space_given_back),
+	KUNIT_CASE(space_none_below),
+	KUNIT_CASE(space_none_below_fails),
+	KUNIT_CASE(space_none_for_metadata),
+	KUNIT_CASE(space_metadata_fails),
 	KUNIT_CASE(space_out_and_back),
 	KUNIT_CASE(space_time_is_up),
 	KUNIT_CASE(space_error_if_none),

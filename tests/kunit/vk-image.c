@@ -168,7 +168,7 @@ void vk_view_dev(struct fake_dev *dev, struct vhdx_image *image, u64 off,
  */
 void vk_view(struct vhdx_image *image, u64 off, void *buf, u32 bytes)
 {
-	vk_view_dev(fake_dev_of(image->bdev), image, off, buf, bytes);
+	vk_view_dev(fake_dev_of(image->backing.bdev), image, off, buf, bytes);
 }
 
 /* ------------------------------------------------------------------------

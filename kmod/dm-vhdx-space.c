@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Space for new blocks: where it is found, what is known of it, and the writes
+ * that wait for some.  The map itself is vhdx-space.c's.
+ */
+#include "dm-vhdx.h"
+
+/* Tell that space is low when less than this part of the device is free. */
+#define VHDX_LOW_SPACE_PART	32
+
+static u32 vhdx_space_unit(const struct vhdx_target *vt)
+{
+	return vhdx_block_mib(&vt->image.layout.geo);
+}
+
+static void vhdx_check_low_space(struct vhdx_target *vt)
+{
+	struct vhdx_space *space = &vt->image.space;
+	u32 enough = max(space->size / VHDX_LOW_SPACE_PART,
+			 4 * vhdx_space_unit(vt));
+
+	if (space->size - space->taken > enough) {
+		vt->low_space_told = false;
+	} else if (!vt->low_space_told) {
+		vt->low_space_told = true;
+		DMWARN("%pg: space is low, %u MiB left: extend the backing device",
+		       vt->bdev, space->size - space->taken);
+		dm_table_event(vt->ti->table);
+	}
+}
+
+/* The places that failed may be tried again.  Returns false if there are none. */
+static bool vhdx_release_aside(struct vhdx_target *vt)
+{
+	bool some = vt->nr_aside;
+
+	while (vt->nr_aside)
+		vhdx_give_space_back(vt, vt->aside[--vt->nr_aside]);
+	return some;
+}
+
+/**
+ * vhdx_take_space() - take space for a block
+ * @vt: the target
+ *
+ * Near the last one, then what the device has grown by, then what has been set
+ * aside.
+ *
+ * Context: worker.
+ * Return: where, in MiB; 0: there is none.
+ */
+u32 vhdx_take_space(struct vhdx_target *vt)
+{
+	struct vhdx_space *space = &vt->image.space;
+	u32 count = vhdx_space_unit(vt), mib;
+
+	mib = vhdx_space_find(space, vt->space_hint, count);
+	if (!mib && vhdx_image_grow(&vt->image)) {
+		DMINFO("%pg: the backing device has grown to %u MiB", vt->bdev,
+		       space->size);
+		mib = vhdx_space_find(space, vt->space_hint, count);
+	}
+	if (!mib && vhdx_release_aside(vt))
+		mib = vhdx_space_find(space, vt->space_hint, count);
+	if (!mib)
+		return 0;
+	vt->space_hint = mib + count;
+	vhdx_space_claim(space, mib, count);
+	vhdx_check_low_space(vt);
+	return mib;
+}
+
+/**
+ * vhdx_give_space_back() - undo vhdx_take_space()
+ * @vt: the target
+ * @mib: the space; nothing refers to it, nothing is being written to it
+ *
+ * Context: worker.
+ */
+void vhdx_give_space_back(struct vhdx_target *vt, u32 mib)
+{
+	vhdx_space_release(&vt->image.space, mib, vhdx_space_unit(vt));
+	/* Nothing below the hint is large enough, but for this. */
+	vt->space_hint = min(vt->space_hint, mib);
+}
+
+/**
+ * vhdx_set_space_aside() - space that could not be written is not used for now
+ * @vt: the target
+ * @mib: the space, taken; nothing refers to it
+ *
+ * It stays taken until there is no other, or until so many places are bad that
+ * this one, the oldest, has to be forgotten.
+ *
+ * Context: worker.
+ */
+void vhdx_set_space_aside(struct vhdx_target *vt, u32 mib)
+{
+	if (vt->nr_aside == VHDX_ASIDE) {
+		vhdx_give_space_back(vt, vt->aside[0]);
+		memmove(vt->aside, vt->aside + 1,
+			(VHDX_ASIDE - 1) * sizeof(vt->aside[0]));
+		vt->nr_aside--;
+	}
+	vt->aside[vt->nr_aside++] = mib;
+}
+
+/**
+ * vhdx_space_is_zero() - is space known to read as zeros?
+ * @vt: the target
+ * @mib: the space
+ * @end: high-water mark before it was claimed
+ *
+ * Context: worker.
+ * Return: true if so.
+ */
+bool vhdx_space_is_zero(const struct vhdx_target *vt, u32 mib, u32 end)
+{
+	/* Pairs with vhdx_space_add_zeroed(): @to first. */
+	u32 to = smp_load_acquire(&vt->zeroed_to_mib);
+
+	return mib >= READ_ONCE(vt->zeroed_from_mib) && mib >= vt->used_mib &&
+	       mib >= end && mib + vhdx_space_unit(vt) <= to;
+}
+
+/**
+ * vhdx_space_add_zeroed() - what the device has grown by reads as zeros
+ * @vt: the target
+ * @from: MiB, where that begins
+ * @to: MiB, where it ends; not past the end of the device
+ *
+ * Space of which this was known before stays so if it reaches up to @from, and
+ * is forgotten otherwise: what is further on is used later.
+ *
+ * Context: process context; one at a time.
+ */
+void vhdx_space_add_zeroed(struct vhdx_target *vt, u32 from, u32 to)
+{
+	u32 old = vt->zeroed_to_mib;
+
+	if (to <= old)
+		return;
+	if (from > old || vt->zeroed_from_mib >= old)
+		WRITE_ONCE(vt->zeroed_from_mib, max(from, old));
+	/*
+	 * Who sees the old end and the new beginning finds nothing between
+	 * them; who sees the new end sees the new beginning.
+	 */
+	smp_store_release(&vt->zeroed_to_mib, to);
+}
+
+/**
+ * vhdx_wait_for_space() - a write has found no space: queue it or fail it
+ * @vt: the target
+ * @ns: which kind of space
+ * @bio: the write, ready to be sent
+ *
+ * Context: worker.
+ */
+void vhdx_wait_for_space(struct vhdx_target *vt, struct vhdx_nospace *ns,
+			 struct bio *bio)
+{
+	bool wait = vhdx_nospace_lack(ns, vt->bdev), requeue;
+
+	spin_lock_irq(&vt->lock);
+	requeue = vt->requeue_no_space;
+	if (wait && !requeue)
+		bio_list_add(&vt->space_waiters, bio);
+	spin_unlock_irq(&vt->lock);
+
+	if (requeue)
+		vhdx_end_bio(bio, BLK_STS_DM_REQUEUE);
+	else if (!wait)
+		vhdx_end_bio(bio, BLK_STS_NOSPC);
+	else
+		queue_delayed_work(vt->alloc_wq, &vt->space_timer,
+				   msecs_to_jiffies(VHDX_NOSPACE_POLL_MS));
+}
+
+/**
+ * vhdx_no_space_end() - complete the writes that wait for space
+ * @vt: the target
+ * @status: with what
+ *
+ * Context: process context.
+ */
+void vhdx_no_space_end(struct vhdx_target *vt, blk_status_t status)
+{
+	struct bio_list bios = BIO_EMPTY_LIST;
+	struct bio *bio;
+
+	spin_lock_irq(&vt->lock);
+	bio_list_merge(&bios, &vt->space_waiters);
+	bio_list_init(&vt->space_waiters);
+	spin_unlock_irq(&vt->lock);
+	while ((bio = bio_list_pop(&bios)))
+		vhdx_end_bio(bio, status);
+}
+
+/**
+ * vhdx_space_timer() - let the writes that wait for space try again
+ * @work: the target's space timer
+ *
+ * Context: workqueue.
+ */
+void vhdx_space_timer(struct work_struct *work)
+{
+	struct vhdx_target *vt = container_of(to_delayed_work(work),
+					      struct vhdx_target, space_timer);
+
+	/* In vain, the worker sends them back, or fails them in the end. */
+	spin_lock_irq(&vt->lock);
+	bio_list_merge(&vt->deferred, &vt->space_waiters);
+	bio_list_init(&vt->space_waiters);
+	queue_work(vt->alloc_wq, &vt->worker);
+	spin_unlock_irq(&vt->lock);
+}
