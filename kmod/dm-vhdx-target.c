@@ -2,11 +2,11 @@
 /*
  * The vhdx target: its life cycle and its limits.
  */
-#include <linux/init.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
 
+#include "compat/module-dm.h"
 #include "dm-vhdx.h"
 
 #define VHDX_COMMIT_INTERVAL_MS		1000
@@ -17,11 +17,11 @@
 static int vhdx_open_device(struct vhdx_target *vt, const char *path,
 			    char **error)
 {
-	fmode_t mode = dm_table_get_mode(vt->ti->table);
+	blk_mode_t mode = dm_table_get_mode(vt->ti->table);
 	int r;
 
 	if (vt->read_only)
-		mode &= ~FMODE_WRITE;
+		mode &= ~BLK_OPEN_WRITE;
 	r = dm_get_device(vt->ti, path, mode, &vt->dev);
 	if (r == -EACCES || r == -EROFS)
 		*error = "The backing device is read-only: map it with --readonly";
@@ -168,7 +168,7 @@ static struct vhdx_target *vhdx_new_target(struct dm_target *ti)
 		return NULL;
 	vt->ti = ti;
 	vt->begin = ti->begin;
-	vt->read_only = !(dm_table_get_mode(ti->table) & FMODE_WRITE);
+	vt->read_only = !(dm_table_get_mode(ti->table) & BLK_OPEN_WRITE);
 	vt->mode = vt->read_only ? VHDX_MODE_RO : VHDX_MODE_RW;
 	vt->commit_interval_ms = VHDX_COMMIT_INTERVAL_MS;
 	vhdx_overlay_init(&vt->image.overlay);
@@ -447,7 +447,7 @@ static void vhdx_io_hints(struct dm_target *ti, struct queue_limits *limits)
 	limits->alignment_offset = 0;
 }
 
-static struct target_type vhdx_target_type = {
+static struct target_type vhdx_target = {
 	.name = "vhdx",
 	.version = { 1, 1, 0 },
 	.features = DM_TARGET_NOWAIT,
@@ -465,18 +465,7 @@ static struct target_type vhdx_target_type = {
 	.io_hints = vhdx_io_hints,
 };
 
-static int __init vhdx_init(void)
-{
-	return dm_register_target(&vhdx_target_type);
-}
-
-static void __exit vhdx_exit(void)
-{
-	dm_unregister_target(&vhdx_target_type);
-}
-
-module_init(vhdx_init);
-module_exit(vhdx_exit);
+module_dm(vhdx);
 
 MODULE_DESCRIPTION(DM_NAME " target for Hyper-V VHDX images");
 MODULE_LICENSE("GPL");

@@ -44,6 +44,7 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+#include "compat/blk-mode.h"
 #include "vhdx-load.h"
 
 #define DM_MSG_PREFIX "vhdx"

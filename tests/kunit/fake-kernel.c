@@ -258,9 +258,9 @@ void fake_table_event(struct dm_table *t)
 	fake.table_events++;
 }
 
-fmode_t fake_table_get_mode(struct dm_table *t)
+blk_mode_t fake_table_get_mode(struct dm_table *t)
 {
-	return FMODE_READ | FMODE_WRITE;
+	return BLK_OPEN_WRITE;
 }
 
 /* Tables are numbers; that of their mapped device is one less in odd ones. */
