@@ -14,44 +14,40 @@ KDIR ?= $(or $(wildcard /lib/modules/$(shell uname -r)/build), \
 KREL := $(if $(KDIR),$(shell cat $(strip $(KDIR))/include/generated/utsrelease.h 2>/dev/null | cut -d\" -f2))
 KOUT = $(BUILD)/$(KREL)
 
-# What building and testing need on Debian 12.
-DEPS := make gcc libc6-dev bc bison flex cpio kmod xz-utils zstd bzip2 \
-	linux-image-amd64 linux-headers-amd64 linux-source-6.1 libelf-dev libssl-dev \
-	libjson-c-dev libdevmapper-dev libblkid-dev uuid-dev libisal-dev libcmocka-dev \
-	qemu-system-x86 busybox-static dmsetup fio procps iproute2 \
-	qemu-utils 7zip libvhdi-utils nbd-client thin-provisioning-tools \
-	e2fsprogs xfsprogs dosfstools patch \
+# What is needed on Debian 12. Kernels for the VM are none of these: tests/vm/kernel unpacks them in a
+# cache, with their headers, so that this machine never boots one.
+DEPS_TOOL := gcc libc6-dev libjson-c-dev libdevmapper-dev libblkid-dev uuid-dev libisal-dev
+DEPS_VM := qemu-system-x86 busybox-static binutils cpio kmod libelf1 xz-utils zstd
+DEPS_DEMO := $(DEPS_TOOL) $(DEPS_VM) dmsetup e2fsprogs qemu-utils
+DEPS := $(DEPS_DEMO) make bc bison flex bzip2 procps iproute2 debootstrap pahole \
+	linux-headers-amd64 linux-source-6.1 libelf-dev libssl-dev libcmocka-dev fio \
+	7zip libvhdi-utils nbd-client thin-provisioning-tools xfsprogs dosfstools patch \
 	clang llvm libclang-rt-14-dev sparse shellcheck perl python3 gnuplot-nox
 
 all: modules tools
 
 help:
 	@echo 'make                 the module (KDIR=...) and the tool'
-	@echo 'make deps            install what the build and the tests need (Debian)'
 	@echo 'make modules         build/<release>/dm-vhdx.ko'
 	@echo 'make tools           build/vhdx'
 	@echo 'make install         both, for the kernel of KDIR (DESTDIR=... honoured)'
-	@echo 'make check           all tests; check-unit, -tool, -kunit, -dm, -debug: one suite'
+	@echo 'make demo            shows in a VM what it does; IMAGE=... with a copy of an image of yours'
+	@echo 'make check           all tests; check-unit, -tool, -kunit, -dm, -kernels, -debug: one suite'
 	@echo '                     (TESTS="003 01*" picks numbered ones; check-debug runs all of tests/dm'
 	@echo '                     on the debug kernel, "check" those of them that are marked so)'
+	@echo 'make matrix          all of tests/dm on each of the kernels 6.1, 6.12 and sid has'
+	@echo 'make bare            "make demo" in a root that has nothing installed'
 	@echo 'make crash fuzz bench    longer ones, not all of them part of "check"'
 	@echo 'make fuzz-cov        how much of the format code the fuzzers reach'
-	@echo 'make demo            shows in a VM what it does; IMAGE=... with a copy of an image of yours'
+	@echo 'make deps            install what the build and the tests need (Debian); deps-demo: the demo'
 	@echo 'make lint            W=1, sparse, checkpatch, shellcheck'
 	@echo 'make clean           remove build/'
 
 deps:
-	@installed=" $$(dpkg-query -W -f='$${Package}=$${db:Status-Status} ' $(DEPS) 2>/dev/null)"; \
-	missing=; \
-	for p in $(DEPS); do \
-		case "$$installed" in *" $$p=installed "*) ;; *) missing="$$missing $$p" ;; esac; \
-	done; \
-	[ -n "$$missing" ] || exit 0; \
-	echo "installing:$$missing"; \
-	root=; [ "$$(id -u)" -eq 0 ] || root=sudo; \
-	$$root apt-get -q -o Acquire::Retries=3 update </dev/null && \
-	$$root env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o Acquire::Retries=3 install \
-		--no-install-recommends $$missing </dev/null
+	@tests/lib/packages 'make check' $(DEPS)
+
+deps-demo:
+	@tests/lib/packages 'make demo' $(DEPS_DEMO)
 
 # Kbuild puts its outputs beside the sources it is given, so it is given a directory of links.
 # $(call mirror,FROM,TO)
@@ -114,8 +110,14 @@ install: all
 check:
 	@tests/run
 
-check-unit check-tool check-kunit check-dm check-debug:
+check-unit check-tool check-kunit check-dm check-kernels check-debug:
 	@tests/run $(@:check-%=%)
+
+matrix:
+	@tests/run $@
+
+bare:
+	@tests/vm/bare
 
 crash fuzz bench:
 	@tests/$@/run
@@ -128,7 +130,7 @@ bulk:
 	+@mkdir -p $(BUILD)/fuzz
 	+@flock $(BUILD)/fuzz/.lock $(MAKE) --no-print-directory -C tests/fuzz O=$(BUILD)/fuzz bulk
 
-demo:
+demo: deps-demo
 	@tests/vm/$@ $(IMAGE)
 
 # The format's sources are user space as well (no kernel typedefs and attributes there), and their
@@ -137,13 +139,20 @@ demo:
 # not among it.
 CHECKPATCH_IGNORE := FILE_PATH_CHANGES,SPDX_LICENSE_TAG,COMPLEX_MACRO,LEADING_SPACE,NEW_TYPEDEFS,PREFER_DEFINED_ATTRIBUTE_MACRO,MACRO_ARG_REUSE,PREFER_KERNEL_TYPES,CAMELCASE,BIT_MACRO
 
-# Headers of the kernel have sparse complaints of their own; only ours count.
-lint:
-	rm -rf $(BUILD)/lint
-	@mkdir -p $(BUILD)/lint
-	$(MAKE) modules W=1 C=1 KOUT=$(BUILD)/lint/modules >$(BUILD)/lint/log 2>&1 || \
-		{ cat $(BUILD)/lint/log; exit 1; }
-	! grep -E '(kmod/[^ ]*|Kbuild): ?.*(warning|error):|kmod/[^ ]*:[0-9:]+ (warning|error)' $(BUILD)/lint/log
+# Headers of the kernel have sparse complaints of their own; only ours count. Where scripts that look
+# for sparse are not among a distribution's headers, nothing would be checked but for KBUILD_CHECKSRC.
+LINT := $(BUILD)/lint/$(KREL)
+lint-modules:
+	@rm -rf $(LINT)
+	@mkdir -p $(LINT)
+	@$(MAKE) modules W=1 C=1 KBUILD_CHECKSRC=1 KOUT=$(LINT)/modules >$(LINT)/log 2>&1 || \
+		{ cat $(LINT)/log; exit 1; }
+	@! grep -E '(kmod/[^ ]*|Kbuild): ?.*(warning|error):|kmod/[^ ]*:[0-9:]+ (warning|error)|^[A-Z]+: modpost' \
+		$(LINT)/log
+	@[ "$$(grep -c '^ *CHECK ' $(LINT)/log)" -eq "$$(ls $(LINT)/modules/kmod/*.c | wc -l)" ] || \
+		{ cat $(LINT)/log; echo 'sparse has not seen all of kmod/' >&2; exit 1; }
+
+lint: lint-modules
 	$$(tests/vm/build-kernel --source)/scripts/checkpatch.pl --strict --no-tree --quiet --terse \
 		--no-summary --ignore $(CHECKPATCH_IGNORE) -f $$(git ls-files -co --exclude-standard 'kmod/*.[ch]')
 	shellcheck -x $$(git ls-files -co --exclude-standard | while read -r f; do \
@@ -152,6 +161,7 @@ lint:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help deps modules kunit build-modules build-kunit tools bench-programs fill-log test-helpers bulk \
-	install check check-unit check-tool check-kunit check-dm check-debug crash fuzz fuzz-cov bench demo \
-	lint clean
+.PHONY: all help deps deps-demo modules kunit build-modules build-kunit tools bench-programs fill-log \
+	test-helpers bulk install check check-unit check-tool \
+	check-kunit check-dm check-kernels check-debug matrix bare crash fuzz fuzz-cov bench demo \
+	lint lint-modules clean

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# kernels: check
 # timeout: 900
 #
 # Suspend leaves a clean image that others may change; resume sees what they did.

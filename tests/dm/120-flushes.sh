@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# kernels: check
 #
 # A guest's flush costs one flush of the backing device, whether there are new blocks to commit or
 # not, and however often the log wraps: what is applied rides on the flushes of later commits.

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# kernels: check
 # timeout: 300
 #
 # "vhdx attach", "list" and "detach": a file becomes a disk with partitions and a file again, as small
