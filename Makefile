@@ -30,7 +30,9 @@ help:
 	@echo 'make                 the module (KDIR=...) and the tool'
 	@echo 'make modules         build/<release>/dm-vhdx.ko'
 	@echo 'make tools           build/vhdx'
-	@echo 'make install         both, for the kernel of KDIR (DESTDIR=... honoured)'
+	@echo 'make install         both, the module for the kernel of KDIR (PREFIX=/usr/local, DESTDIR=...);'
+	@echo '                     install-modules, install-tools: one of them'
+	@echo 'make uninstall       what "make install" has installed, for all kernels'
 	@echo 'make demo            shows in a VM what it does; IMAGE=... with a copy of an image of yours'
 	@echo 'make check           all tests; check-unit, -tool, -kunit, -dm, -kernels, -debug: one suite'
 	@echo '                     (TESTS="003 01*" picks numbered ones; check-debug runs all of tests/dm'
@@ -100,12 +102,38 @@ $(BUILD)/stamper $(BUILD)/lossy-disk $(BUILD)/nth-fault: $(BUILD)/%: tests/lib/%
 	@mkdir -p $(BUILD)
 	$(CC) -std=gnu11 -O2 -g -Wall -Wextra -static -pthread -o $@ $<
 
+install: install-modules install-tools
+
 # Distributions' headers ask for a signature but have no key.
-install: all
+install-modules: modules
 	$(MAKE) -C $(KDIR) M=$(KOUT) INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates \
 		$(if $(wildcard $(strip $(KDIR))/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=) modules_install
 	[ -n "$(DESTDIR)" ] || depmod $(KREL)
+	+@[ -n "$(DESTDIR)" ] || $(MAKE) --no-print-directory kernel-note
+
+kernel-note:
+	@[ "$(KREL)" = "$$(uname -r)" ] || { \
+		echo; \
+		echo "NOTE: the module is installed for the kernel $(KREL), but $$(uname -r) is running. Boot"; \
+		echo "$(KREL), or install the headers of $$(uname -r) (Debian: linux-headers-$$(uname -r))"; \
+		echo "and run \"make install\" again."; \
+		echo; } >&2
+
+install-tools: tools
 	$(MAKE) -C tools O=$(BUILD) install
+
+# Whatever kernel it was for.
+uninstall:
+	@for ko in $(DESTDIR)/lib/modules/*/updates/dm-vhdx.ko*; do \
+		[ -e "$$ko" ] || continue; \
+		echo "rm $$ko"; \
+		rm -f "$$ko" || exit 1; \
+		release=$${ko#$(DESTDIR)/lib/modules/}; \
+		[ -n "$(DESTDIR)" ] || depmod "$${release%%/*}" || exit 1; \
+	done
+	$(MAKE) -C tools O=$(BUILD) uninstall
+	@[ -n "$(DESTDIR)" ] || [ ! -d /sys/module/dm_vhdx ] || \
+		echo 'NOTE: the module is still loaded: "vhdx detach --all", then "rmmod dm_vhdx".' >&2
 
 check:
 	@tests/run
@@ -162,6 +190,6 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all help deps deps-demo modules kunit build-modules build-kunit tools bench-programs fill-log \
-	test-helpers bulk install check check-unit check-tool \
+	test-helpers bulk install install-modules install-tools kernel-note uninstall check check-unit check-tool \
 	check-kunit check-dm check-kernels check-debug matrix bare crash fuzz fuzz-cov bench demo \
 	lint lint-modules clean

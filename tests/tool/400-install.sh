@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What "make install" installs "make uninstall" removes, and a module for a kernel that does not run is
+# said to be one.
+. "$VHDX_TOP/tests/lib/tool.sh"
+
+make=(env -u MAKEFLAGS -u MAKELEVEL make -C "$VHDX_TOP" --no-print-directory)
+
+for prefix in /usr/local /opt/it; do
+	"${make[@]}" install-tools DESTDIR="$PWD/d" PREFIX=$prefix >out 2>&1 || { cat out; fail 'make install-tools'; }
+	[ -x d$prefix/bin/vhdx ] || fail "no $prefix/bin/vhdx"
+	for page in "$VHDX_TOP"/tools/man/*.8; do
+		cmp "$page" "d$prefix/share/man/man8/${page##*/}"
+	done
+	# In pairs: where it comes from, where it goes.
+	while read -r source name; do
+		[ ! -e "$VHDX_TOP/tools/completion/$source" ] ||
+			cmp "$VHDX_TOP/tools/completion/$source" "d$prefix/share/$name"
+	done <<-END
+		vhdx.bash bash-completion/completions/vhdx
+		_vhdx zsh/site-functions/_vhdx
+	END
+	[ "$(find d -type f ! -path "d$prefix/*")" = '' ] || fail "something is not below $prefix"
+	mkdir -p d/lib/modules/1.2.3/updates
+	touch d/lib/modules/1.2.3/updates/{dm-vhdx.ko.xz,other.ko}
+	"${make[@]}" uninstall DESTDIR="$PWD/d" PREFIX=$prefix >out 2>&1 || { cat out; fail 'make uninstall'; }
+	[ "$(find d -type f)" = d/lib/modules/1.2.3/updates/other.ko ] || fail "left: $(find d -type f)"
+	rm -r d
+done
+
+mkdir -p headers/include/generated
+for release in "$(uname -r)" 1.2.3; do
+	echo "#define UTS_RELEASE \"$release\"" >headers/include/generated/utsrelease.h
+	"${make[@]}" kernel-note KDIR="$PWD/headers" >"out-$release" 2>&1
+done
+[ ! -s "out-$(uname -r)" ] || fail 'a note for the kernel that runs'
+grep -qF "installed for the kernel 1.2.3, but $(uname -r) is running" out-1.2.3 || fail 'no note'
