@@ -1,13 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "message.h"
+#include "text.h"
 #include "vhdx-fault.h"
 
 static bool progress_shown;
+
+/* What a message quotes may hold anything, such as the name of a file. */
+static void message_print_args(const char *fmt, va_list args)
+{
+	char *text;
+
+	if (vasprintf(&text, fmt, args) < 0)
+		return;
+	text_print(stderr, text);
+	free(text);
+}
 
 static void message_print(const char *subject, const char *prefix,
 			  const char *fmt, va_list args)
@@ -15,10 +29,24 @@ static void message_print(const char *subject, const char *prefix,
 	progress_end();
 	fflush(stdout);
 	fputs("vhdx: ", stderr);
-	if (subject)
-		fprintf(stderr, "%s: ", subject);
+	if (subject) {
+		text_print(stderr, subject);
+		fputs(": ", stderr);
+	}
 	fputs(prefix, stderr);
-	vfprintf(stderr, fmt, args);
+	message_print_args(fmt, args);
+}
+
+/**
+ * complain_usage() - say what is wrong with the command line
+ * @command: the command's name
+ * @fmt: what is wrong
+ * @args: for @fmt
+ */
+void complain_usage(const char *command, const char *fmt, va_list args)
+{
+	message_print(command, "", fmt, args);
+	fprintf(stderr, ": see 'vhdx %s --help'\n", command);
 }
 
 /**

@@ -3,6 +3,10 @@
 #ifndef VHDX_TOOLS_MESSAGE_H
 #define VHDX_TOOLS_MESSAGE_H
 
+#include <stdarg.h>
+
+void complain_usage(const char *command, const char *fmt, va_list args)
+	__attribute__((format(printf, 2, 0)));
 void complain(const char *subject, const char *advice, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void complain_errno(const char *subject, int err, const char *fmt, ...)

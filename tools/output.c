@@ -2,14 +2,13 @@
 #define _GNU_SOURCE
 #include <inttypes.h>
 #include <json-c/json.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <wchar.h>
 
 #include "guid.h"
 #include "output.h"
 #include "size.h"
+#include "text.h"
 
 #define OUTPUT_LABEL	24	/* width of the labels of scalars */
 
@@ -60,11 +59,7 @@ static void output_row_end(struct output *out)
 	if (!out->json) {
 		putchar('\n');
 	} else if (out->stream) {
-		printf("%s\n  %s", out->rows > 1 ? "," : "",
-		       json_object_to_json_string_ext(out->row,
-				JSON_C_TO_STRING_SPACED |
-				JSON_C_TO_STRING_NOSLASHESCAPE));
-		json_object_put(out->row);
+		fputs(out->column ? " }" : "{ }", stdout);
 	}
 	out->row = NULL;
 }
@@ -84,9 +79,10 @@ void output_list(struct output *out, const char *key,
 	out->rows = 0;
 	out->stream = !key;
 	if (!out->json) {
-		for (i = 0; columns[i].heading; i++)
+		for (i = 0; columns[i].heading && !out->headless; i++)
 			output_cell(&columns[i], columns[i].heading);
-		putchar('\n');
+		if (!out->headless)
+			putchar('\n');
 	} else if (key) {
 		out->list = json_object_new_array();
 		json_object_object_add(out->root, key, out->list);
@@ -104,10 +100,11 @@ void output_row(struct output *out)
 	output_row_end(out);
 	out->rows++;
 	out->column = 0;
-	if (out->json) {
+	if (out->stream && out->json) {
+		fputs(out->rows > 1 ? ",\n  " : "\n  ", stdout);
+	} else if (out->json) {
 		out->row = json_object_new_object();
-		if (out->list)
-			json_object_array_add(out->list, out->row);
+		json_object_array_add(out->list, out->row);
 	}
 }
 
@@ -124,10 +121,40 @@ void output_list_end(struct output *out)
 	out->list = NULL;
 }
 
+/* The key of a value in a row that is printed at once. */
+static void output_stream_key(struct output *out, const char *key)
+{
+	fputs(out->column++ ? ", \"" : "{ \"", stdout);
+	fputs(key, stdout);
+	fputs("\": ", stdout);
+}
+
+/*
+ * There may be millions of rows, so those of a report that is one list are not
+ * made of objects first.
+ */
 static void output_json(struct output *out, const char *key,
 			struct json_object *value)
 {
-	json_object_object_add(out->row ? out->row : out->root, key, value);
+	if (!out->stream) {
+		json_object_object_add(out->row ? out->row : out->root, key,
+				       value);
+		return;
+	}
+	output_stream_key(out, key);
+	fputs(json_object_to_json_string_ext(value,
+			JSON_C_TO_STRING_NOSLASHESCAPE), stdout);
+	json_object_put(value);
+}
+
+static void output_json_number(struct output *out, const char *key, u64 value)
+{
+	if (out->stream) {
+		output_stream_key(out, key);
+		printf("%" PRIu64, value);
+	} else {
+		output_json(out, key, json_object_new_uint64(value));
+	}
 }
 
 /* A value for people: in its column, or behind its label. */
@@ -142,40 +169,37 @@ static void output_plain(struct output *out, const char *label,
 		printf("%-*s %s\n", OUTPUT_LABEL, label, value);
 }
 
-/*
- * A string for JSON, which has to be UTF-8: in a file's name, which may be any
- * bytes, others become U+FFFD.
- */
 static struct json_object *output_string(const char *value)
 {
-	size_t left = strlen(value), size, n;
+	char *text = text_utf8(value);
 	struct json_object *string;
-	mbstate_t state = {};
-	locale_t utf8, old;
-	char *text = NULL;
-	FILE *to;
 
-	utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", NULL);
-	to = utf8 ? open_memstream(&text, &size) : NULL;
-	if (!to)
-		return json_object_new_string(value);
-	old = uselocale(utf8);
-	for (; left; value += n, left -= n) {
-		n = mbrtowc(NULL, value, left, &state);
-		if (n <= left) {
-			fwrite(value, 1, n, to);
-		} else {
-			fputs("\xef\xbf\xbd", to);
-			memset(&state, 0, sizeof(state));
-			n = 1;
-		}
-	}
-	uselocale(old);
-	freelocale(utf8);
-	fclose(to);
-	string = json_object_new_string(text);
+	string = json_object_new_string(text ? text : value);
 	free(text);
 	return string;
+}
+
+/* A string that is the same in JSON, as most are. */
+static bool output_is_plain(const char *value)
+{
+	for (; *value; value++)
+		if (*value < ' ' || *value > '~' || *value == '"' ||
+		    *value == '\\')
+			return false;
+	return true;
+}
+
+static void output_json_text(struct output *out, const char *key,
+			     const char *value)
+{
+	if (out->stream && output_is_plain(value)) {
+		output_stream_key(out, key);
+		putchar('"');
+		fputs(value, stdout);
+		putchar('"');
+	} else {
+		output_json(out, key, output_string(value));
+	}
 }
 
 /**
@@ -188,10 +212,16 @@ static struct json_object *output_string(const char *value)
 void output_text(struct output *out, const char *key, const char *label,
 		 const char *value)
 {
-	if (!out->json)
-		output_plain(out, label, value);
-	else if (key)
-		output_json(out, key, output_string(value));
+	char *text;
+
+	if (out->json) {
+		if (key)
+			output_json_text(out, key, value);
+		return;
+	}
+	text = text_printable(value);
+	output_plain(out, label, text ? text : value);
+	free(text);
 }
 
 /**
@@ -206,11 +236,12 @@ void output_number(struct output *out, const char *key, const char *label,
 {
 	char text[SIZE_TEXT];
 
-	snprintf(text, sizeof(text), "%" PRIu64, value);
-	if (!out->json)
+	if (!out->json) {
+		snprintf(text, sizeof(text), "%" PRIu64, value);
 		output_plain(out, label, text);
-	else if (key)
-		output_json(out, key, json_object_new_uint64(value));
+	} else if (key) {
+		output_json_number(out, key, value);
+	}
 }
 
 /**
@@ -227,7 +258,7 @@ void output_size(struct output *out, const char *key, const char *label,
 
 	if (out->json) {
 		if (key)
-			output_json(out, key, json_object_new_uint64(bytes));
+			output_json_number(out, key, bytes);
 		return;
 	}
 	size_text(text, bytes);
@@ -238,6 +269,46 @@ void output_size(struct output *out, const char *key, const char *label,
 			 bytes);
 		output_plain(out, label, line);
 	}
+}
+
+/* Rounded up: 100 only if all of it, 0 only if nothing. */
+static u64 output_hundredths(u64 part, u64 all)
+{
+	if (part >= all)
+		return all ? 100 : 0;
+	part = ((unsigned __int128)part * 100 + all - 1) / all;
+	return part < 100 ? part : 99;
+}
+
+/**
+ * output_percent_text() - a part of something, for people
+ * @text: takes the text
+ * @part: how much
+ * @all: of how much
+ */
+void output_percent_text(char text[8], u64 part, u64 all)
+{
+	snprintf(text, 8, "%u%%", (unsigned int)output_hundredths(part, all));
+}
+
+/**
+ * output_percent() - report which part of something it is
+ * @out: the report
+ * @key: JSON key; NULL to leave it out of JSON
+ * @label: for people; NULL to leave it out there
+ * @part: how much
+ * @all: of how much
+ */
+void output_percent(struct output *out, const char *key, const char *label,
+		    u64 part, u64 all)
+{
+	char text[8];
+
+	output_percent_text(text, part, all);
+	if (!out->json)
+		output_plain(out, label, text);
+	else if (key)
+		output_json_number(out, key, output_hundredths(part, all));
 }
 
 /**

@@ -27,9 +27,10 @@ struct output_column {
  * @list: the list being filled
  * @row: the row being filled
  * @columns: of the list being filled; NULL outside of lists
- * @column: the next one
+ * @column: the next one; in JSON how many values the row has
  * @rows: rows of the list so far
  * @stream: the report is one list, printed row by row
+ * @headless: lists have no headings
  */
 struct output {
 	bool json;
@@ -40,6 +41,7 @@ struct output {
 	unsigned int column;
 	u64 rows;
 	bool stream;
+	bool headless;
 };
 
 void output_begin(struct output *out, bool json);
@@ -54,6 +56,9 @@ void output_number(struct output *out, const char *key, const char *label,
 		   u64 value);
 void output_size(struct output *out, const char *key, const char *label,
 		 u64 bytes);
+void output_percent_text(char text[8], u64 part, u64 all);
+void output_percent(struct output *out, const char *key, const char *label,
+		    u64 part, u64 all);
 void output_bool(struct output *out, const char *key, const char *label,
 		 bool value);
 void output_guid(struct output *out, const char *key, const char *label,
