@@ -320,12 +320,12 @@ const struct command command_check = {
 	.summary = "Check an image for errors, and repair some of them",
 	.synopsis = "[--repair] [--force] [--quiet] [--json] FILE",
 	.help =
-"      --repair               replay the log, write a damaged header or region\n"
+"  -r, --repair               replay the log, write a damaged header or region\n"
 "                             table again, extend a file whose last block is cut\n"
-"      --force                check an image that is in use; what is found need\n"
+"  -f, --force                check an image that is in use; what is found need\n"
 "                             not be true\n"
-"      --quiet                print errors of the operation only\n"
-"      --json                 print JSON\n"
+"  -q, --quiet                print errors of the operation only\n"
+"  -J, --json                 print JSON\n"
 "\n"
 "Exit status: 0 clean, 1 errors repaired, 4 errors left, 8 the operation failed,\n"
 "16 usage error.\n"

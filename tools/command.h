@@ -44,6 +44,7 @@ extern const struct command command_map;
 extern const struct command command_replay;
 
 int command_finish(const struct command *self, int status);
+void command_version(void);
 void command_help(const struct command *self);
 void command_usage(const struct command *self, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3), noreturn));
@@ -52,8 +53,12 @@ int command_option(const struct command *self, int argc, char **argv,
 void command_operands(const struct command *self, int argc, char **argv,
 		      int min, int max, const char *missing);
 
-/* Options of several commands; the others use small letters. */
-#define OPTION_HELP	{ "help", no_argument, NULL, 'H' }
+/* Options of several commands.  The first stands for two. */
+#define OPTION_HELP	{ "help", no_argument, NULL, 'h' }, \
+			{ "version", no_argument, NULL, 'V' }
 #define OPTION_JSON	{ "json", no_argument, NULL, 'J' }
+
+/* Values of options without a short form begin here. */
+#define OPTION_LONG	256
 
 #endif /* VHDX_TOOLS_COMMAND_H */

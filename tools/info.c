@@ -189,7 +189,7 @@ const struct command command_info = {
 	.summary = "Show what an image is",
 	.synopsis = "[--json] FILE",
 	.help =
-"      --json                 print JSON\n",
+"  -J, --json                 print JSON\n",
 	.usage_status = STATUS_USAGE,
 	.run = info_run,
 };

@@ -159,7 +159,7 @@ const struct command command_map = {
 	.summary = "List the extents of the virtual disk",
 	.synopsis = "[--json] FILE",
 	.help =
-"      --json                 print JSON\n"
+"  -J, --json                 print JSON\n"
 "\n"
 "Only 'data' has a place in the file; everything else reads as zeros.\n"
 "\n",

@@ -97,8 +97,8 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
 	    !strcmp(argv[1], "help"))
 		return command_finish(NULL, run_help(argc, argv));
-	if (!strcmp(argv[1], "--version")) {
-		puts("vhdx (dm-vhdx) " VERSION);
+	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		command_version();
 		return command_finish(NULL, STATUS_OK);
 	}
 	command = find_command(argv[1]);
