@@ -12,12 +12,21 @@
 #include "image.h"
 #include "message.h"
 #include "newfile.h"
+#include "output.h"
 #include "size.h"
+
+/* Options without a short form. */
+enum {
+	CREATE_LOG_SIZE = OPTION_LONG,
+	CREATE_LOGICAL,
+	CREATE_PHYSICAL,
+};
 
 struct create {
 	struct format format;
 	const char *path;
 	bool force;
+	bool json;
 };
 
 static u64 create_size(const struct command *self, const char *option,
@@ -27,9 +36,9 @@ static u64 create_size(const struct command *self, const char *option,
 	int r = size_parse(text, &bytes);
 
 	if (r == -ERANGE)
-		command_usage(self, "--%s '%s' is too large", option, text);
+		command_usage(self, "%s '%s' is too large", option, text);
 	if (r)
-		command_usage(self, "--%s '%s' is no size: write a number of bytes, "
+		command_usage(self, "%s '%s' is no size: write a number of bytes, "
 			      "or one with K, M, G or T", option, text);
 	return bytes;
 }
@@ -40,12 +49,12 @@ static u32 create_sector_size(const struct command *self, const char *option,
 	u64 bytes = create_size(self, option, text);
 
 	if (bytes != 512 && bytes != 4096)
-		command_usage(self, "--%s %s is neither 512 nor 4096", option,
+		command_usage(self, "%s %s is neither 512 nor 4096", option,
 			      text);
 	return bytes;
 }
 
-/* --size: 64 TiB at most, and whole sectors. */
+/* SIZE: 64 TiB at most, and whole sectors. */
 static void create_check_size(const struct command *self,
 			      const struct vhdx_meta *meta)
 {
@@ -53,13 +62,13 @@ static void create_check_size(const struct command *self,
 	u64 next;
 
 	if (!meta->disk_bytes)
-		command_usage(self, "--size must not be 0");
+		command_usage(self, "the size must not be 0");
 	if (meta->disk_bytes > VHDX_MAX_DISK_BYTES)
-		command_usage(self, "--size is more than the largest possible, %s",
+		command_usage(self, "the size is more than the largest possible, %s",
 			      size_argument(text, VHDX_MAX_DISK_BYTES));
 	if (meta->disk_bytes % meta->logical_bytes) {
 		next = round_up_u64(meta->disk_bytes, meta->logical_bytes);
-		command_usage(self, "--size is no multiple of the %u-byte sector, "
+		command_usage(self, "the size is no multiple of the %u-byte sector, "
 			      "the next one is %s", meta->logical_bytes,
 			      size_argument(text, next));
 	}
@@ -98,10 +107,13 @@ static void create_parse(const struct command *self, int argc, char **argv,
 		{ "type", required_argument, NULL, 't' },
 		{ "size", required_argument, NULL, 's' },
 		{ "block-size", required_argument, NULL, 'b' },
-		{ "log-size", required_argument, NULL, 'g' },
-		{ "logical-sector-size", required_argument, NULL, 'l' },
-		{ "physical-sector-size", required_argument, NULL, 'p' },
+		{ "log-size", required_argument, NULL, CREATE_LOG_SIZE },
+		{ "logical-sector-size", required_argument, NULL,
+		  CREATE_LOGICAL },
+		{ "physical-sector-size", required_argument, NULL,
+		  CREATE_PHYSICAL },
 		{ "force", no_argument, NULL, 'f' },
+		OPTION_JSON,
 		OPTION_HELP,
 		{}
 	};
@@ -121,32 +133,37 @@ static void create_parse(const struct command *self, int argc, char **argv,
 					      "'dynamic' nor 'fixed'", optarg);
 			break;
 		case 's':
-			meta->disk_bytes = create_size(self, "size", optarg);
+			meta->disk_bytes = create_size(self, "--size", optarg);
 			have_size = true;
 			break;
 		case 'b':
-			block_bytes = create_size(self, "block-size", optarg);
+			block_bytes = create_size(self, "--block-size", optarg);
 			break;
-		case 'g':
-			log_bytes = create_size(self, "log-size", optarg);
+		case CREATE_LOG_SIZE:
+			log_bytes = create_size(self, "--log-size", optarg);
 			break;
-		case 'l':
+		case CREATE_LOGICAL:
 			meta->logical_bytes = create_sector_size(self,
-					"logical-sector-size", optarg);
+					"--logical-sector-size", optarg);
 			break;
-		case 'p':
+		case CREATE_PHYSICAL:
 			meta->physical_bytes = create_sector_size(self,
-					"physical-sector-size", optarg);
+					"--physical-sector-size", optarg);
 			break;
 		case 'f':
 			create->force = true;
 			break;
+		case 'J':
+			create->json = true;
+			break;
 		}
 	}
-	command_operands(self, argc, argv, 1, 1, "FILE");
+	command_operands(self, argc, argv, 1, have_size ? 1 : 2, "FILE");
 	create->path = argv[optind];
-	if (!have_size)
-		command_usage(self, "--size is missing");
+	if (optind + 1 < argc)
+		meta->disk_bytes = create_size(self, "SIZE", argv[optind + 1]);
+	else if (!have_size)
+		command_usage(self, "SIZE is missing");
 	create_check_size(self, meta);
 	create_check_blocks(self, block_bytes);
 	create_check_log(self, log_bytes);
@@ -228,6 +245,26 @@ out:
 	return r;
 }
 
+static void create_print(const struct create *create)
+{
+	const struct vhdx_meta *meta = &create->format.meta;
+	struct output out;
+
+	output_begin(&out, true);
+	output_text(&out, "file", NULL, create->path);
+	output_text(&out, "format", NULL, "vhdx");
+	output_text(&out, "type", NULL,
+		    meta->leave_allocated ? "fixed" : "dynamic");
+	output_size(&out, "virtual_size", NULL, meta->disk_bytes);
+	output_size(&out, "block_size", NULL, meta->block_bytes);
+	output_number(&out, "logical_sector_size", NULL, meta->logical_bytes);
+	output_number(&out, "physical_sector_size", NULL,
+		      meta->physical_bytes);
+	output_guid(&out, "disk_id", NULL, &meta->disk_id);
+	output_size(&out, "log_size", NULL, create->format.log_bytes);
+	output_end(&out);
+}
+
 static int create_run(const struct command *self, int argc, char **argv)
 {
 	struct create create = {};
@@ -257,18 +294,20 @@ static int create_run(const struct command *self, int argc, char **argv)
 	} else {
 		r = create_file(&create, NULL);
 	}
+	if (!r && create.json)
+		create_print(&create);
 	return r ? STATUS_FAILED : STATUS_OK;
 }
 
 const struct command command_create = {
 	.name = "create",
 	.summary = "Create an image in a new file or on a block device",
-	.synopsis = "--size SIZE [OPTION...] FILE",
+	.synopsis = "[OPTION...] FILE SIZE",
 	.help =
-"      --size SIZE            size of the virtual disk, up to 64T\n"
-"      --type TYPE            'dynamic' (the default): the file grows as the disk\n"
+"  -s, --size SIZE            another way to give it\n"
+"  -t, --type TYPE            'dynamic' (the default): the file grows as the disk\n"
 "                             is written; or 'fixed': all space is taken now\n"
-"      --block-size SIZE      unit of allocation, a power of two from 1M to 256M;\n"
+"  -b, --block-size SIZE      unit of allocation, a power of two from 1M to 256M;\n"
 "                             default 32M\n"
 "      --log-size SIZE        space for the log, a multiple of 1M up to 1G;\n"
 "                             default 1M\n"
@@ -276,10 +315,12 @@ const struct command command_create = {
 "                             512 (the default) or 4096\n"
 "      --physical-sector-size SIZE\n"
 "                             512 or 4096 (the default)\n"
-"      --force                replace FILE if it exists; overwrite what a block\n"
+"  -f, --force                replace FILE if it exists; overwrite what a block\n"
 "                             device holds\n"
+"  -J, --json                 print what was created, as JSON\n"
 "\n"
-"A SIZE is a number of bytes, or one with K, M, G or T (powers of 1024).\n"
+"SIZE is the size of the virtual disk, up to 64T: a number of bytes, or one with\n"
+"K, M, G or T (powers of 1024), such as 1.5G.\n"
 "\n",
 	.usage_status = STATUS_USAGE,
 	.run = create_run,

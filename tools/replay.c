@@ -6,6 +6,8 @@
 #include "command.h"
 #include "edit.h"
 #include "message.h"
+#include "output.h"
+#include "text.h"
 
 static int replay_visit(void *arg, u64 index, u32 block, bool bitmap,
 			const struct vhdx_bat_entry *entry, int result)
@@ -32,7 +34,27 @@ static void replay_look(struct image *image)
 		     vhdx_fault_text(r));
 }
 
-static int replay_image(struct image *image)
+static void replay_print(const struct image *image, u64 entries, bool json)
+{
+	struct output out;
+
+	if (json) {
+		output_begin(&out, true);
+		output_text(&out, "file", NULL, image->path);
+		output_number(&out, "log_entries", NULL, entries);
+		output_bool(&out, "replayed", NULL, entries);
+		output_end(&out);
+		return;
+	}
+	text_print(stdout, image->path);
+	if (entries)
+		printf(": replayed %" PRIu64 " log %s\n", entries,
+		       entries == 1 ? "entry" : "entries");
+	else
+		puts(": the log is clean, nothing to do");
+}
+
+static int replay_image(struct image *image, bool quiet, bool json)
 {
 	u64 entries;
 	int r;
@@ -46,19 +68,14 @@ static int replay_image(struct image *image)
 		return r;
 	}
 	entries = image_log_entries(image);
-	if (!entries) {
-		printf("%s: the log is clean, nothing to do\n", image->path);
-		return 0;
-	}
-	r = edit_replay(image);
+	r = entries ? edit_replay(image) : 0;
 	if (r < 0)
 		complain_errno(image->path, r, "cannot replay the log");
 	else if (r)
 		complain_fault(image->path, r);
-	else
-		printf("%s: replayed %" PRIu64 " log %s\n", image->path,
-		       entries, entries == 1 ? "entry" : "entries");
-	if (!r)
+	else if (!quiet)
+		replay_print(image, entries, json);
+	if (!r && entries)
 		replay_look(image);
 	return r;
 }
@@ -66,19 +83,24 @@ static int replay_image(struct image *image)
 static int replay_run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "quiet", no_argument, NULL, 'q' },
+		OPTION_JSON,
 		OPTION_HELP,
 		{}
 	};
+	bool quiet = false, json = false;
 	struct image image;
-	int r;
+	int c, r;
 
-	while (command_option(self, argc, argv, options) >= 0)
-		;
+	while ((c = command_option(self, argc, argv, options)) >= 0) {
+		quiet |= c == 'q';
+		json |= c == 'J';
+	}
 	command_operands(self, argc, argv, 1, 1, "FILE");
 
 	r = image_open(&image, argv[optind], IMAGE_WRITE);
 	if (!r)
-		r = replay_image(&image);
+		r = replay_image(&image, quiet, json);
 	image_close(&image);
 	return r ? STATUS_FAILED : STATUS_OK;
 }
@@ -86,8 +108,11 @@ static int replay_run(const struct command *self, int argc, char **argv)
 const struct command command_replay = {
 	.name = "replay",
 	.summary = "Replay the log of an image that was not closed properly",
-	.synopsis = "FILE",
+	.synopsis = "[OPTION...] FILE",
 	.help =
+"  -q, --quiet                print errors only\n"
+"  -J, --json                 print JSON\n"
+"\n"
 "Only needed for software that refuses such an image: 'vhdx attach' and the\n"
 "kernel replay the log by themselves.\n"
 "\n",

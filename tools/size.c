@@ -3,15 +3,55 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "size.h"
 
 static const char size_units[] = "KMGT";
 
+#define SIZE_FRACTION_BYTES	4096	/* what a fraction is rounded up to */
+#define SIZE_FRACTION_DIGITS	9
+
+/* The digits behind a point, in units of 10^-SIZE_FRACTION_DIGITS. */
+static int size_fraction(const char **text, u64 *parts)
+{
+	int digits;
+
+	*parts = 0;
+	for (digits = 0; isdigit((unsigned char)**text); digits++, ++*text) {
+		if (digits == SIZE_FRACTION_DIGITS)
+			return -EINVAL;
+		*parts = *parts * 10 + (**text - '0');
+	}
+	if (!digits)
+		return -EINVAL;
+	for (; digits < SIZE_FRACTION_DIGITS; digits++)
+		*parts *= 10;
+	return 0;
+}
+
+/* K, M, G, T, KiB, MiB, GiB, TiB in any case, and nothing behind. */
+static int size_unit(const char *text, unsigned int *shift)
+{
+	const char *unit = *text ? strchr(size_units,
+					  toupper((unsigned char)*text)) : NULL;
+
+	if (!unit)
+		return -EINVAL;
+	*shift = 10 * (unit - size_units + 1);
+	text++;
+	if (tolower((unsigned char)text[0]) == 'i' &&
+	    tolower((unsigned char)text[1]) == 'b')
+		text += 2;
+	return *text ? -EINVAL : 0;
+}
+
 /**
  * size_parse() - read a size
  * @text: digits, then nothing (bytes) or K, M, G, T, KiB, MiB, GiB, TiB in
- *        any case, all powers of 1024
+ *        any case, all powers of 1024; with such a unit there may be a
+ *        fraction, as in 1.5G, which is rounded up to whole bytes, and from
+ *        1 MiB on to a multiple of 4096
  * @bytes: result
  *
  * Return: 0, -EINVAL for anything else, -ERANGE from 2^64 bytes on.
@@ -19,31 +59,38 @@ static const char size_units[] = "KMGT";
 int size_parse(const char *text, u64 *bytes)
 {
 	unsigned int shift = 0;
-	const char *unit;
+	unsigned __int128 all;
+	u64 parts = 0, scale = 1, whole;
+	bool fraction;
 	char *end;
+	int i;
 
 	if (!isdigit((unsigned char)*text))
 		return -EINVAL;
 	errno = 0;
-	*bytes = strtoull(text, &end, 10);
+	whole = strtoull(text, &end, 10);
 	if (errno)
 		return -ERANGE;
-
-	if (*end) {
-		unit = strchr(size_units, toupper((unsigned char)*end));
-		if (!unit)
-			return -EINVAL;
-		shift = 10 * (unit - size_units + 1);
-		end++;
-		if (tolower((unsigned char)end[0]) == 'i' &&
-		    tolower((unsigned char)end[1]) == 'b')
-			end += 2;
-		if (*end)
+	text = end;
+	fraction = *text == '.';
+	if (fraction) {
+		text++;
+		if (size_fraction(&text, &parts))
 			return -EINVAL;
 	}
-	if (*bytes > ~0ULL >> shift)
+	if ((*text || fraction) && size_unit(text, &shift))
+		return -EINVAL;
+
+	for (i = 0; i < SIZE_FRACTION_DIGITS; i++)
+		scale *= 10;
+	all = ((unsigned __int128)parts << shift) + scale - 1;
+	all = ((unsigned __int128)whole << shift) + all / scale;
+	if (parts && all >= SZ_1M)
+		all = (all + SIZE_FRACTION_BYTES - 1) / SIZE_FRACTION_BYTES *
+		      SIZE_FRACTION_BYTES;
+	if (all > ~0ULL)
 		return -ERANGE;
-	*bytes <<= shift;
+	*bytes = all;
 	return 0;
 }
 
