@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* vhdx attach */
 #define _GNU_SOURCE
-#include <ctype.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/sysmacros.h>
@@ -17,15 +15,26 @@
 #include "loop.h"
 #include "mapping.h"
 #include "message.h"
+#include "name.h"
+#include "options.h"
 #include "output.h"
 #include "partition.h"
+#include "signals.h"
 
-#define ATTACH_NAME_MAX	64	/* so that partitions and DM UUID fit, too */
+/* Options without a short form. */
+enum {
+	ATTACH_NO_GROW = OPTION_LONG,
+	ATTACH_PARTITIONS,
+	ATTACH_NO_PARTITIONS,
+};
 
 /**
  * struct attach - what has been set up so far
  * @path: the image's file or device
  * @options: words for the table, from the user
+ * @wanted: which partitions to map
+ * @dry_run: change nothing, print the table
+ * @verbose: say what is done
  * @read_only: the image is not written
  * @grow: the file may be extended
  * @image: the image
@@ -39,7 +48,10 @@
  */
 struct attach {
 	const char *path;
-	const char *options;
+	struct options options;
+	enum partitions_wanted wanted;
+	bool dry_run;
+	bool verbose;
 	bool read_only;
 	bool grow;
 	struct image image;
@@ -52,38 +64,13 @@ struct attach {
 	struct partitions partitions;
 };
 
-/* The file's name without directory and .vhdx, as a mapping may be called. */
-static void attach_default_name(const char *path, char *name)
-{
-	const char *base = strrchr(path, '/');
-	size_t length, i;
-
-	base = base ? base + 1 : path;
-	length = strlen(base);
-	if (length > 5 && !strcasecmp(base + length - 5, ".vhdx"))
-		length -= 5;
-	if (length > ATTACH_NAME_MAX)
-		length = ATTACH_NAME_MAX;
-	for (i = 0; i < length; i++)
-		name[i] = isalnum((unsigned char)base[i]) ||
-			  strchr("#+-.:=@_", base[i]) ? base[i] : '_';
-	name[length] = '\0';
-}
-
 static int attach_check_name(const char *name)
 {
 	struct mapping other;
-	const char *c = name;
+	int r = name_check(name);
 
-	while (isalnum((unsigned char)*c) || (*c && strchr("#+-.:=@_", *c)))
-		c++;
-	if (*c || !*name || c - name > ATTACH_NAME_MAX ||
-	    !strcmp(name, ".") || !strcmp(name, "..") ||
-	    !strcmp(name, "control")) {
-		complain(name, "name it with up to 64 letters, digits or '#+-.:=@_'",
-			 "a mapping cannot be called that");
-		return -EINVAL;
-	}
+	if (r)
+		return r;
 	if (mapping_get(name, &other) != -ENODEV) {
 		complain(name, "choose another NAME or detach it first",
 			 "a mapping of that name exists");
@@ -153,46 +140,48 @@ static int attach_device(struct attach *attach, dev_t *dev)
 			 "cannot set up a loop device: %s", strerror(-r));
 		return r;
 	}
+	if (attach->verbose)
+		note(attach->path, "%s set up, %s, with sectors of %u bytes",
+		     attach->loop.path, attach->loop.direct ? "direct I/O" :
+		     "through the page cache",
+		     image->layout.meta.logical_bytes);
 	if (!attach->loop.direct)
 		note(attach->path, "the file system does not take direct I/O for this image, so it goes through the page cache");
 	*dev = st.st_rdev;
 	return 0;
 }
 
-static int attach_make_table(struct attach *attach, dev_t dev)
+static unsigned int attach_count_words(const char *text)
+{
+	unsigned int words = 0;
+
+	while ((text = strchr(text, ' '))) {
+		words++;
+		text++;
+	}
+	return words;
+}
+
+/* @device: its number or its node. */
+static void attach_make_table(struct attach *attach, const char *device)
 {
 	struct mapping *disk = &attach->disk;
-	unsigned int words = 0;
 	char options[512] = "";
-	bool in_word = false;
 	int n = 0;
-	char *c;
 
 	if (attach->read_only)
 		n += snprintf(options + n, sizeof(options) - n, " read_only");
-	if (attach->data_end &&
+	if (attach->data_end && !attach->options.zeroed_from &&
 	    attach->data_end < attach->image.file_bytes)
 		n += snprintf(options + n, sizeof(options) - n,
 			      " zeroed_from %" PRIu64, attach->data_end / 512);
-	if (attach->options)
-		n += snprintf(options + n, sizeof(options) - n, " %s",
-			      attach->options);
-	if (n >= (int)sizeof(options)) {
-		complain(attach->path, NULL, "--options is too long");
-		return -EINVAL;
-	}
-	for (c = options; *c; c++) {
-		words += !isspace((unsigned char)*c) && !in_word;
-		in_word = !isspace((unsigned char)*c);
-	}
+	snprintf(options + n, sizeof(options) - n, "%s", attach->options.text);
 
 	strcpy(disk->target, "vhdx");
-	n = snprintf(disk->table, sizeof(disk->table), "%u:%u", major(dev),
-		     minor(dev));
-	if (words)
+	n = snprintf(disk->table, sizeof(disk->table), "%s", device);
+	if (*options)
 		snprintf(disk->table + n, sizeof(disk->table) - n, " %u%s",
-			 words, options);
-	return 0;
+			 attach_count_words(options), options);
 }
 
 static int attach_map(struct attach *attach)
@@ -217,6 +206,9 @@ static int attach_map(struct attach *attach)
 	if (r)
 		return r;
 	attach->mapped = true;
+	if (attach->verbose)
+		note(disk->name, "mapped, with the table '0 %" PRIu64 " %s %s'",
+		     disk->sectors, disk->target, disk->table);
 	return mapping_get(disk->name, disk);
 }
 
@@ -240,60 +232,62 @@ static void attach_undo(struct attach *attach)
 	}
 }
 
-/* Signals that end the program: all of them, to be looked at between steps. */
-static void attach_hold_signals(sigset_t *before)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGQUIT);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, before);
-}
-
-/* Has one come that would have ended the program? */
-static int attach_interrupted(void)
-{
-	struct sigaction action;
-	sigset_t pending;
-	int number;
-
-	sigpending(&pending);
-	for (number = 1; number < NSIG; number++)
-		if (sigismember(&pending, number) == 1 &&
-		    !sigaction(number, NULL, &action) &&
-		    action.sa_handler != SIG_IGN)
-			return -EINTR;
-	return 0;
-}
-
 /* What is left behind unless it is undone. */
 static int attach_steps(struct attach *attach)
 {
+	char device[32];
 	dev_t dev;
 	int r;
 
 	r = attach_grow(attach);
 	if (!r)
-		r = attach_interrupted();
+		r = signals_pending();
 	if (!r)
 		r = attach_device(attach, &dev);
 	if (!r)
-		r = attach_make_table(attach, dev);
-	if (!r)
-		r = attach_interrupted();
-	if (!r)
+		r = signals_pending();
+	if (!r) {
+		snprintf(device, sizeof(device), "%u:%u", major(dev),
+			 minor(dev));
+		attach_make_table(attach, device);
 		r = attach_map(attach);
+	}
 	if (!r)
-		r = partitions_create(&attach->partitions, &attach->disk);
+		r = partitions_create(&attach->partitions, &attach->disk,
+				      attach->wanted);
 	if (!r)
-		r = attach_interrupted();
+		r = signals_pending();
 	if (r)
 		attach_undo(attach);
 	loop_close(&attach->loop);
 	return r;
+}
+
+/* What attach_steps() would do, as far as it can be told. */
+static int attach_pretend(struct attach *attach)
+{
+	struct image *image = &attach->image;
+	const struct extent *extent = &attach->extent;
+	int r;
+
+	r = geteuid() ? name_check(attach->disk.name) :
+			attach_check_name(attach->disk.name);
+	if (!r)
+		r = attach_load(attach);
+	if (r)
+		return r;
+	if (image->block_device) {
+		attach_make_table(attach, attach->path);
+		return 0;
+	}
+	if (!attach->read_only) {
+		attach->data_end = extent_data_end(image, extent->end);
+		image->file_bytes = max_t(u64, image->file_bytes, attach->grow ?
+					  extent->max_bytes : extent->end);
+	}
+	loop_first_free(attach->loop.path);
+	attach_make_table(attach, attach->loop.path);
+	return 0;
 }
 
 static int attach_all(struct attach *attach)
@@ -310,11 +304,26 @@ static int attach_all(struct attach *attach)
 		r = mapping_need_target("vhdx", "dm-vhdx");
 	if (r)
 		return r;
-	attach_hold_signals(&before);
+	signals_hold(&before);
 	r = attach_steps(attach);
-	/* A signal that has come ends the program here. */
-	sigprocmask(SIG_SETMASK, &before, NULL);
+	signals_release(&before);
 	return r;
+}
+
+/* The line that 'dmsetup create' takes. */
+static void attach_print_table(const struct attach *attach, struct output *out)
+{
+	const struct mapping *disk = &attach->disk;
+	char line[MAPPING_PARAMS + 64];
+
+	if (!attach->dry_run)
+		return;
+	snprintf(line, sizeof(line), "0 %" PRIu64 " %s %s", disk->sectors,
+		 disk->target, disk->table);
+	output_bool(out, "dry_run", NULL, true);
+	output_text(out, "table", NULL, line);
+	if (!out->json)
+		puts(line);
 }
 
 static void attach_print(const struct attach *attach, bool json)
@@ -328,7 +337,7 @@ static void attach_print(const struct attach *attach, bool json)
 	unsigned int i;
 
 	output_begin(&out, json);
-	if (!json)
+	if (!json && !attach->dry_run)
 		puts(mapping_path(path, sizeof(path), attach->disk.name));
 	output_text(&out, "name", NULL, attach->disk.name);
 	output_text(&out, "path", NULL,
@@ -337,6 +346,7 @@ static void attach_print(const struct attach *attach, bool json)
 		    *attach->loop.path ? attach->loop.path : attach->path);
 	output_bool(&out, "read_only", NULL, attach->read_only);
 	output_size(&out, "virtual_size", NULL, attach->disk.sectors * 512);
+	attach_print_table(attach, &out);
 	if (json)
 		output_list(&out, "partitions", columns);
 	for (i = 0; i < attach->partitions.count; i++) {
@@ -354,19 +364,53 @@ static void attach_print(const struct attach *attach, bool json)
 	output_end(&out);
 }
 
-static int attach_run(const struct command *self, int argc, char **argv)
+static void attach_parse(const struct command *self, int argc, char **argv,
+			 struct attach *attach, bool *json, bool *quiet)
 {
 	static const struct option options[] = {
 		{ "read-only", no_argument, NULL, 'r' },
-		{ "no-grow", no_argument, NULL, 'n' },
+		{ "no-grow", no_argument, NULL, ATTACH_NO_GROW },
+		{ "partitions", no_argument, NULL, ATTACH_PARTITIONS },
+		{ "no-partitions", no_argument, NULL, ATTACH_NO_PARTITIONS },
 		{ "options", required_argument, NULL, 'o' },
+		{ "dry-run", no_argument, NULL, 'n' },
+		{ "quiet", no_argument, NULL, 'q' },
+		{ "verbose", no_argument, NULL, 'v' },
 		OPTION_JSON,
 		OPTION_HELP,
 		{}
 	};
+	int c;
+
+	while ((c = command_option(self, argc, argv, options)) >= 0) {
+		attach->read_only |= c == 'r';
+		attach->grow &= c != ATTACH_NO_GROW;
+		attach->dry_run |= c == 'n';
+		attach->verbose |= c == 'v';
+		*quiet |= c == 'q';
+		*json |= c == 'J';
+		if (c == ATTACH_PARTITIONS)
+			attach->wanted = PARTITIONS_ALL;
+		else if (c == ATTACH_NO_PARTITIONS)
+			attach->wanted = PARTITIONS_NONE;
+		else if (c == 'o')
+			options_parse(&attach->options, self, optarg);
+	}
+	attach->read_only |= attach->options.read_only;
+	command_operands(self, argc, argv, 1, 2, "FILE");
+	attach->path = argv[optind];
+	if (optind + 1 < argc)
+		snprintf(attach->disk.name, sizeof(attach->disk.name), "%s",
+			 argv[optind + 1]);
+	else
+		name_from_path(attach->path, attach->disk.name);
+}
+
+static int attach_run(const struct command *self, int argc, char **argv)
+{
 	struct attach *attach = calloc(1, sizeof(*attach));
-	bool json = false;
-	int c, r;
+	bool json = false, quiet = false;
+	int r;
 
 	if (!attach) {
 		complain_errno(self->name, ENOMEM, "cannot start");
@@ -375,23 +419,10 @@ static int attach_run(const struct command *self, int argc, char **argv)
 	attach->grow = true;
 	attach->loop.fd = -1;
 	attach->image.fd = -1;
-	while ((c = command_option(self, argc, argv, options)) >= 0) {
-		attach->read_only |= c == 'r';
-		attach->grow &= c != 'n';
-		json |= c == 'J';
-		if (c == 'o')
-			attach->options = optarg;
-	}
-	command_operands(self, argc, argv, 1, 2, "FILE");
-	attach->path = argv[optind];
-	if (optind + 1 < argc)
-		snprintf(attach->disk.name, sizeof(attach->disk.name), "%s",
-			 argv[optind + 1]);
-	else
-		attach_default_name(attach->path, attach->disk.name);
+	attach_parse(self, argc, argv, attach, &json, &quiet);
 
-	r = attach_all(attach);
-	if (!r)
+	r = attach->dry_run ? attach_pretend(attach) : attach_all(attach);
+	if (!r && !quiet)
 		attach_print(attach, json);
 	image_close(&attach->image);
 	free(attach);
@@ -403,12 +434,18 @@ const struct command command_attach = {
 	.summary = "Map an image to a block device in /dev/mapper",
 	.synopsis = "[OPTION...] FILE|DEVICE [NAME]",
 	.help =
-"      --read-only            never write to the image\n"
+"  -r, --read-only            never write to the image\n"
 "      --no-grow              do not extend the file; writes to new blocks wait or\n"
 "                             fail when it is full\n"
-"      --options 'WORD...'    options for the target, such as\n"
-"                             'commit_interval 500' or 'error_if_no_space'\n"
-"      --json                 print JSON\n"
+"      --partitions           map the partitions even if the whole disk carries a\n"
+"                             file system\n"
+"      --no-partitions        do not map partitions\n"
+"  -o, --options 'WORD...'    options for the target: 'commit_interval 500',\n"
+"                             'error_if_no_space', 'read_only'\n"
+"  -n, --dry-run              change nothing, print the line for 'dmsetup create'\n"
+"  -q, --quiet                print no paths\n"
+"  -v, --verbose              say what is done\n"
+"  -J, --json                 print JSON\n"
 "\n"
 "NAME is the file's name without .vhdx if it is not given.  Prints the paths of\n"
 "the device and of its partitions.\n"

@@ -1,204 +1,499 @@
 // SPDX-License-Identifier: GPL-2.0
-/* vhdx detach */
+/*
+ * vhdx detach
+ *
+ * The removal of a mapping closes the image, and nobody would hear if that
+ * fails.  So the mapping is suspended first, which closes it just as well, and
+ * the target's status tells what came of it before it is gone.
+ */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "backing.h"
 #include "command.h"
 #include "extent.h"
-#include "loop.h"
+#include "find.h"
 #include "mapping.h"
 #include "message.h"
+#include "output.h"
 #include "partition.h"
-#include "sysfs.h"
-#include "use.h"
+#include "signals.h"
+#include "size.h"
+#include "target.h"
+#include "who.h"
 
-struct detach_search {
-	dev_t dev;
-	char *name;
+#define DETACH_TRIES	25	/* udev's programs open a device for a moment */
+#define DETACH_WAIT_US	200000	/* between them */
+
+/**
+ * struct detach - a mapping that is being removed
+ * @disk: the mapping, as it was seen last
+ * @status: its status then
+ * @partitions: those of @disk
+ * @trim: cut off what the file has behind the image
+ * @backing: what the image is on
+ * @flush_error: errno of the last flush, which may have been the first one to
+ *               hear of a loss
+ * @lost: something that was written is not in the image, or may not be
+ * @log_dirty: the image has a log to replay
+ */
+struct detach {
+	struct mapping disk;
+	struct target_status status;
+	struct partitions partitions;
+	bool trim;
+	struct backing backing;
+	int flush_error;
+	bool lost;
+	bool log_dirty;
 };
 
-static int detach_match(void *arg, const char *name, dev_t dev)
+static int detach_open(const char *name, int flags)
 {
-	struct detach_search *search = arg;
+	char path[256];
 
-	if (dev != search->dev)
-		return 0;
-	snprintf(search->name, MAPPING_NAME, "%s", name);
-	return 1;
-}
-
-/* The mapping on a file or device, or the mapping that a device is. */
-static bool detach_find_by_path(const char *path, char name[MAPPING_NAME])
-{
-	struct detach_search search = { .name = name };
-	char disk[64], loop[32], holder[64], found[64];
-	struct stat st;
-
-	if (stat(path, &st))
-		return false;
-	if (S_ISBLK(st.st_mode)) {
-		search.dev = st.st_rdev;
-		if (mapping_each(detach_match, &search) > 0)
-			return true;
-		snprintf(disk, sizeof(disk), "dev/block/%u:%u",
-			 major(st.st_rdev), minor(st.st_rdev));
-	} else if (use_find_loop(&st, loop)) {
-		snprintf(disk, sizeof(disk), "block/%s", loop);
-	} else {
-		return false;
-	}
-	if (!sysfs_first_holder(disk, holder, found) || !*found)
-		return false;
-	strcpy(name, found);
-	return true;
-}
-
-/* Look up what the user means by NAME, FILE or a path in /dev/mapper. */
-static int detach_find(const char *what, struct mapping *disk)
-{
-	char name[MAPPING_NAME];
-	int r = -ENODEV;
-
-	if (!strchr(what, '/'))
-		r = mapping_get(what, disk);
-	if (r == -ENODEV && detach_find_by_path(what, name))
-		r = mapping_get(name, disk);
-	if (r == -ENODEV) {
-		complain(what, "'vhdx list' shows what is attached",
-			 "not attached");
-	} else if (r) {
-		complain_errno(what, r, "cannot be looked up");
-	} else if (strcmp(disk->target, "vhdx")) {
-		complain(what, "'vhdx list' shows what is attached",
-			 "no VHDX mapping");
-		r = -EINVAL;
-	}
-	return r;
+	return open(mapping_path(path, sizeof(path), name),
+		    O_RDONLY | O_CLOEXEC | flags);
 }
 
 /* Does somebody have this device for himself, such as a file system? */
 static bool detach_claimed(const char *name)
 {
-	char path[256];
-	int fd;
+	int fd = detach_open(name, O_EXCL);
+	bool busy = fd < 0 && errno == EBUSY;
 
-	fd = open(mapping_path(path, sizeof(path), name),
-		  O_RDONLY | O_EXCL | O_CLOEXEC);
 	if (fd >= 0)
 		close(fd);
-	return fd < 0 && errno == EBUSY;
+	return busy;
+}
+
+/* Is it open more than @users times, for longer than udev would have it? */
+static bool detach_opened(const char *name, unsigned int users)
+{
+	struct mapping now;
+	unsigned int tries;
+
+	for (tries = 0; tries < DETACH_TRIES; tries++) {
+		if (tries)
+			usleep(DETACH_WAIT_US);
+		if (mapping_get(name, &now) || now.open_count <= users)
+			return false;
+	}
+	return true;
+}
+
+static void detach_say_busy(const char *name)
+{
+	const char *advice = NULL;
+	char by[256], path[256];
+	struct stat st;
+
+	if (!stat(mapping_path(path, sizeof(path), name), &st))
+		advice = who_find(&st, by, sizeof(by));
+	if (advice)
+		complain(name, advice, "in use by %s", by);
+	else
+		complain(name, "unmount it or end what uses it, and try again",
+			 "in use");
 }
 
 /* Before anything is removed, so that a device in use keeps its partitions. */
-static int detach_check_use(const struct mapping *disk,
-			    struct partitions *partitions)
+static int detach_check_use(struct detach *detach)
 {
-	const char *busy = NULL;
+	struct partitions *partitions = &detach->partitions;
+	const char *name = detach->disk.name, *busy = NULL;
 	char foreign[MAPPING_NAME];
 	unsigned int i;
 
-	if (partitions_find(partitions, disk, foreign)) {
-		complain(disk->name, "remove that first", "in use by '%s'",
-			 foreign);
+	if (partitions_find(partitions, &detach->disk, foreign)) {
+		complain(name, "remove that first", "in use by '%s'", foreign);
 		return -EBUSY;
 	}
 	for (i = 0; !busy && i < partitions->count; i++)
-		if (detach_claimed(partitions->name[i]))
+		if (detach_claimed(partitions->name[i]) ||
+		    detach_opened(partitions->name[i], 0))
 			busy = partitions->name[i];
-	if (!partitions->count && detach_claimed(disk->name))
-		busy = disk->name;
+	if (!busy && ((!partitions->count && detach_claimed(name)) ||
+		      detach_opened(name, partitions->count)))
+		busy = name;
 	if (!busy)
 		return 0;
-	complain(busy, "unmount it or end what uses it, and try again",
-		 "in use");
+	detach_say_busy(busy);
 	return -EBUSY;
 }
 
 /* The file was extended for the disk to grow: cut off what it did not use. */
-static int detach_trim(const struct loop_backing *backing)
+static void detach_trim(struct loop_backing *backing)
 {
+	static const char deleted[] = " (deleted)";
+	size_t length = strlen(backing->path);
 	struct image image;
+	struct stat st;
 	int r;
 
+	if (stat(backing->path, &st) || st.st_dev != backing->dev ||
+	    st.st_ino != backing->inode) {
+		if (length > strlen(deleted) &&
+		    !strcmp(backing->path + length - strlen(deleted), deleted))
+			backing->path[length - strlen(deleted)] = '\0';
+		note(backing->path, "deleted, moved or replaced while it was attached: detached, there is nothing to cut off");
+		return;
+	}
 	r = image_open(&image, backing->path, IMAGE_WRITE_SOON);
-	if (!r && (image.st.st_dev != backing->dev ||
-		   image.st.st_ino != backing->inode))
-		r = -ESTALE;
 	if (!r)
 		r = extent_trim(&image);
 	image_close(&image);
+	if (r > 0)
+		note(backing->path, "detached, but what the file holds now is no intact image (%s), so its end was not cut off",
+		     vhdx_fault_text(r));
+	else if (r)
+		note(backing->path, "detached, but the end of the file was not cut off");
+}
+
+/* A flush reports what was lost and not reported yet. */
+static int detach_flush(const char *name)
+{
+	int fd = detach_open(name, 0), r;
+
+	if (fd < 0)
+		return 0;
+	r = fsync(fd) ? errno : 0;
+	close(fd);
 	return r;
 }
 
-static int detach_mapping(const struct mapping *disk, bool trim)
+/* Close the image.  Afterwards the status is the last word. */
+static int detach_settle(struct detach *detach)
 {
-	struct partitions *partitions = calloc(1, sizeof(*partitions));
-	struct loop_backing backing;
-	unsigned int number, of;
-	int r = partitions ? 0 : -ENOMEM;
+	struct mapping *disk = &detach->disk;
+	int r = 0;
 
-	/* Ask the loop device while it is there. */
-	if (sscanf(disk->table, "%u:%u", &number, &of) != 2 ||
-	    loop_backing(makedev(number, of), &backing) ||
-	    !backing.autoclear || backing.read_only)
-		trim = false;
-
+	target_parse(disk, &detach->status);
+	if (disk->suspended || target_read_only(disk) ||
+	    target_state(disk, &detach->status) == TARGET_FAILED)
+		return 0;	/* there is nothing to close any more */
+	detach->flush_error = detach_flush(disk->name);
+	r = mapping_suspend(disk->name);
 	if (!r)
-		r = detach_check_use(disk, partitions);
-	if (!r)
-		r = partitions_remove(partitions);
-	free(partitions);
-	if (r)
-		return r;
-	r = mapping_remove(disk->name);
+		r = mapping_get(disk->name, disk);
 	if (r) {
-		complain(disk->name, "end what uses it and try again",
-			 "cannot be removed: %s", mapping_error());
+		complain(disk->name, "the kernel log ('dmesg') may tell more",
+			 "cannot be suspended: %s", mapping_error());
 		return r;
 	}
-	if (trim && detach_trim(&backing))
-		note(backing.path, "detached, but the end of the file was not cut off");
+	target_parse(disk, &detach->status);
 	return 0;
+}
+
+/* Close the image and remove the mapping, in spite of udev's programs. */
+static int detach_remove(struct detach *detach)
+{
+	const char *name = detach->disk.name;
+	unsigned int tries;
+	bool was_suspended;
+	int r, back;
+
+	for (tries = 0; tries < DETACH_TRIES; tries++) {
+		if (tries)
+			usleep(DETACH_WAIT_US);
+		r = mapping_get(name, &detach->disk);
+		was_suspended = detach->disk.suspended;
+		if (!r)
+			r = detach_settle(detach);
+		if (r)
+			return r;
+		r = mapping_remove_now(name);
+		if (!r)
+			return 0;
+		/* Whoever has it open may be waiting for its I/O. */
+		back = was_suspended || !detach->disk.suspended ? 0 :
+		       mapping_resume(name);
+		if (back) {
+			complain(name, "the kernel log ('dmesg') tells more",
+				 "cannot be resumed: %s", mapping_error());
+			return back;
+		}
+		if (r != -EBUSY)
+			break;
+	}
+	if (r == -EBUSY)
+		detach_say_busy(name);
+	else
+		complain(name, "end what uses it and try again",
+			 "cannot be removed: %s", mapping_error());
+	return r;
+}
+
+/* The image that is left, if it can be read. */
+static bool detach_log_is_dirty(const struct backing *backing)
+{
+	struct image image;
+	bool dirty = false;
+
+	if (!image_open(&image, backing->on_file ? backing->file.path :
+			backing->device, IMAGE_PEEK) &&
+	    !vhdx_load_header(&image.reader, &image.layout, image.scratch))
+		dirty = !guid_is_null(&image.layout.header.log_guid);
+	image_close(&image);
+	return dirty;
+}
+
+/* What the image did not get: the last chance to say so. */
+static void detach_say_lost(struct detach *detach)
+{
+	static const char advice[] =
+		"check the file system on it, and write again what was written since the last sync";
+	const struct target_status *status = &detach->status;
+	const char *name = detach->disk.name;
+	char size[SIZE_TEXT];
+	bool failed;
+
+	failed = target_state(&detach->disk, status) == TARGET_FAILED;
+	detach->lost = failed || detach->flush_error;
+	if (status->uncommitted && failed)
+		complain(name, advice, "detached, but what was written to %" PRIu64
+			 " new %s (up to %s) is lost: writing the image has failed",
+			 status->uncommitted,
+			 status->uncommitted == 1 ? "block" : "blocks",
+			 size_text(size, status->uncommitted *
+				   status->block_bytes));
+	else if (failed && !status->loaded)
+		complain(name, "look at the kernel log ('dmesg'), and run 'vhdx check' on the image",
+			 "detached, but its last resume has failed (mode fail), and what was not durable before is lost");
+	else if (failed)
+		complain(name, advice, "detached, but writing the image has failed (mode %s), and what was not durable before is lost",
+			 status->mode);
+	else if (detach->flush_error)
+		complain(name, advice, "detached, but something that was written may be lost, as a flush says: %s",
+			 strerror(detach->flush_error));
+	if (!failed)
+		return;
+	detach->log_dirty = detach_log_is_dirty(&detach->backing);
+	if (detach->log_dirty)
+		note(name, "the log of the image stays dirty: 'vhdx attach' or 'vhdx replay' will replay it");
+}
+
+static int detach_mapping(struct detach *detach)
+{
+	sigset_t before;
+	int r;
+
+	/* Ask the loop device while it is there. */
+	backing_get(&detach->backing, &detach->disk);
+	if (!detach->backing.on_file || !detach->backing.file.autoclear ||
+	    detach->backing.file.read_only)
+		detach->trim = false;
+
+	r = detach_check_use(detach);
+	if (r)
+		return r;
+	signals_hold(&before);
+	r = partitions_remove(&detach->partitions);
+	if (!r)
+		r = detach_remove(detach);
+	if (!r)
+		detach_say_lost(detach);
+	signals_release(&before);
+	if (!r && detach->trim)
+		detach_trim(&detach->backing.file);
+	return r;
+}
+
+/**
+ * struct detach_run - a run of the command
+ * @out: the report, if @json
+ * @json: there is one
+ * @verbose: say what is done
+ * @trim: cut off what files have behind their images
+ * @count: how many mappings @name has
+ * @name: all there are, for --all
+ */
+struct detach_run {
+	struct output out;
+	bool json;
+	bool verbose;
+	bool trim;
+	unsigned int count;
+	char (*name)[MAPPING_NAME];
+};
+
+static void detach_report(struct detach_run *run, const struct detach *detach,
+			  bool detached)
+{
+	const struct mapping *disk = &detach->disk;
+	struct output *out = &run->out;
+
+	if (run->verbose && detached)
+		note(disk->name, "detached");
+	if (!run->json)
+		return;
+	output_row(out);
+	output_text(out, "name", "", disk->name);
+	output_bool(out, "detached", "", detached);
+	output_bool(out, "lost", "", detach->lost);
+	if (detached && target_state(disk, &detach->status) == TARGET_FAILED)
+		output_number(out, "blocks_lost", "",
+			      detach->status.uncommitted);
+	output_bool(out, "log_dirty", "", detach->log_dirty);
+	output_text(out, "backing_device", "", detach->backing.device);
+	if (detach->backing.on_file)
+		output_text(out, "backing_file", "",
+			    detach->backing.file.path);
+}
+
+/* Return: false if it is still there, or something was lost. */
+static bool detach_one(struct detach_run *run, const char *what)
+{
+	struct detach *detach = calloc(1, sizeof(*detach));
+	bool well = false;
+	int r;
+
+	if (!detach) {
+		complain_errno(what, ENOMEM, "cannot detach");
+		return false;
+	}
+	detach->trim = run->trim;
+	r = find_mapping(what, &detach->disk);
+	if (!r) {
+		r = detach_mapping(detach);
+		detach_report(run, detach, !r);
+		well = !r && !detach->lost;
+	}
+	free(detach);
+	return well;
+}
+
+static int detach_collect(void *arg, const char *name, dev_t dev)
+{
+	struct detach_run *run = arg;
+	char (*more)[MAPPING_NAME];
+	struct mapping disk;
+
+	(void)dev;
+	if (mapping_get(name, &disk) || strcmp(disk.target, "vhdx"))
+		return 0;
+	more = realloc(run->name, (run->count + 1) * sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	run->name = more;
+	snprintf(more[run->count], MAPPING_NAME, "%s", name);
+	run->count++;
+	return 0;
+}
+
+/* Is something else on its disk or one of its partitions? */
+static bool detach_is_held(const char *name)
+{
+	struct partitions *partitions = calloc(1, sizeof(*partitions));
+	char foreign[MAPPING_NAME];
+	struct mapping disk, part;
+	bool held = false;
+	unsigned int i;
+
+	if (partitions && !mapping_get(name, &disk)) {
+		held = partitions_find(partitions, &disk, foreign);
+		for (i = 0; !held && i < partitions->count; i++)
+			held = !mapping_get(partitions->name[i], &part) &&
+			       part.open_count;
+	}
+	free(partitions);
+	return held;
+}
+
+/* An image may be on another one's disk: what is on top goes first. */
+static bool detach_all(struct detach_run *run)
+{
+	bool well = true, progress = true;
+	unsigned int i, left;
+	int r;
+
+	r = mapping_each(detach_collect, run);
+	if (r < 0) {
+		complain_errno("detach", r, "cannot list the mappings");
+		return false;
+	}
+	for (left = run->count; left; ) {
+		/* Without any progress they say themselves why not. */
+		bool force = !progress;
+
+		progress = false;
+		for (i = 0; i < left; ) {
+			if (!force && detach_is_held(run->name[i])) {
+				i++;
+				continue;
+			}
+			well &= detach_one(run, run->name[i]);
+			left--;
+			memmove(run->name[i], run->name[left], MAPPING_NAME);
+			progress = true;
+		}
+	}
+	free(run->name);
+	return well;
 }
 
 static int detach_run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "no-trim", no_argument, NULL, 'n' },
+		{ "all", no_argument, NULL, 'a' },
+		{ "no-trim", no_argument, NULL, OPTION_LONG },
+		{ "verbose", no_argument, NULL, 'v' },
+		OPTION_JSON,
 		OPTION_HELP,
 		{}
 	};
-	struct mapping disk;
-	bool trim = true;
-	int r;
+	static const struct output_column none[] = { {} };
+	struct detach_run run = { .trim = true };
+	bool all = false, well = true;
+	int c;
 
-	while (command_option(self, argc, argv, options) >= 0)
-		trim = false;
-	command_operands(self, argc, argv, 1, 1, "NAME");
+	while ((c = command_option(self, argc, argv, options)) >= 0) {
+		all |= c == 'a';
+		run.trim &= c != OPTION_LONG;
+		run.verbose |= c == 'v';
+		run.json |= c == 'J';
+	}
+	if (all && optind < argc)
+		command_usage(self, "--all takes no NAME");
+	command_operands(self, argc, argv, !all, argc, "NAME");
 
-	r = mapping_start();
-	if (!r)
-		r = detach_find(argv[optind], &disk);
-	if (!r)
-		r = detach_mapping(&disk, trim);
-	return r ? STATUS_FAILED : STATUS_OK;
+	if (mapping_start())
+		return STATUS_FAILED;
+	if (run.json) {
+		output_begin(&run.out, true);
+		output_list(&run.out, NULL, none);
+	}
+	if (all)
+		well = detach_all(&run);
+	for (; optind < argc; optind++)
+		well &= detach_one(&run, argv[optind]);
+	if (run.json) {
+		output_list_end(&run.out);
+		output_end(&run.out);
+	}
+	return well ? STATUS_OK : STATUS_FAILED;
 }
 
 const struct command command_detach = {
 	.name = "detach",
 	.summary = "Undo an attach",
-	.synopsis = "[--no-trim] NAME|FILE|DEVICE",
+	.synopsis = "[OPTION...] NAME|FILE|DEVICE...",
 	.help =
+"  -a, --all                  detach all that 'vhdx list' shows\n"
 "      --no-trim              leave the file as long as it is\n"
+"  -v, --verbose              say what is done\n"
+"  -J, --json                 print JSON\n"
 "\n"
 "Removes the partitions, the mapping and the loop device, and cuts off the end\n"
 "of the file that the image has not used.\n"
+"\n"
+"Exit status: 0 detached, 1 not detached, or detached but something that was\n"
+"written is lost, 2 usage error.\n"
 "\n",
 	.usage_status = STATUS_USAGE,
 	.run = detach_run,

@@ -10,6 +10,7 @@
 #include "message.h"
 #include "size.h"
 #include "use.h"
+#include "who.h"
 
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
@@ -68,20 +69,27 @@ static int image_log_sector(struct vhdx_log_source *source, u32 off,
 static int image_busy(const struct image *image, enum image_mode mode,
 		      bool locked)
 {
+	const char *advice = "detach it first";
 	char by[USE_TEXT];
 
+	/* Readers get along, however they read. */
+	if (!locked && mode <= IMAGE_READ && use_is_read_only(&image->st))
+		return 0;
 	if (!use_find(&image->st, by, sizeof(by))) {
 		if (!locked)
 			return 0;
-		strcpy(by, "another program");
+		advice = who_find(&image->st, by, sizeof(by));
+		if (!advice) {
+			advice = "end that first";
+			strcpy(by, "another program");
+		}
 	}
 	if (mode == IMAGE_PEEK) {
 		note(image->path, "in use by %s: what is shown may be out of date",
 		     by);
 		return 0;
 	}
-	complain(image->path, locked && !strcmp(by, "another program") ?
-		 "end that first" : "detach it first", "in use by %s", by);
+	complain(image->path, advice, "in use by %s", by);
 	return -EBUSY;
 }
 
@@ -115,6 +123,9 @@ static int image_open_file(struct image *image, enum image_mode mode)
 	if (image->block_device && mode != IMAGE_PEEK)
 		flags |= O_EXCL;
 	image->fd = open(image->path, flags);
+	if (image->fd < 0 && errno == EBUSY && mode == IMAGE_READ &&
+	    use_is_read_only(&image->st))
+		image->fd = open(image->path, flags & ~O_EXCL);
 	if (image->fd < 0)
 		return -errno;
 	return fstat(image->fd, &image->st) ? -errno : 0;

@@ -28,6 +28,36 @@ static int loop_open_free(struct loop *loop, bool read_only)
 	return loop->fd < 0 ? -errno : 0;
 }
 
+/*
+ * There are file systems that take direct I/O and then fail each read, such as
+ * overlayfs over tmpfs.
+ */
+static int loop_try_read(struct loop *loop)
+{
+	char buf[512];
+
+	if (!loop->direct || pread(loop->fd, buf, sizeof(buf), 0) >= 0)
+		return 0;
+	loop->direct = false;
+	return ioctl(loop->fd, LOOP_SET_DIRECT_IO, 0UL) ? -errno : 0;
+}
+
+/**
+ * loop_first_free() - the loop device that the next one is likely to be
+ * @path: takes its node
+ */
+void loop_first_free(char path[LOOP_PATH])
+{
+	char attribute[64], file[PATH_MAX];
+	unsigned int number = 0;
+
+	do {
+		snprintf(attribute, sizeof(attribute),
+			 "block/loop%u/loop/backing_file", number);
+	} while (!sysfs_read(attribute, file, sizeof(file)) && ++number);
+	snprintf(path, LOOP_PATH, "/dev/loop%u", number);
+}
+
 /**
  * loop_attach() - set up a loop device over a file
  * @loop: result
@@ -36,7 +66,8 @@ static int loop_open_free(struct loop *loop, bool read_only)
  * @block_bytes: logical block size of the device
  * @read_only: refuse writes
  *
- * The device bypasses the page cache where the file system can do that.  It
+ * The device bypasses the page cache where the file system can do that and
+ * proves it by a read.  It
  * goes away by itself when its last user closes it: until it has another one,
  * that is loop_close().
  *
@@ -65,7 +96,7 @@ int loop_attach(struct loop *loop, int fd, const char *path, u32 block_bytes,
 			r = ioctl(loop->fd, LOOP_GET_STATUS64, &info);
 			loop->direct = !r &&
 				       (info.lo_flags & LO_FLAGS_DIRECT_IO);
-			return 0;
+			return loop_try_read(loop);
 		}
 		r = -errno;
 		loop_close(loop);

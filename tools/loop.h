@@ -8,6 +8,8 @@
 
 #include "vhdx-shim.h"
 
+#define LOOP_PATH	32	/* a node in /dev */
+
 /**
  * struct loop - a loop device
  * @fd: open device; -1 if there is none
@@ -16,7 +18,7 @@
  */
 struct loop {
 	int fd;
-	char path[32];
+	char path[LOOP_PATH];
 	bool direct;
 };
 
@@ -38,6 +40,7 @@ struct loop_backing {
 
 int loop_attach(struct loop *loop, int fd, const char *path, u32 block_bytes,
 		bool read_only);
+void loop_first_free(char path[LOOP_PATH]);
 void loop_close(struct loop *loop);
 int loop_backing(dev_t dev, struct loop_backing *backing);
 

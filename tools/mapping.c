@@ -159,6 +159,9 @@ static int mapping_take_target(struct dm_task *task, struct mapping *mapping,
 		 dm_task_get_uuid(task) ?: "");
 	mapping->dev = makedev(info.major, info.minor);
 	mapping->read_only = info.read_only;
+	mapping->suspended = info.suspended;
+	mapping->inactive = !info.live_table && info.inactive_table;
+	mapping->open_count = info.open_count;
 
 	dm_get_next_target(task, NULL, &start, &length, &type, &text);
 	mapping->sectors = length;
@@ -175,7 +178,9 @@ static int mapping_query(int type, const char *name, struct mapping *mapping,
 
 	if (!task)
 		return r;
-	if (!dm_task_set_name(task, name))
+	/* Where nothing was ever resumed, what was loaded is what there is. */
+	if (!dm_task_set_name(task, name) ||
+	    (mapping->inactive && !dm_task_query_inactive_table(task)))
 		r = -EINVAL;
 	else if (!dm_task_no_flush(task) || !dm_task_run(task))
 		r = -(dm_task_get_errno(task) ?: EIO);
@@ -201,6 +206,9 @@ int mapping_get(const char *name, struct mapping *mapping)
 	snprintf(wanted, sizeof(wanted), "%s", name);
 	memset(mapping, 0, sizeof(*mapping));
 	r = mapping_query(DM_DEVICE_TABLE, wanted, mapping, mapping->table);
+	if (!r && mapping->inactive)
+		r = mapping_query(DM_DEVICE_TABLE, wanted, mapping,
+				  mapping->table);
 	return r ? r : mapping_query(DM_DEVICE_STATUS, wanted, mapping,
 				     mapping->status);
 }
@@ -259,6 +267,59 @@ int mapping_create(const struct mapping *mapping)
 }
 
 /**
+ * mapping_suspend() - let a device's I/O come to rest, and new I/O wait
+ * @name: its name
+ *
+ * Return: 0 or a negative errno.
+ */
+int mapping_suspend(const char *name)
+{
+	struct dm_task *task = dm_task_create(DM_DEVICE_SUSPEND);
+	int r = -EINVAL;
+
+	if (!task)
+		return -ENOMEM;
+	*mapping_message = '\0';
+	if (dm_task_set_name(task, name))
+		r = dm_task_run(task) ? 0 : -(dm_task_get_errno(task) ?: EIO);
+	dm_task_destroy(task);
+	return r;
+}
+
+/**
+ * mapping_resume() - end mapping_suspend()
+ * @name: the device's name
+ *
+ * Return: 0 or a negative errno.
+ */
+int mapping_resume(const char *name)
+{
+	struct dm_task *task = dm_task_create(DM_DEVICE_RESUME);
+	int r = -EINVAL;
+
+	if (!task)
+		return -ENOMEM;
+	if (dm_task_set_name(task, name))
+		r = mapping_run_wait(task, 0);
+	dm_task_destroy(task);
+	return r;
+}
+
+static int mapping_remove_task(const char *name, bool retry)
+{
+	struct dm_task *task = dm_task_create(DM_DEVICE_REMOVE);
+	int r = -EINVAL;
+
+	if (!task)
+		return -ENOMEM;
+	if (dm_task_set_name(task, name) &&
+	    (!retry || dm_task_retry_remove(task)))
+		r = mapping_run_wait(task, 0);
+	dm_task_destroy(task);
+	return r;
+}
+
+/**
  * mapping_remove() - remove a device
  * @name: its name
  *
@@ -269,15 +330,18 @@ int mapping_create(const struct mapping *mapping)
  */
 int mapping_remove(const char *name)
 {
-	struct dm_task *task = dm_task_create(DM_DEVICE_REMOVE);
-	int r = -EINVAL;
+	return mapping_remove_task(name, true);
+}
 
-	if (!task)
-		return -ENOMEM;
-	if (dm_task_set_name(task, name) && dm_task_retry_remove(task))
-		r = mapping_run_wait(task, 0);
-	dm_task_destroy(task);
-	return r;
+/**
+ * mapping_remove_now() - remove a device, or not
+ * @name: its name
+ *
+ * Return: 0 or a negative errno; -EBUSY if it is open.
+ */
+int mapping_remove_now(const char *name)
+{
+	return mapping_remove_task(name, false);
 }
 
 /**

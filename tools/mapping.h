@@ -17,6 +17,9 @@
  * @uuid: DM UUID, may be empty
  * @dev: device number
  * @read_only: it cannot be written
+ * @suspended: its I/O waits
+ * @inactive: it has no table but one that was loaded and not yet resumed
+ * @open_count: how often it is open
  * @sectors: length in units of 512 bytes
  * @target: the target's name
  * @table: the target's arguments
@@ -27,6 +30,9 @@ struct mapping {
 	char uuid[MAPPING_UUID];
 	dev_t dev;
 	bool read_only;
+	bool suspended;
+	bool inactive;
+	unsigned int open_count;
 	u64 sectors;
 	char target[32];
 	char table[MAPPING_PARAMS];
@@ -41,7 +47,10 @@ int mapping_need_target(const char *target, const char *module);
 int mapping_get(const char *name, struct mapping *mapping);
 int mapping_each(mapping_visit_fn visit, void *arg);
 int mapping_create(const struct mapping *mapping);
+int mapping_suspend(const char *name);
+int mapping_resume(const char *name);
 int mapping_remove(const char *name);
+int mapping_remove_now(const char *name);
 const char *mapping_path(char *path, size_t size, const char *name);
 
 #endif /* VHDX_TOOLS_MAPPING_H */

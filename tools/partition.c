@@ -48,26 +48,65 @@ static int partition_create(struct partitions *partitions,
 	return 0;
 }
 
+/*
+ * The partitions' mappings keep the whole disk busy.  If that carries a file
+ * system, or an encrypted one, a partition table on it is a stray one.
+ */
+static bool partitions_are_stray(blkid_probe probe, const struct mapping *disk)
+{
+	const char *usage = NULL, *type = "?";
+
+	blkid_probe_enable_superblocks(probe, 1);
+	blkid_probe_set_superblocks_flags(probe, BLKID_SUBLKS_TYPE |
+						 BLKID_SUBLKS_USAGE);
+	blkid_probe_enable_partitions(probe, 0);
+	if (blkid_do_safeprobe(probe) ||
+	    blkid_probe_lookup_value(probe, "USAGE", &usage, NULL) ||
+	    (strcmp(usage, "filesystem") && strcmp(usage, "crypto")))
+		return false;
+	blkid_probe_lookup_value(probe, "TYPE", &type, NULL);
+	note(disk->name, "the whole disk carries '%s', so the partitions of the table on it are not mapped; --partitions does that",
+	     type);
+	return true;
+}
+
+static int partitions_create_all(struct partitions *partitions,
+				 const struct mapping *disk,
+				 blkid_partlist list)
+{
+	int count = list ? blkid_partlist_numof_partitions(list) : 0;
+	int i, r = 0;
+
+	for (i = 0; !r && i < count && partitions->count < PARTITIONS_MAX; i++)
+		r = partition_create(partitions, disk,
+				     blkid_partlist_get_partition(list, i));
+	return r;
+}
+
 /**
  * partitions_create() - map the partitions of a disk
  * @partitions: result, filled in as far as possible after a failure too
  * @disk: the disk, mapped
+ * @wanted: which ones
  *
  * No partition table, or one that makes no sense, means no partitions.  Says
  * what is wrong.
  *
  * Return: 0 or a negative errno.
  */
-int partitions_create(struct partitions *partitions, const struct mapping *disk)
+int partitions_create(struct partitions *partitions, const struct mapping *disk,
+		      enum partitions_wanted wanted)
 {
+	blkid_probe probe, whole;
 	blkid_partlist list;
-	blkid_probe probe;
 	char path[256];
-	int i, r = 0;
+	int r = 0;
 
 	partitions->count = 0;
-	probe = blkid_new_probe_from_filename(mapping_path(path, sizeof(path),
-							   disk->name));
+	if (wanted == PARTITIONS_NONE)
+		return 0;
+	mapping_path(path, sizeof(path), disk->name);
+	probe = blkid_new_probe_from_filename(path);
 	if (!probe) {
 		complain_errno(path, errno, "cannot look for partitions");
 		return -EIO;
@@ -75,10 +114,14 @@ int partitions_create(struct partitions *partitions, const struct mapping *disk)
 	blkid_probe_enable_superblocks(probe, 0);
 	blkid_probe_enable_partitions(probe, 1);
 	list = blkid_probe_get_partitions(probe);
-	for (i = 0; !r && list && i < blkid_partlist_numof_partitions(list) &&
-		    partitions->count < PARTITIONS_MAX; i++)
-		r = partition_create(partitions, disk,
-				     blkid_partlist_get_partition(list, i));
+	if (list && blkid_partlist_numof_partitions(list) &&
+	    wanted == PARTITIONS_AUTO) {
+		whole = blkid_new_probe_from_filename(path);
+		if (whole && partitions_are_stray(whole, disk))
+			list = NULL;
+		blkid_free_probe(whole);
+	}
+	r = partitions_create_all(partitions, disk, list);
 	blkid_free_probe(probe);
 	return r;
 }

@@ -17,8 +17,21 @@ struct partitions {
 	char name[PARTITIONS_MAX][MAPPING_NAME];
 };
 
+/**
+ * enum partitions_wanted - which partitions of a disk to map
+ * @PARTITIONS_AUTO: all; none if the whole disk carries a file system
+ * @PARTITIONS_ALL: all
+ * @PARTITIONS_NONE: none
+ */
+enum partitions_wanted {
+	PARTITIONS_AUTO,
+	PARTITIONS_ALL,
+	PARTITIONS_NONE,
+};
+
 int partitions_create(struct partitions *partitions,
-		      const struct mapping *disk);
+		      const struct mapping *disk,
+		      enum partitions_wanted wanted);
 int partitions_find(struct partitions *partitions, const struct mapping *disk,
 		    char foreign[MAPPING_NAME]);
 int partitions_remove(struct partitions *partitions);

@@ -90,6 +90,20 @@ int sysfs_each_holder(const char *disk, int (*visit)(void *arg,
 	return r;
 }
 
+/**
+ * sysfs_holder_name() - the device-mapper name of a holder
+ * @holder: its kernel name, such as "dm-0"
+ * @name: takes the name; empty if it is no device-mapper device
+ */
+void sysfs_holder_name(const char *holder, char name[SYSFS_DM_NAME])
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "block/%s/dm/name", holder);
+	if (sysfs_read(path, name, SYSFS_DM_NAME))
+		*name = '\0';
+}
+
 static int sysfs_take_holder(void *arg, const char *holder)
 {
 	snprintf(arg, 64, "%s", holder);
@@ -104,15 +118,35 @@ static int sysfs_take_holder(void *arg, const char *holder)
  *
  * Return: true if there is one.
  */
-bool sysfs_first_holder(const char *disk, char holder[64], char name[64])
+bool sysfs_first_holder(const char *disk, char holder[64],
+			char name[SYSFS_DM_NAME])
 {
-	char path[128];
-
 	*name = '\0';
 	if (!sysfs_each_holder(disk, sysfs_take_holder, holder))
 		return false;
-	snprintf(path, sizeof(path), "block/%s/dm/name", holder);
-	if (sysfs_read(path, name, 64))
-		*name = '\0';
+	sysfs_holder_name(holder, name);
 	return true;
+}
+
+/**
+ * sysfs_device_path() - the node of a block device, by a name that lasts
+ * @dev: the device
+ * @path: takes it: /dev/mapper/NAME of a device-mapper device, whose kernel
+ *        name another one may have after the next start
+ *
+ * Return: 0 or a negative errno.
+ */
+int sysfs_device_path(dev_t dev, char path[SYSFS_PATH])
+{
+	char kernel_name[64], name[SYSFS_DM_NAME];
+	int r = sysfs_name(dev, kernel_name);
+
+	if (r)
+		return r;
+	sysfs_holder_name(kernel_name, name);
+	if (*name)
+		snprintf(path, SYSFS_PATH, "/dev/mapper/%s", name);
+	else
+		snprintf(path, SYSFS_PATH, "/dev/%s", kernel_name);
+	return 0;
 }

@@ -172,31 +172,80 @@ static bool use_loop_matches(const char *name, const struct stat *st)
 }
 
 /**
- * use_find_loop() - find a loop device over a file
+ * use_each_loop() - visit the loop devices over a file
  * @st: the file
- * @name: takes its kernel name, such as "loop0"
+ * @visit: called with @arg and the kernel name of each, such as "loop0";
+ *         non-zero ends it
+ * @arg: for @visit
  *
- * Return: true if there is one.
+ * Return: what @visit returned last, or 0.
  */
-bool use_find_loop(const struct stat *st, char name[32])
+int use_each_loop(const struct stat *st, use_visit_fn visit, void *arg)
 {
 	struct dirent *entry;
-	bool found = false;
+	int r = 0;
 	DIR *dir;
 
 	dir = opendir("/sys/block");
 	if (!dir)
-		return false;
-	while (!found && (entry = readdir(dir))) {
-		if (strncmp(entry->d_name, "loop", 4) ||
-		    strlen(entry->d_name) >= 32)
-			continue;
-		found = use_loop_matches(entry->d_name, st);
-		if (found)
-			strcpy(name, entry->d_name);
-	}
+		return 0;
+	while (!r && (entry = readdir(dir)))
+		if (!strncmp(entry->d_name, "loop", 4) &&
+		    strlen(entry->d_name) < USE_LOOP_NAME &&
+		    use_loop_matches(entry->d_name, st))
+			r = visit(arg, entry->d_name);
 	closedir(dir);
-	return found;
+	return r;
+}
+
+static int use_take_loop(void *arg, const char *name)
+{
+	snprintf(arg, USE_LOOP_NAME, "%s", name);
+	return 1;
+}
+
+/**
+ * struct use_kinds - the kernel devices on an image
+ * @readers: those that cannot be written
+ * @writers: the others
+ */
+struct use_kinds {
+	unsigned int readers;
+	unsigned int writers;
+};
+
+static int use_count_device(void *arg, const char *name)
+{
+	struct use_kinds *kinds = arg;
+	char path[64], text[8];
+
+	snprintf(path, sizeof(path), "block/%.40s/ro", name);
+	if (!sysfs_read(path, text, sizeof(text)) && !strcmp(text, "1"))
+		kinds->readers++;
+	else
+		kinds->writers++;
+	return 0;
+}
+
+/**
+ * use_is_read_only() - do kernel devices use an image, and only read it?
+ * @st: the image, a file or a block device
+ *
+ * Return: true if so.
+ */
+bool use_is_read_only(const struct stat *st)
+{
+	struct use_kinds kinds = {};
+	char disk[64];
+
+	if (S_ISBLK(st->st_mode)) {
+		snprintf(disk, sizeof(disk), "dev/block/%u:%u",
+			 major(st->st_rdev), minor(st->st_rdev));
+		sysfs_each_holder(disk, use_count_device, &kinds);
+	} else {
+		use_each_loop(st, use_count_device, &kinds);
+	}
+	return kinds.readers && !kinds.writers;
 }
 
 /**
@@ -209,14 +258,15 @@ bool use_find_loop(const struct stat *st, char name[32])
  */
 bool use_find(const struct stat *st, char *by, size_t size)
 {
-	char disk[64], loop[32] = "", holder[64], name[64];
+	char disk[64], loop[USE_LOOP_NAME] = "", holder[64];
+	char name[SYSFS_DM_NAME];
 	bool held;
 
 	if (S_ISBLK(st->st_mode)) {
 		snprintf(disk, sizeof(disk), "dev/block/%u:%u",
 			 major(st->st_rdev), minor(st->st_rdev));
 	} else {
-		if (!use_find_loop(st, loop))
+		if (!use_each_loop(st, use_take_loop, loop))
 			return false;
 		snprintf(disk, sizeof(disk), "block/%s", loop);
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Instead of tools/use.c: nobody else uses an image that is in memory only. */
+/* Instead of tools/use.c and who.c: nobody else uses an image that is in memory only. */
 #include "use.h"
+#include "who.h"
 
 int use_probe(int fd)
 {
@@ -33,4 +34,18 @@ bool use_find(const struct stat *st, char *by, size_t size)
 	(void)by;
 	(void)size;
 	return false;
+}
+
+bool use_is_read_only(const struct stat *st)
+{
+	(void)st;
+	return false;
+}
+
+const char *who_find(const struct stat *st, char *by, size_t size)
+{
+	(void)st;
+	(void)by;
+	(void)size;
+	return NULL;
 }

@@ -26,7 +26,7 @@ qemu-img info -f vhdx image >out
 for command in 'replay image' 'check --repair image' 'create --force --size 1M image'; do
 	# shellcheck disable=SC2086 # words
 	"$vhdx" $command >out 2>err && fail "a reader is at it: vhdx $command"
-	expect_output 'in use by another program'
+	expect_output "in use by process $reader .vhdx.: end that first"
 done
 qemu-io -f vhdx -c 'write 0 4k' image >out 2>&1 && fail 'QEMU writes what is being read'
 expect_output 'lock'
@@ -67,7 +67,7 @@ echo 'write -P 2 2M 512' >&"${COPROC[1]}"
 read -r line <&"${COPROC[0]}"
 note "$line"
 expect_status 0 info small
-expect_output 'note: in use by another program'
+expect_output "note: in use by process $qemu .qemu-io."
 expect_status 8 check small
 expect_output 'in use'
 expect_status 1 replay small

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The mapping that a user means. */
+#ifndef VHDX_TOOLS_FIND_H
+#define VHDX_TOOLS_FIND_H
+
+#include "mapping.h"
+
+int find_mapping(const char *what, struct mapping *disk);
+
+#endif /* VHDX_TOOLS_FIND_H */

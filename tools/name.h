@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What mappings of images are called. */
+#ifndef VHDX_TOOLS_NAME_H
+#define VHDX_TOOLS_NAME_H
+
+#define NAME_MAX_CHARS	64	/* so that partitions and DM UUID fit, too */
+
+void name_from_path(const char *path, char name[NAME_MAX_CHARS + 1]);
+int name_check(const char *name);
+
+#endif /* VHDX_TOOLS_NAME_H */

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "target.h"
+
+#define TARGET_STATUS_FIELDS	14
+
+/**
+ * target_parse() - read the status line
+ * @disk: a mapping of the target
+ * @status: result
+ *
+ * Without a status line, the mode is empty.  Fields that a later version adds behind those known are left alone.
+ */
+void target_parse(const struct mapping *disk, struct target_status *status)
+{
+	u64 block_sectors, used_mib, size_mib;
+
+	memset(status, 0, sizeof(*status));
+	status->loaded =
+		sscanf(disk->status, "%15s %" SCNu64 "/%" SCNu64 " %" SCNu64
+		       " %" SCNu64 "/%" SCNu64 " %" SCNu64 " %" SCNu64 "/%"
+		       SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64
+		       " %" SCNu64, status->mode, &status->allocated,
+		       &status->total, &block_sectors, &used_mib, &size_mib,
+		       &status->uncommitted, &status->log_used,
+		       &status->log_bytes, &status->allocations,
+		       &status->zeroed, &status->commits, &status->entries,
+		       &status->checkpoints) == TARGET_STATUS_FIELDS;
+	if (!status->loaded)
+		return;
+	status->block_bytes = block_sectors * 512;
+	status->used_bytes = used_mib * SZ_1M;
+	status->size_bytes = size_mib * SZ_1M;
+}
+
+/**
+ * target_read_only() - was it asked not to write?
+ * @disk: a mapping of the target
+ *
+ * Return: true if the table says so, as opposed to a write that has failed.
+ */
+bool target_read_only(const struct mapping *disk)
+{
+	static const char word[] = "read_only";
+	const char *at = disk->table;
+
+	if (disk->read_only)
+		return true;
+	while ((at = strchr(at, ' ')))
+		if (!strncmp(++at, word, strlen(word)) &&
+		    (at[strlen(word)] == ' ' || !at[strlen(word)]))
+			return true;
+	return false;
+}
+
+/**
+ * target_state() - how a mapping is
+ * @disk: the mapping
+ * @status: its status
+ *
+ * Return: its state; a failure goes before all else.
+ */
+enum target_state target_state(const struct mapping *disk,
+			       const struct target_status *status)
+{
+	if (!strcmp(status->mode, "fail") ||
+	    (!strcmp(status->mode, "ro") && !target_read_only(disk)))
+		return TARGET_FAILED;
+	return disk->suspended ? TARGET_SUSPENDED : TARGET_ACTIVE;
+}
+
+/**
+ * target_state_name() - a state in one word
+ * @state: the state
+ *
+ * Return: the word.
+ */
+const char *target_state_name(enum target_state state)
+{
+	static const char *const names[] = {
+		[TARGET_ACTIVE] = "active",
+		[TARGET_SUSPENDED] = "suspended",
+		[TARGET_FAILED] = "failed",
+	};
+
+	return names[state];
+}
