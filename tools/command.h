@@ -42,6 +42,7 @@ extern const struct command command_info;
 extern const struct command command_list;
 extern const struct command command_map;
 extern const struct command command_replay;
+extern const struct command command_status;
 
 int command_finish(const struct command *self, int status);
 void command_version(void);

@@ -18,6 +18,7 @@ static const struct command *const commands[] = {
 	&command_attach,
 	&command_detach,
 	&command_list,
+	&command_status,
 	NULL
 };
 

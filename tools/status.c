@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+/* vhdx status: one mapping, in words. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backing.h"
+#include "command.h"
+#include "find.h"
+#include "mapping.h"
+#include "output.h"
+#include "partition.h"
+#include "size.h"
+#include "target.h"
+
+/* How it is, and what to do if it is not well. */
+static const char *status_words(const struct mapping *disk,
+				const struct target_status *status)
+{
+	switch (target_state(disk, status)) {
+	case TARGET_FAILED:
+		if (strcmp(status->mode, "fail"))
+			return "failed: writing the image has failed. Writes fail, reads go on. 'dmesg' tells the cause: remove it, then suspend and resume it (dmsetup), or detach it";
+		if (!disk->suspended)
+			return "failed: no image is loaded yet";
+		return "failed: the last resume has failed, and its I/O waits. 'dmesg' tells the cause: remove it, then resume it (dmsetup), or detach it";
+	case TARGET_SUSPENDED:
+		return disk->inactive ?
+			"suspended: its table was loaded, but never resumed" :
+			"suspended: its I/O waits until it is resumed (dmsetup)";
+	default:
+		break;
+	}
+	if (target_read_only(disk))
+		return "active: all is well, and the image is never written";
+	if (status->size_bytes - status->used_bytes < status->block_bytes &&
+	    status->allocated < status->total)
+		return "active: no space for another block: extend the backing device";
+	return "active: all is well";
+}
+
+static void status_print_of(struct output *out, const char *label, u64 part,
+			    u64 all, bool sizes)
+{
+	char text[4 * SIZE_TEXT], a[SIZE_TEXT], b[SIZE_TEXT], percent[8];
+
+	output_percent_text(percent, part, all);
+	if (sizes)
+		snprintf(text, sizeof(text), "%s of %s (%s)",
+			 size_text(a, part), size_text(b, all), percent);
+	else
+		snprintf(text, sizeof(text), "%" PRIu64 " of %" PRIu64 " (%s)",
+			 part, all, percent);
+	output_text(out, NULL, label, text);
+}
+
+static void status_print_numbers(struct output *out,
+				 const struct target_status *status)
+{
+	output_size(out, "block_size", "Block size", status->block_bytes);
+	status_print_of(out, "Blocks allocated", status->allocated,
+			status->total, false);
+	output_number(out, "blocks_allocated", NULL, status->allocated);
+	output_number(out, "blocks_total", NULL, status->total);
+	output_number(out, "blocks_uncommitted", "Blocks not durable yet",
+		      status->uncommitted);
+	status_print_of(out, "Backing space used", status->used_bytes,
+			status->size_bytes, true);
+	output_size(out, "used", NULL, status->used_bytes);
+	output_size(out, "backing_size", NULL, status->size_bytes);
+	status_print_of(out, "Log in use", status->log_used, status->log_bytes,
+			true);
+	output_size(out, "log_used", NULL, status->log_used);
+	output_size(out, "log_size", NULL, status->log_bytes);
+	output_number(out, "allocations", "Blocks allocated since",
+		      status->allocations);
+	output_number(out, "zeroed", "  of them zeroed", status->zeroed);
+	output_number(out, "commits", "Commits since", status->commits);
+	output_number(out, "log_entries", "Log entries since", status->entries);
+	output_number(out, "checkpoints", "Log emptied since",
+		      status->checkpoints);
+}
+
+static void status_print_partitions(struct output *out,
+				    const struct mapping *disk)
+{
+	static const struct output_column none[] = { {} };
+	struct partitions partitions;
+	char name[MAPPING_NAME] = "", path[256];
+	unsigned int i;
+
+	partitions_find(&partitions, disk, name);
+	if (out->json)
+		output_list(out, "partitions", none);
+	for (i = 0; i < partitions.count; i++) {
+		mapping_path(path, sizeof(path), partitions.name[i]);
+		if (out->json)
+			output_row(out);
+		output_text(out, "path", i ? "" : "Partitions", path);
+	}
+	if (out->json)
+		output_list_end(out);
+	if (*name)
+		output_text(out, "used_by", "Used by", name);
+}
+
+static void status_print(struct output *out, const struct mapping *disk,
+			 const struct target_status *status)
+{
+	struct backing backing;
+	char path[256];
+
+	output_text(out, "name", "Name", disk->name);
+	output_text(out, "path", "Device",
+		    mapping_path(path, sizeof(path), disk->name));
+	output_text(out, NULL, "State", status_words(disk, status));
+	output_text(out, "state", NULL,
+		    target_state_name(target_state(disk, status)));
+	output_text(out, "advice", NULL, status_words(disk, status));
+	output_bool(out, "suspended", NULL, disk->suspended);
+	output_text(out, "mode", "Mode", status->mode);
+	output_bool(out, "read_only", "Read-only", target_read_only(disk));
+	output_number(out, "open_count", "Open", disk->open_count);
+	output_size(out, "virtual_size", "Virtual size", disk->sectors * 512);
+	backing_get(&backing, disk);
+	if (backing.on_file)
+		output_text(out, "backing_file", "Image",
+			    backing.file.path);
+	output_text(out, "backing_device",
+		    backing.on_file ? "  through" : "Image", backing.device);
+	if (status->loaded)
+		status_print_numbers(out, status);
+	status_print_partitions(out, disk);
+}
+
+static int status_run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = {
+		OPTION_JSON,
+		OPTION_HELP,
+		{}
+	};
+	struct target_status status;
+	struct mapping disk;
+	struct output out;
+	bool json = false;
+
+	while (command_option(self, argc, argv, options) >= 0)
+		json = true;
+	command_operands(self, argc, argv, 1, 1, "NAME");
+
+	if (mapping_start() || find_mapping(argv[optind], &disk))
+		return STATUS_FAILED;
+	target_parse(&disk, &status);
+	output_begin(&out, json);
+	status_print(&out, &disk, &status);
+	output_end(&out);
+	return target_state(&disk, &status) == TARGET_FAILED ? STATUS_FAILED :
+							       STATUS_OK;
+}
+
+const struct command command_status = {
+	.name = "status",
+	.summary = "Show how an attached image is",
+	.synopsis = "[--json] NAME|FILE|DEVICE",
+	.help =
+"  -J, --json                 print JSON\n"
+"\n"
+"Exit status: 0 all is well, 1 writing or loading the image has failed, or there\n"
+"is no such mapping, 2 usage error.\n"
+"\n",
+	.usage_status = STATUS_USAGE,
+	.run = status_run,
+};

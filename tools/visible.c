@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Only the superuser may ask device mapper.  But /sys tells everybody which
+ * devices there are, and those that 'vhdx attach' has made by their UUID.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "sysfs.h"
+#include "visible.h"
+
+static bool visible_read(const char *device, const char *attribute, char *text,
+			 size_t size)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "block/%s/%s", device, attribute);
+	return !sysfs_read(path, text, size);
+}
+
+/* The one device below, as a table begins with it. */
+static void visible_find_backing(const char *device, struct mapping *disk)
+{
+	char path[PATH_MAX], number[32];
+	struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/slaves", device);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir))) {
+		snprintf(path, sizeof(path), "block/%s/slaves/%s/dev", device,
+			 entry->d_name);
+		if (*entry->d_name != '.' &&
+		    !sysfs_read(path, number, sizeof(number)))
+			snprintf(disk->table, sizeof(disk->table), "%s",
+				 number);
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static bool visible_get(const char *device, struct mapping *disk)
+{
+	unsigned int number, of;
+	char text[32];
+
+	memset(disk, 0, sizeof(*disk));
+	if (!visible_read(device, "dm/uuid", disk->uuid, sizeof(disk->uuid)) ||
+	    strncmp(disk->uuid, "VHDX-", 5) ||
+	    !visible_read(device, "dm/name", disk->name, sizeof(disk->name)))
+		return false;
+	strcpy(disk->target, "vhdx");
+	if (visible_read(device, "size", text, sizeof(text)))
+		disk->sectors = strtoull(text, NULL, 10);
+	if (visible_read(device, "ro", text, sizeof(text)))
+		disk->read_only = *text == '1';
+	if (visible_read(device, "dm/suspended", text, sizeof(text)))
+		disk->suspended = *text == '1';
+	if (visible_read(device, "dev", text, sizeof(text)) &&
+	    sscanf(text, "%u:%u", &number, &of) == 2)
+		disk->dev = makedev(number, of);
+	visible_find_backing(device, disk);
+	return true;
+}
+
+/**
+ * visible_each() - visit the mappings of images that /sys shows
+ * @visit: called with @arg and each; without its status, and of its table only
+ *         the device below
+ * @arg: for @visit
+ *
+ * Return: 0 or a negative errno.
+ */
+int visible_each(visible_fn visit, void *arg)
+{
+	struct mapping disk;
+	struct dirent *entry;
+	DIR *dir;
+
+	dir = opendir("/sys/block");
+	if (!dir)
+		return -errno;
+	while ((entry = readdir(dir)))
+		if (!strncmp(entry->d_name, "dm-", 3) &&
+		    visible_get(entry->d_name, &disk))
+			visit(arg, &disk);
+	closedir(dir);
+	return 0;
+}
