@@ -22,7 +22,7 @@ DEPS_DEMO := $(DEPS_TOOL) $(DEPS_VM) dmsetup e2fsprogs qemu-utils
 DEPS := $(DEPS_DEMO) make bc bison flex bzip2 procps iproute2 debootstrap pahole \
 	linux-headers-amd64 linux-source-6.1 libelf-dev libssl-dev libcmocka-dev fio \
 	7zip libvhdi-utils nbd-client thin-provisioning-tools xfsprogs dosfstools patch \
-	clang llvm libclang-rt-14-dev sparse shellcheck perl python3 gnuplot-nox
+	clang llvm libclang-rt-14-dev sparse shellcheck mandoc perl python3 gnuplot-nox
 
 all: modules tools
 
@@ -42,7 +42,7 @@ help:
 	@echo 'make crash fuzz bench    longer ones, not all of them part of "check"'
 	@echo 'make fuzz-cov        how much of the format code the fuzzers reach'
 	@echo 'make deps            install what the build and the tests need (Debian); deps-demo: the demo'
-	@echo 'make lint            W=1, sparse, checkpatch, shellcheck'
+	@echo 'make lint            W=1, sparse, checkpatch, shellcheck, mandoc'
 	@echo 'make clean           remove build/'
 
 deps:
@@ -185,6 +185,7 @@ lint: lint-modules
 		--no-summary --ignore $(CHECKPATCH_IGNORE) -f $$(git ls-files -co --exclude-standard 'kmod/*.[ch]')
 	shellcheck -x $$(git ls-files -co --exclude-standard | while read -r f; do \
 		head -n 1 "$$f" | grep -qE '^(#!.*sh$$|# shellcheck shell=)' && echo "$$f"; done)
+	mandoc -Tlint -W style tools/man/*.8
 
 clean:
 	rm -rf $(BUILD)

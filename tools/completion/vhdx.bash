@@ -1,0 +1,87 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# Completion for vhdx(8) in bash: commands, options, their values, mappings and files.
+
+_vhdx_commands='create info check map replay attach detach list status help'
+
+# What a command takes besides --help and --version.
+_vhdx_options()
+{
+	case $1 in
+	create)
+		echo '--size --type --block-size --log-size --logical-sector-size --physical-sector-size' \
+			'--force --json'
+		;;
+	info | map | status) echo '--json' ;;
+	check) echo '--repair --force --quiet --json' ;;
+	replay) echo '--quiet --json' ;;
+	attach)
+		echo '--read-only --no-grow --partitions --no-partitions --options --dry-run --quiet' \
+			'--verbose --json'
+		;;
+	detach) echo '--all --no-trim --verbose --json' ;;
+	list) echo '--output --noheadings --bytes --json' ;;
+	esac
+}
+
+# The values of an option; fails if it has none that are known. $1 command, $2 option
+_vhdx_values()
+{
+	case $1:$2 in
+	create:--type | create:-t) echo 'dynamic fixed' ;;
+	create:--logical-sector-size | create:--physical-sector-size) echo '512 4096' ;;
+	create:--block-size | create:-b) echo '1M 2M 4M 8M 16M 32M 64M 128M 256M' ;;
+	create:--size | create:-s | create:--log-size) echo '' ;;
+	attach:--options | attach:-o) echo 'commit_interval error_if_no_space read_only zeroed_from' ;;
+	list:--output | list:-o)
+		echo 'NAME PATH UUID SIZE MODE STATE BLOCKS USE% BLOCK-SIZE USED BACKING-SIZE FULL%' \
+			'UNCOMMITTED BACKING'
+		;;
+	*) return 1 ;;
+	esac
+}
+
+# Only the superuser may ask for them.
+_vhdx_mappings() { vhdx list --noheadings --output NAME 2>/dev/null; }
+
+# Fills COMPREPLY with those of the words $1 that begin with $2.
+_vhdx_reply() { mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -W "$1" -- "$2"); }
+
+_vhdx_files()
+{
+	compopt -o filenames 2>/dev/null || :
+	mapfile -t -O ${#COMPREPLY[@]} COMPREPLY < <(compgen -f -- "$1")
+}
+
+_vhdx()
+{
+	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command=${COMP_WORDS[1]} values
+
+	COMPREPLY=()
+	if [ "$COMP_CWORD" = 1 ]; then
+		_vhdx_reply "$_vhdx_commands --help --version" "$word"
+		return
+	fi
+	# "--option=value" comes as three words.
+	if [ "$word" = = ]; then
+		word=''
+	elif [ "$before" = = ]; then
+		before=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
+	if values=$(_vhdx_values "$command" "$before"); then
+		_vhdx_reply "$values" "$word"
+		return
+	fi
+	case $command:$word in
+	help:*) _vhdx_reply "$_vhdx_commands" "$word" ;;
+	list:* | *:-*) _vhdx_reply "$(_vhdx_options "$command") --help --version" "$word" ;;
+	detach:* | status:*)
+		_vhdx_reply "$(_vhdx_mappings)" "$word"
+		_vhdx_files "$word"
+		;;
+	*) _vhdx_files "$word" ;;
+	esac
+}
+
+complete -F _vhdx vhdx
