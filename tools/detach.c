@@ -18,13 +18,13 @@
 #include "command.h"
 #include "extent.h"
 #include "find.h"
+#include "health.h"
 #include "mapping.h"
 #include "message.h"
 #include "output.h"
 #include "partition.h"
 #include "signals.h"
 #include "size.h"
-#include "target.h"
 #include "who.h"
 
 #define DETACH_TRIES	25	/* udev's programs open a device for a moment */
@@ -44,7 +44,7 @@
  */
 struct detach {
 	struct mapping disk;
-	struct target_status status;
+	struct health status;
 	struct partitions partitions;
 	bool trim;
 	struct backing backing;
@@ -173,11 +173,12 @@ static int detach_settle(struct detach *detach)
 	struct mapping *disk = &detach->disk;
 	int r = 0;
 
-	target_parse(disk, &detach->status);
-	if (disk->suspended || target_read_only(disk) ||
-	    target_state(disk, &detach->status) == TARGET_FAILED)
+	health_parse(disk, &detach->status);
+	if (disk->suspended || health_read_only(disk) ||
+	    health_state(disk, &detach->status) == HEALTH_FAILED)
 		return 0;	/* there is nothing to close any more */
-	detach->flush_error = detach_flush(disk->name);
+	if (!detach->flush_error)
+		detach->flush_error = detach_flush(disk->name);
 	r = mapping_suspend(disk->name);
 	if (!r)
 		r = mapping_get(disk->name, disk);
@@ -186,7 +187,7 @@ static int detach_settle(struct detach *detach)
 			 "cannot be suspended: %s", mapping_error());
 		return r;
 	}
-	target_parse(disk, &detach->status);
+	health_parse(disk, &detach->status);
 	return 0;
 }
 
@@ -248,12 +249,12 @@ static void detach_say_lost(struct detach *detach)
 {
 	static const char advice[] =
 		"check the file system on it, and write again what was written since the last sync";
-	const struct target_status *status = &detach->status;
+	const struct health *status = &detach->status;
 	const char *name = detach->disk.name;
 	char size[SIZE_TEXT];
 	bool failed;
 
-	failed = target_state(&detach->disk, status) == TARGET_FAILED;
+	failed = health_state(&detach->disk, status) == HEALTH_FAILED;
 	detach->lost = failed || detach->flush_error;
 	if (status->uncommitted && failed)
 		complain(name, advice, "detached, but what was written to %" PRIu64
@@ -336,7 +337,7 @@ static void detach_report(struct detach_run *run, const struct detach *detach,
 	output_text(out, "name", "", disk->name);
 	output_bool(out, "detached", "", detached);
 	output_bool(out, "lost", "", detach->lost);
-	if (detached && target_state(disk, &detach->status) == TARGET_FAILED)
+	if (detached && health_state(disk, &detach->status) == HEALTH_FAILED)
 		output_number(out, "blocks_lost", "",
 			      detach->status.uncommitted);
 	output_bool(out, "log_dirty", "", detach->log_dirty);

@@ -10,11 +10,11 @@
 
 #include "backing.h"
 #include "command.h"
+#include "health.h"
 #include "mapping.h"
 #include "message.h"
 #include "output.h"
 #include "size.h"
-#include "target.h"
 #include "visible.h"
 
 enum list_column {
@@ -73,7 +73,7 @@ static void list_size(struct list *list, const char *key, u64 bytes)
 
 /* What cannot be known of an image that is not loaded. */
 static void list_print_number(struct list *list, enum list_column column,
-			      const struct target_status *status)
+			      const struct health *status)
 {
 	struct output *out = &list->out;
 	char text[64];
@@ -129,7 +129,7 @@ static void list_print_backing(struct output *out, const struct mapping *disk)
 
 static void list_print_cell(struct list *list, enum list_column column,
 			    const struct mapping *disk,
-			    const struct target_status *status)
+			    const struct health *status)
 {
 	struct output *out = &list->out;
 	char path[256];
@@ -156,7 +156,7 @@ static void list_print_cell(struct list *list, enum list_column column,
 		break;
 	case LIST_STATE:
 		output_text(out, "state", "",
-			    target_state_name(target_state(disk, status)));
+			    health_state_name(health_state(disk, status)));
 		break;
 	case LIST_BACKING:
 		list_print_backing(out, disk);
@@ -168,11 +168,11 @@ static void list_print_cell(struct list *list, enum list_column column,
 
 static void list_print_row(void *arg, const struct mapping *disk)
 {
-	struct target_status status;
+	struct health status;
 	struct list *list = arg;
 	unsigned int i;
 
-	target_parse(disk, &status);
+	health_parse(disk, &status);
 	output_row(&list->out);
 	for (i = 0; i < list->count; i++)
 		list_print_cell(list, list->column[i], disk, &status);

@@ -7,31 +7,31 @@
 #include "backing.h"
 #include "command.h"
 #include "find.h"
+#include "health.h"
 #include "mapping.h"
 #include "output.h"
 #include "partition.h"
 #include "size.h"
-#include "target.h"
 
 /* How it is, and what to do if it is not well. */
 static const char *status_words(const struct mapping *disk,
-				const struct target_status *status)
+				const struct health *status)
 {
-	switch (target_state(disk, status)) {
-	case TARGET_FAILED:
+	switch (health_state(disk, status)) {
+	case HEALTH_FAILED:
 		if (strcmp(status->mode, "fail"))
 			return "failed: writing the image has failed. Writes fail, reads go on. 'dmesg' tells the cause: remove it, then suspend and resume it (dmsetup), or detach it";
 		if (!disk->suspended)
 			return "failed: no image is loaded yet";
 		return "failed: the last resume has failed, and its I/O waits. 'dmesg' tells the cause: remove it, then resume it (dmsetup), or detach it";
-	case TARGET_SUSPENDED:
+	case HEALTH_SUSPENDED:
 		return disk->inactive ?
 			"suspended: its table was loaded, but never resumed" :
 			"suspended: its I/O waits until it is resumed (dmsetup)";
 	default:
 		break;
 	}
-	if (target_read_only(disk))
+	if (health_read_only(disk))
 		return "active: all is well, and the image is never written";
 	if (status->size_bytes - status->used_bytes < status->block_bytes &&
 	    status->allocated < status->total)
@@ -55,7 +55,7 @@ static void status_print_of(struct output *out, const char *label, u64 part,
 }
 
 static void status_print_numbers(struct output *out,
-				 const struct target_status *status)
+				 const struct health *status)
 {
 	output_size(out, "block_size", "Block size", status->block_bytes);
 	status_print_of(out, "Blocks allocated", status->allocated,
@@ -105,7 +105,7 @@ static void status_print_partitions(struct output *out,
 }
 
 static void status_print(struct output *out, const struct mapping *disk,
-			 const struct target_status *status)
+			 const struct health *status)
 {
 	struct backing backing;
 	char path[256];
@@ -115,11 +115,11 @@ static void status_print(struct output *out, const struct mapping *disk,
 		    mapping_path(path, sizeof(path), disk->name));
 	output_text(out, NULL, "State", status_words(disk, status));
 	output_text(out, "state", NULL,
-		    target_state_name(target_state(disk, status)));
+		    health_state_name(health_state(disk, status)));
 	output_text(out, "advice", NULL, status_words(disk, status));
 	output_bool(out, "suspended", NULL, disk->suspended);
 	output_text(out, "mode", "Mode", status->mode);
-	output_bool(out, "read_only", "Read-only", target_read_only(disk));
+	output_bool(out, "read_only", "Read-only", health_read_only(disk));
 	output_number(out, "open_count", "Open", disk->open_count);
 	output_size(out, "virtual_size", "Virtual size", disk->sectors * 512);
 	backing_get(&backing, disk);
@@ -140,7 +140,7 @@ static int status_run(const struct command *self, int argc, char **argv)
 		OPTION_HELP,
 		{}
 	};
-	struct target_status status;
+	struct health status;
 	struct mapping disk;
 	struct output out;
 	bool json = false;
@@ -151,11 +151,11 @@ static int status_run(const struct command *self, int argc, char **argv)
 
 	if (mapping_start() || find_mapping(argv[optind], &disk))
 		return STATUS_FAILED;
-	target_parse(&disk, &status);
+	health_parse(&disk, &status);
 	output_begin(&out, json);
 	status_print(&out, &disk, &status);
 	output_end(&out);
-	return target_state(&disk, &status) == TARGET_FAILED ? STATUS_FAILED :
+	return health_state(&disk, &status) == HEALTH_FAILED ? STATUS_FAILED :
 							       STATUS_OK;
 }
 

@@ -89,6 +89,16 @@ grep -qE '^lossy .* rw +suspended ' out || fail "suspended, but not in the list:
 expect_status 0 detach lossy
 [ ! -s out ] && [ ! -s err ]
 "$vhdx" check /dev/mapper/back
+# Readers get along on a device, too.
+"$vhdx" attach -r /dev/mapper/back first >out
+"$vhdx" attach -r /dev/mapper/back second >out
+"$vhdx" check --quiet /dev/mapper/back
+expect_status 1 attach /dev/mapper/back third
+expect_output "in use by the mapping '(first|second)'"
+cmp /dev/mapper/first /dev/mapper/second
+expect_status 1 detach /dev/mapper/back
+expect_output "attached as '(first|second)', '(first|second)': name the one you mean"
+expect_status 0 detach first second
 unmap back
 
 # --- names ------------------------------------------------------------------

@@ -3,18 +3,19 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "target.h"
+#include "health.h"
 
-#define TARGET_STATUS_FIELDS	14
+#define HEALTH_STATUS_FIELDS	14
 
 /**
- * target_parse() - read the status line
+ * health_parse() - read the status line
  * @disk: a mapping of the target
  * @status: result
  *
- * Without a status line, the mode is empty.  Fields that a later version adds behind those known are left alone.
+ * Without a status line the mode is empty.  Fields that a later version adds
+ * behind those known are left alone.
  */
-void target_parse(const struct mapping *disk, struct target_status *status)
+void health_parse(const struct mapping *disk, struct health *status)
 {
 	u64 block_sectors, used_mib, size_mib;
 
@@ -28,7 +29,7 @@ void target_parse(const struct mapping *disk, struct target_status *status)
 		       &status->uncommitted, &status->log_used,
 		       &status->log_bytes, &status->allocations,
 		       &status->zeroed, &status->commits, &status->entries,
-		       &status->checkpoints) == TARGET_STATUS_FIELDS;
+		       &status->checkpoints) == HEALTH_STATUS_FIELDS;
 	if (!status->loaded)
 		return;
 	status->block_bytes = block_sectors * 512;
@@ -37,12 +38,12 @@ void target_parse(const struct mapping *disk, struct target_status *status)
 }
 
 /**
- * target_read_only() - was it asked not to write?
+ * health_read_only() - was it asked not to write?
  * @disk: a mapping of the target
  *
  * Return: true if the table says so, as opposed to a write that has failed.
  */
-bool target_read_only(const struct mapping *disk)
+bool health_read_only(const struct mapping *disk)
 {
 	static const char word[] = "read_only";
 	const char *at = disk->table;
@@ -57,33 +58,34 @@ bool target_read_only(const struct mapping *disk)
 }
 
 /**
- * target_state() - how a mapping is
+ * health_state() - how a mapping is
  * @disk: the mapping
  * @status: its status
  *
  * Return: its state; a failure goes before all else.
  */
-enum target_state target_state(const struct mapping *disk,
-			       const struct target_status *status)
+enum health_state health_state(const struct mapping *disk,
+			       const struct health *status)
 {
 	if (!strcmp(status->mode, "fail") ||
-	    (!strcmp(status->mode, "ro") && !target_read_only(disk)))
-		return TARGET_FAILED;
-	return disk->suspended ? TARGET_SUSPENDED : TARGET_ACTIVE;
+	    (!strcmp(status->mode, "ro") && !health_read_only(disk)))
+		return HEALTH_FAILED;
+	return disk->suspended || disk->inactive ? HEALTH_SUSPENDED :
+						   HEALTH_ACTIVE;
 }
 
 /**
- * target_state_name() - a state in one word
+ * health_state_name() - a state in one word
  * @state: the state
  *
  * Return: the word.
  */
-const char *target_state_name(enum target_state state)
+const char *health_state_name(enum health_state state)
 {
 	static const char *const names[] = {
-		[TARGET_ACTIVE] = "active",
-		[TARGET_SUSPENDED] = "suspended",
-		[TARGET_FAILED] = "failed",
+		[HEALTH_ACTIVE] = "active",
+		[HEALTH_SUSPENDED] = "suspended",
+		[HEALTH_FAILED] = "failed",
 	};
 
 	return names[state];

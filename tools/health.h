@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* What the target says of an image that is mapped. */
-#ifndef VHDX_TOOLS_TARGET_H
-#define VHDX_TOOLS_TARGET_H
+/* How an image that is mapped is, as its target says. */
+#ifndef VHDX_TOOLS_HEALTH_H
+#define VHDX_TOOLS_HEALTH_H
 
 #include "mapping.h"
 
 /**
- * struct target_status - the target's status line
+ * struct health - what the status line of the target says
  * @mode: "rw", "ro" or "fail"; empty if it is not known
  * @loaded: there is an image; else the numbers are zero
  * @allocated: blocks with data
@@ -23,7 +23,7 @@
  * @entries: log entries written
  * @checkpoints: how often the log was emptied
  */
-struct target_status {
+struct health {
 	char mode[16];
 	bool loaded;
 	u64 allocated;
@@ -42,21 +42,21 @@ struct target_status {
 };
 
 /**
- * enum target_state - how a mapping is
- * @TARGET_ACTIVE: well
- * @TARGET_SUSPENDED: well, and its I/O waits
- * @TARGET_FAILED: writing its image has failed, or loading it
+ * enum health_state - how a mapping is
+ * @HEALTH_ACTIVE: well
+ * @HEALTH_SUSPENDED: well, and its I/O waits, or it was never resumed
+ * @HEALTH_FAILED: writing its image has failed, or loading it
  */
-enum target_state {
-	TARGET_ACTIVE,
-	TARGET_SUSPENDED,
-	TARGET_FAILED,
+enum health_state {
+	HEALTH_ACTIVE,
+	HEALTH_SUSPENDED,
+	HEALTH_FAILED,
 };
 
-void target_parse(const struct mapping *disk, struct target_status *status);
-bool target_read_only(const struct mapping *disk);
-enum target_state target_state(const struct mapping *disk,
-			       const struct target_status *status);
-const char *target_state_name(enum target_state state);
+void health_parse(const struct mapping *disk, struct health *status);
+bool health_read_only(const struct mapping *disk);
+enum health_state health_state(const struct mapping *disk,
+			       const struct health *status);
+const char *health_state_name(enum health_state state);
 
-#endif /* VHDX_TOOLS_TARGET_H */
+#endif /* VHDX_TOOLS_HEALTH_H */
