@@ -27,22 +27,32 @@ unmap a
 unmap back
 "$vhdx" check "$ram"
 
-# A slow device, hundreds of blocks to zero on it, and one to flush.
-"$vhdx" create --force --size 250M --block-size 1M "$ram"
-map back "0 $back_sectors delay $ram 0 0 $ram 0 20"
-map_image a /dev/mapper/back commit_interval 3600000
+# A slow device, more blocks to zero on it than a workqueue does at once, and one to flush. What is
+# written to the blocks goes nowhere.
+mib=1000
+"$vhdx" create --size ${mib}M --block-size 1M a.vhdx
+head=$((8 * 2048))
+[ "$(stat -c %s a.vhdx)" -le $((head * 512)) ] || fail 'create has another layout'
+dd if=a.vhdx of="$ram" bs=1M oflag=direct status=none
+sectors=$((head + mib * 2048))
+map flat "0 $head linear $ram 0
+$head $((sectors - head)) zero"
+map slow "0 $sectors delay /dev/mapper/flat 0 0 /dev/mapper/flat 0 0"
+map a "0 $((mib * 2048)) vhdx /dev/mapper/slow 2 commit_interval 3600000"
 dd if=/dev/zero of=/dev/mapper/a bs=4k count=1 oflag=direct,dsync status=none
+remap slow "0 $sectors delay /dev/mapper/flat 0 0 /dev/mapper/flat 0 500"
 fio --name=new --filename=/dev/mapper/a --offset=1M --ioengine=libaio --direct=1 --rw=write:1020k \
-	--bs=4k --iodepth=240 --io_size=960k --minimal >/dev/null &
+	--bs=4k --iodepth=900 --size=950M --io_size=3600k --minimal >/dev/null &
 fio=$!
 some() { [ "$(status a allocated)" -gt 4 ]; }
-wait_for 60 some
-dd if=/dev/zero of=/dev/mapper/a bs=4k count=1 oflag=direct conv=fsync status=none
+wait_for 120 some
+sync /dev/mapper/a
 now=$(status a allocated)
-note "$now of 241 blocks were there when the flush was done"
-[ "$now" -lt 200 ] || fail 'the flush came after all of them'
+note "$now of 901 blocks were there when the flush was done"
+[ "$now" -lt 450 ] || fail 'the flush came after half of them'
+remap slow "0 $sectors linear /dev/mapper/flat 0"
 wait $fio
-[ "$(status a allocated)" = 241 ] || fail "$(status a allocated) blocks"
+[ "$(status a allocated)" = 901 ] || fail "$(status a allocated) blocks"
 unmap a
-unmap back
-"$vhdx" check "$ram"
+unmap slow
+unmap flat

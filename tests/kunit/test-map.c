@@ -317,6 +317,20 @@ static void map_flush(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->fbio->status, 0);
 	KUNIT_EXPECT_EQ(test, t->vt->nr_dirty, 0);
 
+	/* Nor has one whose device has no volatile cache, but for blocks. */
+	t->dev->uncached = true;
+	map_test_map(t, REQ_OP_WRITE | REQ_PREFLUSH, 0, 0);
+	KUNIT_EXPECT_EQ(test, t->r, DM_MAPIO_SUBMITTED);
+	KUNIT_EXPECT_TRUE(test, t->fbio->done);
+	KUNIT_EXPECT_EQ(test, 0,
+			vk_guest_io(&t->vkt, REQ_OP_WRITE, 5 * 2048, 8,
+				    page_address(ZERO_PAGE(0))));
+	map_test_map(t, REQ_OP_WRITE | REQ_PREFLUSH, 0, 0);
+	KUNIT_EXPECT_FALSE(test, t->fbio->done);
+	fake_kernel_run();
+	KUNIT_EXPECT_TRUE(test, t->fbio->done);
+	t->dev->uncached = false;
+
 	/* A mapping that never writes has nothing to flush. */
 	t->vt->image.writable = false;
 	map_test_map(t, REQ_OP_WRITE | REQ_PREFLUSH, 0, 0);

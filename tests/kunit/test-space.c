@@ -231,6 +231,46 @@ static void space_zeroed_from(struct kunit *test)
 	space_test_block(t, 6);
 }
 
+static int space_test_zeroed(struct space_test *t, char *from, char *to)
+{
+	char *argv[] = { "zeroed", from, to };
+
+	return vhdx_message(&t->vkt.ti, ARRAY_SIZE(argv), argv, NULL, 0);
+}
+
+/* What the device grows by is zero only if somebody says so, and up to there. */
+static void space_message_zeroed(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 2);
+	u32 mib = vk_free_mib(&t->spec), i;
+	char from[16], to[16];
+
+	for (i = 0; i < 2; i++)
+		KUNIT_EXPECT_EQ(test, 0, space_test_write(t, i));
+	KUNIT_EXPECT_EQ(test, vt->stats.zeroed, 2);
+	/* By four blocks, the first and the last of which are not zero. */
+	t->dev->fill_end = (u64)(mib + 3 * SPACE_BLOCK_MIB) << 20;
+	t->dev->bytes += 4 * SPACE_BLOCK_MIB * SZ_1M;
+	t->dev->grown_off = (u64)(mib + 5 * SPACE_BLOCK_MIB) << 20;
+	snprintf(from, sizeof(from), "%u", (mib + 3 * SPACE_BLOCK_MIB) * 2048);
+	snprintf(to, sizeof(to), "%u", (mib + 5 * SPACE_BLOCK_MIB) * 2048);
+	KUNIT_EXPECT_EQ(test, 0, space_test_zeroed(t, from, to));
+	for (i = 2; i < 6; i++) {
+		KUNIT_EXPECT_EQ(test, 0, space_test_write(t, i));
+		space_test_block(t, i);
+	}
+	KUNIT_EXPECT_EQ(test, vt->stats.zeroed, 4);
+
+	KUNIT_EXPECT_EQ(test, -EINVAL, space_test_zeroed(t, to, from));
+	KUNIT_EXPECT_EQ(test, -EINVAL, space_test_zeroed(t, "0", "x"));
+	KUNIT_EXPECT_EQ(test, -EINVAL, space_test_zeroed(t, "0", "99999999"));
+	/* What is known already, and what is no whole MiB. */
+	KUNIT_EXPECT_EQ(test, 0, space_test_zeroed(t, "0", to));
+	KUNIT_EXPECT_EQ(test, vt->zeroed_from_mib, mib + 3 * SPACE_BLOCK_MIB);
+	KUNIT_EXPECT_EQ(test, 0, space_test_zeroed(t, "1", "2"));
+}
+
 /* An anchor is the block's own space, with its old contents. */
 static void space_anchor(struct kunit *test)
 {
@@ -770,6 +810,7 @@ static struct kunit_case space_cases[] = {
 	KUNIT_CASE(space_edges),
 	KUNIT_CASE(space_blocks_in_order),
 	KUNIT_CASE(space_zeroed_from),
+	KUNIT_CASE(space_message_zeroed),
 	KUNIT_CASE(space_anchor),
 	KUNIT_CASE(space_bad_anchor),
 	KUNIT_CASE(space_bad_place),
