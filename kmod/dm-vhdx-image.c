@@ -12,9 +12,6 @@
 /* One read of BAT or log. */
 #define VHDX_WINDOW	SZ_1M
 
-/* MiB numbers have so many bits in an in-core entry. */
-#define VHDX_MAX_MIB	(1ULL << (32 - VHDX_E_SHIFT))
-
 /**
  * struct vhdx_window - a piece of the log, in memory
  * @data: VHDX_WINDOW bytes
@@ -282,7 +279,7 @@ static u32 vhdx_loader_max_mib(const struct vhdx_image *image, u64 mib)
 
 	if (image->writable)
 		mib += (u64)geo->blocks * vhdx_block_mib(geo);
-	return min_t(u64, mib, VHDX_MAX_MIB);
+	return min_t(u64, mib, VHDX_MIB_MAX);
 }
 
 static int vhdx_loader_bat(struct vhdx_loader *loader)
@@ -291,7 +288,7 @@ static int vhdx_loader_bat(struct vhdx_loader *loader)
 	u64 mib = image->writable ? image->bytes >> 20 :
 				    DIV_ROUND_UP_ULL(image->bytes, SZ_1M);
 
-	image->space.size = min_t(u64, mib, VHDX_MAX_MIB);
+	image->space.size = min_t(u64, mib, VHDX_MIB_MAX);
 	image->max_mib = vhdx_loader_max_mib(image, mib);
 	image->space.map = kvcalloc(BITS_TO_LONGS(image->max_mib),
 				    sizeof(long), VHDX_LOAD_GFP);

@@ -203,12 +203,19 @@ static noinline int vhdx_map_careful(struct vhdx_target *vt, struct bio *bio,
  */
 static noinline int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio)
 {
+	if (!vt->image.writable) {
+		/* A table before may have written, and lost it. */
+		if (unlikely(vhdx_take_lost(vt)))
+			bio->bi_status = BLK_STS_IOERR;
+		bio_endio(bio);
+		return DM_MAPIO_SUBMITTED;
+	}
 	if (READ_ONCE(vt->nr_dirty) || unlikely(READ_ONCE(vt->lost)) ||
 	    unlikely(READ_ONCE(vt->image.flush_failed))) {
 		vhdx_commit_bio(vt, bio);
 		return DM_MAPIO_SUBMITTED;
 	}
-	if (!vt->image.writable || !vhdx_io_cached(&vt->image.backing)) {
+	if (!vhdx_io_cached(&vt->image.backing)) {
 		bio_endio(bio);
 		return DM_MAPIO_SUBMITTED;
 	}

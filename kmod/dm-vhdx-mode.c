@@ -33,16 +33,20 @@ const char *vhdx_mode_name(enum vhdx_mode mode)
 void vhdx_set_mode(struct vhdx_target *vt, enum vhdx_mode mode,
 		   const char *reason)
 {
-	enum vhdx_mode old = vt->mode;
+	enum vhdx_mode old;
 
-	if (old == mode)
-		return;
-	if (mode != VHDX_MODE_RW) {
+	/* vhdx_session_open() may be about to allow writes. */
+	spin_lock_irq(&vt->lock);
+	old = vt->mode;
+	WRITE_ONCE(vt->mode, mode);
+	if (old != mode && mode != VHDX_MODE_RW) {
 		WRITE_ONCE(vt->may_overwrite, false);
 		/* What is in core may be ahead of what is on the device. */
 		vt->stale = true;
 	}
-	WRITE_ONCE(vt->mode, mode);
+	spin_unlock_irq(&vt->lock);
+	if (old == mode)
+		return;
 	if (reason)
 		DMERR("%pg: %s: mode changes from %s to %s, suspend and resume to reload",
 		      vt->bdev, reason, vhdx_mode_name(old),

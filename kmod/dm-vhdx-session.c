@@ -71,9 +71,32 @@ int vhdx_session_open(struct vhdx_target *vt)
 		return r;
 	}
 	vt->session_open = true;
-	/* Pairs with vhdx_must_defer(): the headers come first. */
-	smp_store_release(&vt->may_overwrite, true);
-	return 0;
+	/* A flush of a guest may have failed meanwhile. */
+	spin_lock_irq(&vt->lock);
+	if (vt->mode == VHDX_MODE_RW)
+		/* Pairs with vhdx_must_defer(): the headers come first. */
+		smp_store_release(&vt->may_overwrite, true);
+	else
+		r = -EIO;
+	spin_unlock_irq(&vt->lock);
+	return r;
+}
+
+/**
+ * vhdx_session_end() - nobody may write any more
+ * @vt: the target
+ *
+ * With a clean image if the mode is rw; otherwise the log stays as it is.
+ *
+ * Context: may sleep; suspended, no session I/O is left.
+ */
+void vhdx_session_end(struct vhdx_target *vt)
+{
+	WRITE_ONCE(vt->may_overwrite, false);
+	if (vt->mode == VHDX_MODE_RW)
+		vhdx_session_close(vt);
+	else
+		vt->session_open = false;
 }
 
 /**

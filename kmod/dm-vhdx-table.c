@@ -150,18 +150,20 @@ static void vhdx_status_info(struct vhdx_target *vt, char *result,
 }
 
 /*
- * As it is now, so that a table made from it is right too.  That will take all
- * of the device for zeros, so nothing is said if that is not known.
+/*
+ * As it is now, so that a table made from it is right too.  That table would
+ * trust all of the device, also what it has grown by since this one was made:
+ * so nothing is said then.
  */
 static bool vhdx_zeroed_from(const struct vhdx_target *vt, u64 *sector)
 {
-	u32 mib = max3(READ_ONCE(vt->zeroed_from_mib), vt->used_mib,
-		       READ_ONCE(vt->image.space.end));
+	u64 mib = vhdx_io_bytes(&vt->image.backing) >> 20;
+	u32 from = max3(READ_ONCE(vt->zeroed_from_mib), vt->used_mib,
+			READ_ONCE(vt->image.space.end));
 
-	*sector = (u64)mib << VHDX_MIB_SECTORS_SHIFT;
+	*sector = (u64)from << VHDX_MIB_SECTORS_SHIFT;
 	return READ_ONCE(vt->zeroed_from_mib) != U32_MAX &&
-	       vhdx_io_bytes(&vt->image.backing) >> 20 <=
-	       READ_ONCE(vt->zeroed_to_mib);
+	       min_t(u64, mib, VHDX_MIB_MAX) <= READ_ONCE(vt->zeroed_to_mib);
 }
 
 static void vhdx_status_table(struct vhdx_target *vt, char *result,

@@ -2,17 +2,33 @@
 /*
  * The vhdx target: its life cycle and its limits.
  */
+#include <linux/init.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "compat/module-dm.h"
 #include "dm-vhdx.h"
 
 #define VHDX_COMMIT_INTERVAL_MS		1000
 #define VHDX_MIN_ALLOCS			256
 /* So many blocks are zeroed at once: a FLUSH waits for no more than those. */
 #define VHDX_MAX_PREPARING		16
+
+static int vhdx_use_device(struct vhdx_target *vt, struct block_device *bdev)
+{
+	int r;
+
+	vt->bdev = bdev;
+	r = vhdx_image_init(&vt->image, bdev, !vt->read_only);
+	if (r)
+		return r;
+	vt->image.backing.no_unmap = vt->no_unmap;
+	/* zeroed_from speaks of the device as it is now, not as it will be. */
+	vt->zeroed_to_mib = min_t(u64, VHDX_MIB_MAX,
+				  vhdx_io_bytes(&vt->image.backing) >> 20);
+	return 0;
+}
 
 static int vhdx_open_device(struct vhdx_target *vt, const char *path,
 			    char **error)
@@ -31,11 +47,9 @@ static int vhdx_open_device(struct vhdx_target *vt, const char *path,
 		*error = "The backing device cannot be opened";
 	if (r)
 		return r;
-	vt->bdev = vt->dev->bdev;
-	r = vhdx_image_init(&vt->image, vt->bdev, !vt->read_only);
+	r = vhdx_use_device(vt, vt->dev->bdev);
 	if (r)
 		*error = "Out of memory";
-	vt->image.backing.no_unmap = vt->no_unmap;
 	return r;
 }
 
@@ -54,8 +68,8 @@ static void vhdx_adopt_image(struct vhdx_target *vt)
 	vt->space_hint = 1;
 	vt->nr_aside = 0;
 	vt->low_space_told = false;
-	if (!vt->zeroed_to_mib)
-		vt->zeroed_to_mib = vt->image.space.size;
+	/* What was cut off meanwhile has not come back as zeros. */
+	vt->zeroed_to_mib = min(vt->zeroed_to_mib, vt->image.space.size);
 }
 
 static int vhdx_check_length(struct vhdx_target *vt, const char **error)
@@ -143,6 +157,9 @@ static void vhdx_dtr(struct dm_target *ti)
 {
 	struct vhdx_target *vt = ti->private;
 
+	/* A timer of a workqueue that is gone would still go off. */
+	cancel_delayed_work_sync(&vt->space_timer);
+	cancel_delayed_work_sync(&vt->commit_timer);
 	if (vt->alloc_wq)
 		destroy_workqueue(vt->alloc_wq);
 	if (vt->prepare_wq)
@@ -194,18 +211,20 @@ static struct vhdx_target *vhdx_new_target(struct dm_target *ti)
 	return vt;
 }
 
-static int vhdx_register(struct vhdx_target *vt, bool *live, char **error)
+static int vhdx_register(struct vhdx_target *vt, char **error)
 {
 	int r;
 
 	vt->user.dev = vt->bdev->bd_dev;
 	vt->user.table = vt->ti->table;
 	vt->user.writable = !vt->read_only;
-	r = vhdx_registry_add(&vt->user, live);
-	if (r) {
-		vt->user.dev = 0;
-		*error = "The image is mapped already: remove that mapping, or map both read-only";
-	}
+	r = vhdx_registry_add(&vt->user);
+	if (!r)
+		return 0;
+	vt->user.dev = 0;
+	*error = r == -EBUSY ?
+		 "The image is mapped already: remove that mapping, or map both read-only" :
+		 "Out of memory";
 	return r;
 }
 
@@ -235,22 +254,37 @@ static int vhdx_init_writer(struct vhdx_target *vt, char **error)
 	return r;
 }
 
+/*
+ * Read and judge the image, unless the live table may be writing it: then its
+ * turn ends at the resume, and this waits until then.
+ */
+static int vhdx_judge(struct vhdx_target *vt, char **error)
+{
+	const char *sentence = NULL;
+	int r;
+
+	if (vhdx_registry_is_live(&vt->user))
+		return 0;
+	r = vhdx_load_image(vt, &sentence);
+	if (!r)
+		return 0;
+	/* If that table was resumed meanwhile, the fault may be none. */
+	if (!fatal_signal_pending(current) && vhdx_registry_is_live(&vt->user))
+		return 0;
+	*error = (char *)sentence;
+	return r;
+}
+
 /* The table is read, the device open: get ready, reading only. */
 static int vhdx_prepare(struct vhdx_target *vt, char **error)
 {
-	const char *sentence = NULL;
-	bool live;
 	int r;
 
-	r = vhdx_register(vt, &live, error);
+	r = vhdx_register(vt, error);
 	if (!r && !vt->read_only)
 		r = vhdx_init_writer(vt, error);
-	/* The live table may be writing the image: its turn ends at resume. */
-	if (!r && !live) {
-		r = vhdx_load_image(vt, &sentence);
-		if (r)
-			*error = (char *)sentence;
-	}
+	if (!r)
+		r = vhdx_judge(vt, error);
 	return r;
 }
 
@@ -324,18 +358,23 @@ static void vhdx_presuspend_undo(struct dm_target *ti)
 static void vhdx_leave(struct vhdx_target *vt)
 {
 	struct vhdx_legacy legacy = {
-		.used_mib = max(vt->used_mib, vt->image.space.end),
+		.used_mib = vt->read_only ? 0 :
+			    max(vt->used_mib, vt->image.space.end),
 		.lost = vt->lost || vhdx_acks_lost(vt),
 	};
 
-	vhdx_registry_leave(&vt->user, &legacy);
+	vhdx_registry_leave(&vt->user, &legacy, &vt->image.layout.header);
 }
 
-static void vhdx_inherit(struct vhdx_target *vt)
+/* @same: the image is as it was when this table last saw it. */
+static void vhdx_inherit(struct vhdx_target *vt, bool same)
 {
 	struct vhdx_legacy legacy;
 
-	vhdx_registry_inherit(&vt->user, &legacy);
+	/* Who else changed it may have left anything anywhere. */
+	if (!vhdx_registry_inherit(&vt->user, &vt->image.layout.header,
+				   &legacy) && !same)
+		vt->zeroed_from_mib = U32_MAX;
 	vt->used_mib = max(vt->used_mib, legacy.used_mib);
 	spin_lock_irq(&vt->lock);
 	vt->lost |= legacy.lost;
@@ -347,26 +386,23 @@ static void vhdx_postsuspend(struct dm_target *ti)
 {
 	struct vhdx_target *vt = ti->private;
 
-	if (vt->read_only)
-		return;
-	cancel_delayed_work_sync(&vt->space_timer);
-	flush_work(&vt->worker);
-	cancel_delayed_work_sync(&vt->commit_timer);
-	queue_work(vt->commit_wq, &vt->commit);
-	flush_work(&vt->commit);
-	cancel_delayed_work_sync(&vt->commit_timer);
-	vt->requeue_no_space = false;
-	if (vt->mode == VHDX_MODE_RW)
-		vhdx_session_close(vt);
-	else
-		vt->session_open = false;
+	if (!vt->read_only) {
+		cancel_delayed_work_sync(&vt->space_timer);
+		flush_work(&vt->worker);
+		cancel_delayed_work_sync(&vt->commit_timer);
+		queue_work(vt->commit_wq, &vt->commit);
+		flush_work(&vt->commit);
+		cancel_delayed_work_sync(&vt->commit_timer);
+		vt->requeue_no_space = false;
+		vhdx_session_end(vt);
+	}
 	vhdx_leave(vt);
 }
 
 /* Load the image if it is not, or no longer the same; replay its log. */
 static int vhdx_refresh(struct vhdx_target *vt, const char **error)
 {
-	bool changed = true, again = vt->image.loaded;
+	bool changed = true;
 	int r;
 
 	if (vt->image.loaded && !vt->stale) {
@@ -378,17 +414,14 @@ static int vhdx_refresh(struct vhdx_target *vt, const char **error)
 	}
 	if (changed) {
 		vhdx_drop_image(vt);
-		/* Whoever changed it may have left anything anywhere. */
-		if (again)
-			vt->zeroed_from_mib = U32_MAX;
 		r = vhdx_load_image(vt, error);
 		if (r)
 			return r;
 		vt->stale = false;
 	}
+	vhdx_inherit(vt, !changed);
 	if (vt->read_only)
 		return 0;
-	vhdx_inherit(vt);
 	vhdx_nospace_reset(&vt->no_room);
 	vhdx_nospace_reset(&vt->no_space);
 	r = vhdx_image_replay(&vt->image);
@@ -406,8 +439,13 @@ static int vhdx_preresume(struct dm_target *ti)
 	const char *error = NULL;
 	/* Somebody may be waiting for this very device to clean pages. */
 	unsigned int noio = memalloc_noio_save();
-	int r = vhdx_refresh(vt, &error);
+	int r;
 
+	/* The replay writes. */
+	vhdx_registry_set_state(&vt->user, VHDX_USER_ACTIVE);
+	r = vhdx_refresh(vt, &error);
+	/* Until vhdx_resume(), which the table's other targets may prevent. */
+	vhdx_registry_set_state(&vt->user, VHDX_USER_QUIESCED);
 	memalloc_noio_restore(noio);
 	if (r)
 		DMERR("%pg: cannot resume: %s", vt->bdev, error);
@@ -417,6 +455,15 @@ static int vhdx_preresume(struct dm_target *ti)
 	if (!r)
 		vhdx_nospace_hurry(&vt->no_space, false);
 	return r;
+}
+
+/* All is well, with the table's other targets as well: it begins. */
+static void vhdx_resume(struct dm_target *ti)
+{
+	struct vhdx_target *vt = ti->private;
+
+	vhdx_registry_set_state(&vt->user, VHDX_USER_ACTIVE);
+	vhdx_registry_inherited(&vt->user);
 }
 
 /* ------------------------------------------------------------------------
@@ -459,13 +506,26 @@ static struct target_type vhdx_target = {
 	.presuspend_undo = vhdx_presuspend_undo,
 	.postsuspend = vhdx_postsuspend,
 	.preresume = vhdx_preresume,
+	.resume = vhdx_resume,
 	.status = vhdx_status,
 	.message = vhdx_message,
 	.iterate_devices = vhdx_iterate_devices,
 	.io_hints = vhdx_io_hints,
 };
 
-module_dm(vhdx);
+static int __init vhdx_init(void)
+{
+	return dm_register_target(&vhdx_target_type);
+}
+
+static void __exit vhdx_exit(void)
+{
+	dm_unregister_target(&vhdx_target_type);
+	vhdx_registry_exit();
+}
+
+module_init(vhdx_init);
+module_exit(vhdx_exit);
 
 MODULE_DESCRIPTION(DM_NAME " target for Hyper-V VHDX images");
 MODULE_LICENSE("GPL");

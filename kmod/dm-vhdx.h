@@ -9,7 +9,7 @@
  *
  * Who may touch what:
  *
- *   vhdx_registry_mutex   the list of open images
+ *   vhdx_registry_mutex   the list of open images, and what tables leave
  *   vhdx_target.lock      the bio lists, the alloc lists, nr_dirty and what is
  *                         declared below it; taken in interrupts too
  *   vhdx_nospace.lock     that space is lacking, and how long
@@ -23,6 +23,9 @@
  *   suspended only        loading, replay and closing of the session: the
  *                         worker does not run then, and the commit work finds
  *                         nothing to do
+ *
+ * The mode changes under vhdx_target.lock, so that may_overwrite is never true
+ * in another mode than rw; whoever only looks at either takes one READ_ONCE().
  *
  * Lock order: no two of them are held at once, and no I/O is waited for under
  * any.  Worker and commit work wait for the backing device only (and for space
@@ -81,6 +84,8 @@ static inline u64 vhdx_e_raw(u32 e)
 }
 
 #define VHDX_MIB_SECTORS_SHIFT	(20 - SECTOR_SHIFT)
+/* So much of a backing device an entry can name. */
+#define VHDX_MIB_MAX		(1U << (32 - VHDX_E_SHIFT))
 
 /* ------------------------------------------------------------------------
  * dm-vhdx-io.c: metadata I/O on the backing device
@@ -252,7 +257,7 @@ int vhdx_image_write_header(struct vhdx_image *image, bool both);
 int vhdx_image_replay(struct vhdx_image *image);
 
 /* ------------------------------------------------------------------------
- * dm-vhdx-registry.c: which backing devices are in use
+ * dm-vhdx-registry.c: which backing devices are in use, and what tables leave
  */
 
 /**
@@ -278,31 +283,57 @@ struct vhdx_legacy {
 };
 
 /**
+ * enum vhdx_user_state - what a table does with its backing device
+ * @VHDX_USER_LOADING: it was loaded, and not resumed yet
+ * @VHDX_USER_ACTIVE: it is resumed, or about to be: the image may change
+ * @VHDX_USER_QUIESCED: it is suspended, or its resume has failed
+ */
+enum vhdx_user_state {
+	VHDX_USER_LOADING,
+	VHDX_USER_ACTIVE,
+	VHDX_USER_QUIESCED,
+};
+
+/**
  * struct vhdx_user - one table's use of a backing device
  * @list: in the registry
  * @dev: the backing device
  * @table: the table
  * @writable: it means to write
+ * @state: what it does
+ * @estate: what it shares with other tables of its mapped device
+ * @wakes: the estate's, when the table was loaded
+ * @edits: likewise, or when it was last resumed
  * @limits: of the image; a table that waits for the live one's end has them
  *          from there, as dm asks for them before it lets it look itself
- * @legacy: for the next table
  */
 struct vhdx_user {
 	struct list_head list;
 	dev_t dev;
 	struct dm_table *table;
 	bool writable;
+	enum vhdx_user_state state;
+	struct vhdx_estate *estate;
+	unsigned int wakes;
+	unsigned int edits;
 	struct vhdx_limits limits;
-	struct vhdx_legacy legacy;
 };
 
-int vhdx_registry_add(struct vhdx_user *user, bool *live);
+int vhdx_registry_add(struct vhdx_user *user);
+bool vhdx_registry_is_live(struct vhdx_user *user);
 void vhdx_registry_set_limits(struct vhdx_user *user,
 			      const struct vhdx_limits *limits);
+void vhdx_registry_set_state(struct vhdx_user *user,
+			     enum vhdx_user_state state);
 void vhdx_registry_leave(struct vhdx_user *user,
-			 const struct vhdx_legacy *legacy);
-void vhdx_registry_inherit(struct vhdx_user *user, struct vhdx_legacy *legacy);
+			 const struct vhdx_legacy *legacy,
+			 const struct vhdx_header *header);
+bool vhdx_registry_inherit(struct vhdx_user *user,
+			   const struct vhdx_header *header,
+			   struct vhdx_legacy *legacy);
+void vhdx_registry_inherited(struct vhdx_user *user);
 void vhdx_registry_del(struct vhdx_user *user);
+void vhdx_registry_exit(void);
 
 /* ------------------------------------------------------------------------
  * dm-vhdx-log.c: writing the log
@@ -482,7 +513,7 @@ struct vhdx_target {
 	bool session_open;
 	unsigned int commit_interval_ms;
 	u32 zeroed_from_mib;	/* from here on and never used: zeros ... */
-	u32 zeroed_to_mib;	/* ... up to here: who knows how it grows */
+	u32 zeroed_to_mib;	/* ... up to here, the size when the table was made */
 	u32 used_mib;		/* space below was taken by an image before */
 	u32 space_hint;		/* no free space for a block below this MiB */
 	bool low_space_told;
@@ -519,6 +550,21 @@ struct vhdx_target {
 	struct vhdx_stats stats;
 	DECLARE_HASHTABLE(allocs, VHDX_ALLOC_HASH_BITS);
 };
+
+/* Is it the turn of this flush to say that writes are lost? */
+static inline bool vhdx_take_lost(struct vhdx_target *vt)
+{
+	unsigned long flags;
+	bool lost;
+
+	if (likely(!READ_ONCE(vt->lost)))
+		return false;
+	spin_lock_irqsave(&vt->lock, flags);
+	lost = vt->lost;
+	vt->lost = false;
+	spin_unlock_irqrestore(&vt->lock, flags);
+	return lost;
+}
 
 static inline struct vhdx_hook *vhdx_hook(struct bio *bio)
 {
@@ -607,5 +653,6 @@ void vhdx_commit_add(struct vhdx_target *vt, struct vhdx_alloc *alloc,
 /* dm-vhdx-session.c */
 int vhdx_session_open(struct vhdx_target *vt);
 int vhdx_session_close(struct vhdx_target *vt);
+void vhdx_session_end(struct vhdx_target *vt);
 
 #endif /* DM_VHDX_H */

@@ -91,4 +91,11 @@ void fake_kernel_run(void);
 void fake_kernel_fire(void);
 bool fake_kernel_idle(void);
 
+/* So many numbers of tables a mapped device has. */
+#define FAKE_TABLES	(1UL << 20)
+
+unsigned long fake_md_new(void);
+void fake_md_remove(unsigned long table);
+unsigned int fake_md_count(void);
+
 #endif /* FAKE_DM_H */

@@ -12,6 +12,9 @@
 #define dm_table_event			fake_table_event
 #define dm_table_get_mode		fake_table_get_mode
 #define dm_table_get_md			fake_table_get_md
+#define dm_disk				fake_disk
+#define get_device			fake_get_device
+#define put_disk			fake_put_disk
 #define dm_per_bio_data			fake_per_bio_data
 #define dm_accept_partial_bio		fake_accept_partial_bio
 #define dm_noflush_suspending		fake_noflush_suspending

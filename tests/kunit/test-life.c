@@ -107,14 +107,21 @@ static int life_test_init(struct kunit *test)
 	return t->buf ? 0 : -ENOMEM;
 }
 
+/* The slot that is free. */
+static struct vk_target *life_other(struct life_test *t)
+{
+	return t->vkt == t->vkts ? &t->vkts[1] : &t->vkts[0];
+}
+
 static void life_test_exit(struct kunit *test)
 {
 	struct life_test *t = test->priv;
 
 	if (!t)
 		return;
-	vk_target_free(&t->vkts[0]);
-	vk_target_free(&t->vkts[1]);
+	/* Where a failed test has left two tables, the device goes with one. */
+	vk_target_drop(life_other(t));
+	vk_target_free(t->vkt);
 	fake_dev_free(t->dev);
 	kfree(t->buf);
 }
@@ -559,33 +566,93 @@ static void life_check_suspended(struct life_test *t)
 		t->sectors[i].durable = t->sectors[i].done;
 }
 
-/* Suspend and resume; or the same with another table, loaded before. */
+/* The device may grow by anything once a table is loaded. */
+static void life_grow(struct life_test *t)
+{
+	if (!vk_rnd(&t->check.rnd, 4))
+		t->dev->bytes += LIFE_BLOCK_MIB * (u64)SZ_1M;
+}
+
+static void life_load(struct life_test *t, struct vk_target *new,
+		      unsigned long table, bool active)
+{
+	if (vk_target_load(new, table, t->dev, t->vkt->ti.len, false))
+		vk_fail(&t->check, "no next table: %s", new->ti.error);
+	else if (new->vt->image.loaded == active)
+		vk_fail(&t->check, active ? "it looks at a live image" :
+					    "it was not judged");
+	life_set_zeroed(t, new->vt);
+	life_grow(t);
+}
+
+/* Other tables than the next one of this target, one after the other. */
+static void life_between(struct life_test *t, struct vk_target *vkt,
+			 unsigned long table)
+{
+	u64 sectors = t->vkt->ti.len;
+	u32 count = vk_rnd(&t->check.rnd, 3), i;
+
+	/* Of another target: nothing that we see. */
+	while (count--) {
+		bool read_only = vk_rnd(&t->check.rnd, 2);
+		int r;
+
+		if (vk_target_load(vkt, table, t->dev, sectors, read_only))
+			vk_fail(&t->check, "no table between: %s",
+				vkt->ti.error);
+		if (!vk_rnd(&t->check.rnd, 2)) {
+			/* It was a wrong length when somebody else's turn. */
+			vkt->vt->stale = true;
+			vkt->ti.len -= 8;
+		} else if (t->failures) {
+			for (i = 0; i < FAKE_BIO; i++)
+				t->dev->fail_in[i] = vk_rnd(&t->check.rnd, 6);
+		}
+		r = vk_rnd(&t->check.rnd, 2) ? vk_target_preresume(vkt) :
+					       vk_target_resume(vkt);
+		memset(t->dev->fail_in, 0, sizeof(t->dev->fail_in));
+		/* A table whose resume has failed is not suspended. */
+		if (!r && vkt->vt->user.state == VHDX_USER_ACTIVE)
+			vk_target_suspend(vkt, vk_rnd(&t->check.rnd, 2));
+		vk_target_drop(vkt);
+	}
+}
+
+/*
+ * Suspend and resume; or the same with another table, loaded before or
+ * meanwhile, with or without some between.
+ */
 static void life_suspend(struct life_test *t)
 {
-	struct vk_target *old = t->vkt, *new = old;
+	struct vk_target *old = t->vkt, *new = old, *other = life_other(t);
+	unsigned long table = (unsigned long)old->ti.table;
+	u32 how = vk_rnd(&t->check.rnd, 6);
 	bool rw;
-	u32 i;
 
 	t->suspends++;
-	if (!vk_rnd(&t->check.rnd, 3)) {
-		new = old == t->vkts ? &t->vkts[1] : &t->vkts[0];
-		if (vk_target_next(new, old))
-			vk_fail(&t->check, "no next table: %s", new->ti.error);
-		life_set_zeroed(t, new->vt);
-		if (new->vt->image.loaded)
-			vk_fail(&t->check, "it looks at a live image");
+	if (how < 2) {
+		new = other;
+		life_load(t, new, table, true);
 	}
 	life_drain(t);
 	vk_target_suspend(old, false);
 	rw = old->vt->mode == VHDX_MODE_RW;
 	life_check_suspended(t);
-	for (i = 0; i < FAKE_NR_OPS; i++)
-		t->dev->fail_in[i] = 0;
+	memset(t->dev->fail_in, 0, sizeof(t->dev->fail_in));
+	if (how == 2) {
+		new = other;
+		life_load(t, new, table, false);
+	} else if (how == 3) {
+		new = other;
+		vk_target_drop(old);
+		life_between(t, new, table);
+		life_load(t, new, table, false);
+	}
 	if (vk_target_resume(new))
 		vk_fail(&t->check, "no resume: %s", fake.message);
 	t->vkt = new;
 	if (new != old)
-		vk_target_free(old);
+		vk_target_drop(old);
 	if (t->check.failed)
 		return;
 	life_check_image(t, &new->vt->image, t->dev, "resumed");

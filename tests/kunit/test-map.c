@@ -491,99 +491,6 @@ static void map_status(struct kunit *test)
 			   "rw 6/8 2048 11/32 0 0/1048576 1 1 1 1 1");
 }
 
-/* ------------------------------------------------------------------------
- * Registry
- */
-
-static void registry_rules(struct kunit *test)
-{
-	/* See fake_table_get_md(): 2 and 3 belong to one mapped device. */
-	struct dm_table *one = (void *)2, *next = (void *)3, *other = (void *)4;
-	struct vhdx_user user[4] = {};
-	bool live;
-	u32 i;
-
-	for (i = 0; i < ARRAY_SIZE(user); i++) {
-		user[i].dev = MKDEV(240, 1);
-		user[i].table = other;
-	}
-	user[0].table = one;
-	user[0].writable = true;
-	KUNIT_EXPECT_EQ(test, 0, vhdx_registry_add(&user[0], &live));
-	KUNIT_EXPECT_FALSE(test, live);
-	/* A writer excludes writers and readers, in the same table as well. */
-	KUNIT_EXPECT_EQ(test, -EBUSY, vhdx_registry_add(&user[1], &live));
-	user[1].writable = true;
-	KUNIT_EXPECT_EQ(test, -EBUSY, vhdx_registry_add(&user[1], &live));
-	user[1].table = one;
-	KUNIT_EXPECT_EQ(test, -EBUSY, vhdx_registry_add(&user[1], &live));
-	/* But not the next table of the device, nor other backing devices. */
-	user[1].table = next;
-	KUNIT_EXPECT_EQ(test, 0, vhdx_registry_add(&user[1], &live));
-	KUNIT_EXPECT_TRUE(test, live);
-	user[2].dev = MKDEV(240, 2);
-	KUNIT_EXPECT_EQ(test, 0, vhdx_registry_add(&user[2], &live));
-	KUNIT_EXPECT_FALSE(test, live);
-	vhdx_registry_del(&user[2]);
-	vhdx_registry_del(&user[0]);
-	/* The next one is now the live one. */
-	user[0].table = other;
-	KUNIT_EXPECT_EQ(test, -EBUSY, vhdx_registry_add(&user[0], &live));
-	vhdx_registry_del(&user[1]);
-
-	/* Readers: any number; they exclude writers. */
-	for (i = 0; i < 3; i++) {
-		user[i] = (struct vhdx_user) {
-			.dev = MKDEV(240, 1), .table = i ? other : one,
-		};
-		KUNIT_EXPECT_EQ(test, 0, vhdx_registry_add(&user[i], &live));
-		KUNIT_EXPECT_FALSE(test, live);
-	}
-	user[3].writable = true;
-	KUNIT_EXPECT_EQ(test, -EBUSY, vhdx_registry_add(&user[3], &live));
-	for (i = 0; i < 3; i++)
-		vhdx_registry_del(&user[i]);
-	KUNIT_EXPECT_EQ(test, 0, vhdx_registry_add(&user[3], &live));
-	KUNIT_EXPECT_FALSE(test, live);
-	vhdx_registry_del(&user[3]);
-}
-
-/* What a table leaves to the next one of its device, and to no other. */
-static void registry_legacy(struct kunit *test)
-{
-	const struct vhdx_limits limits = { .logical = 4096, .block = SZ_1M };
-	struct vhdx_legacy legacy = { .used_mib = 77, .lost = true };
-	struct vhdx_user user[3] = {
-		{ .dev = MKDEV(240, 1), .table = (void *)2, .writable = true },
-		{ .dev = MKDEV(240, 2), .table = (void *)4, .writable = true },
-		{ .dev = MKDEV(240, 1), .table = (void *)3, .writable = true },
-	};
-	bool live;
-	u32 i;
-
-	for (i = 0; i < 2; i++)
-		KUNIT_EXPECT_EQ(test, 0, vhdx_registry_add(&user[i], &live));
-	vhdx_registry_set_limits(&user[0], &limits);
-	KUNIT_EXPECT_EQ(test, 0, vhdx_registry_add(&user[2], &live));
-	KUNIT_EXPECT_TRUE(test, live);
-	KUNIT_EXPECT_EQ(test, user[2].limits.logical, 4096);
-	KUNIT_EXPECT_EQ(test, user[1].limits.logical, 0);
-
-	vhdx_registry_leave(&user[0], &legacy);
-	vhdx_registry_inherit(&user[1], &legacy);
-	KUNIT_EXPECT_EQ(test, legacy.used_mib, 0);
-	KUNIT_EXPECT_FALSE(test, legacy.lost);
-	vhdx_registry_inherit(&user[2], &legacy);
-	KUNIT_EXPECT_EQ(test, legacy.used_mib, 77);
-	KUNIT_EXPECT_TRUE(test, legacy.lost);
-	/* It is told once that writes are lost. */
-	vhdx_registry_inherit(&user[2], &legacy);
-	KUNIT_EXPECT_EQ(test, legacy.used_mib, 77);
-	KUNIT_EXPECT_FALSE(test, legacy.lost);
-	for (i = 0; i < 3; i++)
-		vhdx_registry_del(&user[i]);
-}
-
 static struct kunit_case map_cases[] = {
 	KUNIT_CASE(map_present_runs),
 	KUNIT_CASE(map_pending_runs),
@@ -597,8 +504,6 @@ static struct kunit_case map_cases[] = {
 	KUNIT_CASE(map_fua),
 	KUNIT_CASE(map_overlaid),
 	KUNIT_CASE(map_status),
-	KUNIT_CASE(registry_rules),
-	KUNIT_CASE(registry_legacy),
 	{}
 };
 

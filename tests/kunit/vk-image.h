@@ -105,11 +105,19 @@ struct vk_target {
 
 int vk_target_new(struct vk_target *vkt, struct fake_dev *dev, u64 sectors);
 int vk_target_next(struct vk_target *vkt, const struct vk_target *live);
+int vk_target_load(struct vk_target *vkt, unsigned long table,
+		   struct fake_dev *dev, u64 sectors, bool read_only);
+void vk_target_drop(struct vk_target *vkt);
 void vk_target_free(struct vk_target *vkt);
+int vk_target_preresume(struct vk_target *vkt);
 int vk_target_resume(struct vk_target *vkt);
 void vk_target_suspend(struct vk_target *vkt, bool noflush);
+void vk_target_suspend_undo(struct vk_target *vkt, bool noflush);
 int vk_target_message(struct vk_target *vkt, char *message);
 void vk_target_status(struct vk_target *vkt, char *result, unsigned int bytes);
+void vk_target_status_as(struct vk_target *vkt, status_type_t type,
+			 char *result, unsigned int bytes);
+void vk_target_hints(struct vk_target *vkt, struct queue_limits *limits);
 
 void vk_guest_submit(struct vk_target *vkt, struct fake_bio *fbio);
 int vk_guest_io(struct vk_target *vkt, blk_opf_t opf, sector_t sector,

@@ -7,8 +7,10 @@
 #undef module_exit
 #define module_init(fn) static int (*vk_unused_init)(void) __maybe_unused = fn
 #define module_exit(fn) static void (*vk_unused_exit)(void) __maybe_unused = fn
+#undef MODULE_AUTHOR
 #undef MODULE_DESCRIPTION
 #undef MODULE_LICENSE
+#define MODULE_AUTHOR(name)
 #define MODULE_DESCRIPTION(text)
 #define MODULE_LICENSE(text)
 #undef __init
@@ -22,7 +24,7 @@
 
 /* What the constructor does once it has the device. */
 static int vk_target_make(struct vk_target *vkt, struct fake_dev *dev,
-			  u64 sectors, unsigned long table)
+			  u64 sectors, unsigned long table, bool read_only)
 {
 	struct vhdx_target *vt;
 
@@ -31,12 +33,14 @@ static int vk_target_make(struct vk_target *vkt, struct fake_dev *dev,
 	vkt->ti.begin = VK_BEGIN;
 	vkt->ti.len = sectors;
 	vkt->ti.table = (struct dm_table *)table;
+	vkt->ti.type = &vhdx_target_type;
 	vt = vhdx_new_target(&vkt->ti);
 	vkt->vt = vt;
 	if (!vt)
 		return -ENOMEM;
-	vt->bdev = &dev->bdev;
-	vhdx_image_init(&vt->image, vt->bdev, true);
+	vt->read_only = read_only;
+	vt->mode = read_only ? VHDX_MODE_RO : VHDX_MODE_RW;
+	vhdx_use_device(vt, &dev->bdev);
 	return vhdx_prepare(vt, &vkt->ti.error);
 }
 
@@ -65,8 +69,8 @@ static u64 vk_target_sectors(struct fake_dev *dev)
  */
 int vk_target_new(struct vk_target *vkt, struct fake_dev *dev, u64 sectors)
 {
-	/* See fake_table_get_md(). */
-	return vk_target_make(vkt, dev, sectors ?: vk_target_sectors(dev), 2);
+	return vk_target_make(vkt, dev, sectors ?: vk_target_sectors(dev),
+			      fake_md_new(), false);
 }
 
 /**
@@ -78,24 +82,70 @@ int vk_target_new(struct vk_target *vkt, struct fake_dev *dev, u64 sectors)
  */
 int vk_target_next(struct vk_target *vkt, const struct vk_target *live)
 {
-	return vk_target_make(vkt, live->dev, live->ti.len,
-			      (unsigned long)live->ti.table ^ 1);
+	return vk_target_load(vkt, (unsigned long)live->ti.table, live->dev,
+			      live->ti.len, false);
 }
 
 /**
- * vk_target_free() - undo vk_target_new()
+ * vk_target_load() - make a target of a further table of a mapped device
+ * @vkt: result; must stay where it is
+ * @table: number of a table of it
+ * @dev: device with an image
+ * @sectors: length of the table; 0 for the disk's
+ * @read_only: the table is
+ *
+ * Return: 0, or a negative errno; then @vkt->ti.error says what is wrong.
+ */
+int vk_target_load(struct vk_target *vkt, unsigned long table,
+		   struct fake_dev *dev, u64 sectors, bool read_only)
+{
+	static unsigned int last;
+
+	return vk_target_make(vkt, dev, sectors ?: vk_target_sectors(dev),
+			      (table & ~(FAKE_TABLES - 1)) +
+			      ++last % FAKE_TABLES, read_only);
+}
+
+/**
+ * vk_target_drop() - another table takes the place of the target's
  * @vkt: the target; making it may have failed
  */
-void vk_target_free(struct vk_target *vkt)
+void vk_target_drop(struct vk_target *vkt)
 {
 	if (vkt->vt)
 		vhdx_dtr(&vkt->ti);
 	vkt->vt = NULL;
 }
 
-int vk_target_resume(struct vk_target *vkt)
+/**
+ * vk_target_free() - remove the mapped device with its only target
+ * @vkt: the target; making it may have failed
+ */
+void vk_target_free(struct vk_target *vkt)
+{
+	if (vkt->vt)
+		fake_md_remove((unsigned long)vkt->ti.table);
+	vk_target_drop(vkt);
+}
+
+/**
+ * vk_target_preresume() - the first half of a resume
+ * @vkt: the target
+ *
+ * Return: 0 or a negative errno, as it is if another target fails.
+ */
+int vk_target_preresume(struct vk_target *vkt)
 {
 	return vhdx_preresume(&vkt->ti);
+}
+
+int vk_target_resume(struct vk_target *vkt)
+{
+	int r = vhdx_preresume(&vkt->ti);
+
+	if (!r)
+		vhdx_resume(&vkt->ti);
+	return r;
 }
 
 /**
@@ -113,6 +163,19 @@ void vk_target_suspend(struct vk_target *vkt, bool noflush)
 	fake.noflush = false;
 }
 
+/**
+ * vk_target_suspend_undo() - a suspend that was interrupted, as dm undoes it
+ * @vkt: the target
+ * @noflush: as for vk_target_suspend()
+ */
+void vk_target_suspend_undo(struct vk_target *vkt, bool noflush)
+{
+	fake.noflush = noflush;
+	vhdx_presuspend(&vkt->ti);
+	fake.noflush = false;
+	vhdx_presuspend_undo(&vkt->ti);
+}
+
 int vk_target_message(struct vk_target *vkt, char *message)
 {
 	return vhdx_message(&vkt->ti, 1, &message, NULL, 0);
@@ -121,6 +184,28 @@ int vk_target_message(struct vk_target *vkt, char *message)
 void vk_target_status(struct vk_target *vkt, char *result, unsigned int bytes)
 {
 	vhdx_status(&vkt->ti, STATUSTYPE_INFO, 0, result, bytes);
+}
+
+/**
+ * vk_target_status_as() - another kind of status
+ * @vkt: the target
+ * @type: which
+ * @result: takes it
+ * @bytes: its size
+ */
+void vk_target_status_as(struct vk_target *vkt, status_type_t type,
+			 char *result, unsigned int bytes)
+{
+	struct dm_dev dev = { .name = "7:0" };
+
+	vkt->vt->dev = &dev;
+	vhdx_status(&vkt->ti, type, 0, result, bytes);
+	vkt->vt->dev = NULL;
+}
+
+void vk_target_hints(struct vk_target *vkt, struct queue_limits *limits)
+{
+	vhdx_io_hints(&vkt->ti, limits);
 }
 
 /**
