@@ -6,6 +6,7 @@
 #include <linux/module.h>
 #include <linux/sched/mm.h>
 #include <linux/sched/signal.h>
+#include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "dm-vhdx.h"
@@ -480,6 +481,35 @@ static int vhdx_iterate_devices(struct dm_target *ti,
 		  round_down(sectors, VHDX_SECTOR >> SECTOR_SHIFT), data);
 }
 
+/*
+ * Blocks begin at any MiB of the backing device.  So stripes of it that divide
+ * a MiB are stripes of the disk; others mean nothing to who uses the disk, and
+ * neither do blocks: mkfs would take their size for a stripe, and read-ahead
+ * is made twice the number.
+ */
+static void vhdx_stripe_hints(struct queue_limits *limits, u32 physical)
+{
+	u32 io_min = limits->io_min, io_opt = limits->io_opt;
+
+	if (limits->alignment_offset || !io_opt || SZ_1M % io_opt ||
+	    io_opt < physical) {
+		limits->io_min = physical;
+		limits->io_opt = 0;
+	} else if (io_min < physical || io_opt % io_min) {
+		limits->io_min = physical;
+	}
+}
+
+/* That the backing device's sectors do not suit each other is its own affair. */
+static void vhdx_clear_misaligned(struct queue_limits *limits)
+{
+#ifdef BLK_FLAG_MISALIGNED
+	limits->flags &= ~BLK_FLAG_MISALIGNED;
+#else
+	limits->misaligned = 0;
+#endif
+}
+
 static void vhdx_io_hints(struct dm_target *ti, struct queue_limits *limits)
 {
 	struct vhdx_target *vt = ti->private;
@@ -489,9 +519,9 @@ static void vhdx_io_hints(struct dm_target *ti, struct queue_limits *limits)
 	/* A virtual disk has the sector sizes that its maker gave it. */
 	limits->logical_block_size = vt->user.limits.logical;
 	limits->physical_block_size = vt->user.limits.physical;
-	limits->io_min = vt->user.limits.physical;
-	limits->io_opt = vt->user.limits.block;
+	vhdx_stripe_hints(limits, vt->user.limits.physical);
 	limits->alignment_offset = 0;
+	vhdx_clear_misaligned(limits);
 }
 
 static struct target_type vhdx_target = {

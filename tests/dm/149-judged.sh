@@ -3,8 +3,10 @@
 # debug: check
 # timeout: 300
 #
-# A table is judged when it is loaded, unless an active one may be writing the image.
+# A table is judged when it is loaded, unless an active one may be writing the image. And what a mapped
+# device says of itself to those who make file systems.
 . "$VHDX_TOP/tests/lib/vhdx.sh"
+need mkfs.ext4 mkfs.xfs
 
 scratch_fs 200
 insmod_vhdx
@@ -96,3 +98,38 @@ unmap o
 unmap a
 loop_remove "$dev"
 "$vhdx" check a.vhdx
+
+# Read-ahead is that of any disk, and mkfs sees no stripes, whatever the block size.
+for block in 1M 32M 256M; do
+	"$vhdx" create --force --size 1G --block-size $block l.vhdx
+	l=$(backing l.vhdx 20)
+	map_image l "$l"
+	[ "$(blockdev --getioopt /dev/mapper/l)" -le 1048576 ]
+	sys=/sys/block/$(dmsetup info -c --noheadings -o blkdevname l)
+	[ "$(<"$sys/queue/read_ahead_kb")" -le 2048 ] || fail "read-ahead $(<"$sys/queue/read_ahead_kb") KiB"
+	[ "$(<"$sys/alignment_offset")" = 0 ]
+	mkfs.ext4 -n -v /dev/mapper/l >out
+	grep -q 'Stride=0 blocks, Stripe width=0 blocks' out || fail "mkfs.ext4 $block: $(grep Str out)"
+	mkfs.xfs -N /dev/mapper/l >out
+	grep -q 'sunit=0 *swidth=0 blks' out || fail "mkfs.xfs $block: $(grep sunit out)"
+	unmap l
+	loop_remove "$l"
+done
+
+# Stripes of the backing device are real ones if they divide a MiB; others are not passed on.
+r1=$(brd_make 200)
+r2=$(brd_make 200)
+for chunk in 128 24 4096; do
+	stripes=$((195 * 2048 / chunk))
+	map st "0 $((stripes * chunk * 2)) striped 2 $chunk $r1 0 $r2 0"
+	"$vhdx" create --force --size 1G /dev/mapper/st
+	map_image l /dev/mapper/st
+	case $chunk in
+	128) min=65536 opt=131072 ;;
+	*) min=4096 opt=0 ;;
+	esac
+	[ "$(blockdev --getiomin /dev/mapper/l) $(blockdev --getioopt /dev/mapper/l)" = "$min $opt" ] ||
+		fail "chunk $chunk: $(blockdev --getiomin /dev/mapper/l) $(blockdev --getioopt /dev/mapper/l)"
+	unmap l
+	unmap st
+done

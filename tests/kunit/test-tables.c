@@ -700,6 +700,58 @@ static void tables_timers(struct kunit *test)
 	INIT_LIST_HEAD(&fake.timers);
 }
 
+static void tables_limits(struct kunit *test)
+{
+	static const struct {
+		u32 io_min, io_opt;		/* of the backing device */
+		u32 offset;
+		u32 min, opt;			/* of the disk */
+	} cases[] = {
+		{ 512, 0, 0, 4096, 0 },			/* a plain disk */
+		{ 65536, 0, 0, 4096, 0 },
+		{ 65536, 131072, 0, 65536, 131072 },	/* a RAID's stripes */
+		{ 512, 131072, 0, 4096, 131072 },
+		{ 4096, SZ_1M, 0, 4096, SZ_1M },
+		{ 65536, 3 * 65536, 0, 4096, 0 },	/* no part of a MiB */
+		{ 65536, SZ_2M, 0, 4096, 0 },
+		{ 65536, 131072, 512, 4096, 0 },	/* and at odds with it */
+		{ 512, 2048, 0, 4096, 0 },
+		{ 4096, 33553920, 0, 4096, 0 },		/* what USB bridges say */
+	};
+	struct tables_test *t = test->priv;
+	u32 i;
+
+	tables_start(t);
+	for (i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct queue_limits limits = {
+			.logical_block_size = 512,
+			.physical_block_size = 512,
+			.io_min = cases[i].io_min,
+			.io_opt = cases[i].io_opt,
+			.alignment_offset = cases[i].offset,
+		};
+
+		t->vkts[0].vt->user.limits.physical = 4096;
+#ifdef BLK_FLAG_MISALIGNED
+		limits.flags |= BLK_FLAG_MISALIGNED;
+#else
+		limits.misaligned = 1;
+#endif
+		vk_target_hints(&t->vkts[0], &limits);
+		if (limits.io_min != cases[i].min ||
+		    limits.io_opt != cases[i].opt)
+			vk_fail(&t->check, "case %u: io_min %u, io_opt %u", i,
+				limits.io_min, limits.io_opt);
+		KUNIT_EXPECT_EQ(test, limits.alignment_offset, 0);
+#ifdef BLK_FLAG_MISALIGNED
+		KUNIT_EXPECT_FALSE(test, limits.flags & BLK_FLAG_MISALIGNED);
+#else
+		KUNIT_EXPECT_FALSE(test, limits.misaligned);
+#endif
+	}
+	vk_target_suspend(&t->vkts[0], false);
+}
+
 static struct kunit_case tables_cases[] = {
 	KUNIT_CASE(registry_rules),
 	KUNIT_CASE(registry_live),
@@ -716,6 +768,7 @@ static struct kunit_case tables_cases[] = {
 	KUNIT_CASE(tables_may_overwrite),
 	KUNIT_CASE(tables_suspend_undone),
 	KUNIT_CASE(tables_timers),
+	KUNIT_CASE(tables_limits),
 	{}
 };
 
