@@ -192,6 +192,23 @@ static void vhdx_status_table(struct vhdx_target *vt, char *result,
 		DMEMIT(" no_unmap");
 }
 
+/* What an integrity measurement of the loaded table has of it. */
+static void vhdx_status_ima(struct vhdx_target *vt, char *result,
+			    unsigned int maxlen)
+{
+	unsigned int sz = 0;
+
+	DMEMIT_TARGET_NAME_VERSION(vt->ti->type);
+	DMEMIT(",device_name=%s,read_only=%c,error_if_no_space=%c",
+	       vt->dev->name, vt->read_only ? 'y' : 'n',
+	       vt->error_if_no_space ? 'y' : 'n');
+	DMEMIT(",commit_interval=%u", vt->commit_interval_ms);
+	if (vt->zeroed_from_set)
+		DMEMIT(",zeroed_from=%llu", (u64)vt->zeroed_from_mib <<
+					    VHDX_MIB_SECTORS_SHIFT);
+	DMEMIT(";");
+}
+
 /**
  * vhdx_status() - dm's status function
  * @ti: the target
@@ -215,7 +232,7 @@ void vhdx_status(struct dm_target *ti, status_type_t type, unsigned int flags,
 		vhdx_status_table(vt, result, maxlen);
 		break;
 	case STATUSTYPE_IMA:
-		*result = '\0';
+		vhdx_status_ima(vt, result, maxlen);
 		break;
 	}
 }

@@ -557,5 +557,6 @@ static void __exit vhdx_exit(void)
 module_init(vhdx_init);
 module_exit(vhdx_exit);
 
+MODULE_AUTHOR("dm-vhdx developers");
 MODULE_DESCRIPTION(DM_NAME " target for Hyper-V VHDX images");
 MODULE_LICENSE("GPL");

@@ -752,6 +752,24 @@ static void tables_limits(struct kunit *test)
 	vk_target_suspend(&t->vkts[0], false);
 }
 
+static void tables_measured(struct kunit *test)
+{
+	struct tables_test *t = test->priv;
+	struct vhdx_target *vt = tables_start(t);
+	char line[256];
+
+	vk_target_status_as(&t->vkts[0], STATUSTYPE_IMA, line, sizeof(line));
+	KUNIT_EXPECT_STREQ(test, line,
+			   "target_name=vhdx,target_version=1.0.0,device_name=7:0,read_only=n,error_if_no_space=n,commit_interval=1000;");
+	vt->zeroed_from_set = true;
+	vt->zeroed_from_mib = 8;
+	vt->error_if_no_space = true;
+	vk_target_status_as(&t->vkts[0], STATUSTYPE_IMA, line, sizeof(line));
+	KUNIT_EXPECT_STREQ(test, line,
+			   "target_name=vhdx,target_version=1.0.0,device_name=7:0,read_only=n,error_if_no_space=y,commit_interval=1000,zeroed_from=16384;");
+	vk_target_suspend(&t->vkts[0], false);
+}
+
 static struct kunit_case tables_cases[] = {
 	KUNIT_CASE(registry_rules),
 	KUNIT_CASE(registry_live),
@@ -769,6 +787,7 @@ static struct kunit_case tables_cases[] = {
 	KUNIT_CASE(tables_suspend_undone),
 	KUNIT_CASE(tables_timers),
 	KUNIT_CASE(tables_limits),
+	KUNIT_CASE(tables_measured),
 	{}
 };
 
