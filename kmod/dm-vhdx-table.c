@@ -150,7 +150,6 @@ static void vhdx_status_info(struct vhdx_target *vt, char *result,
 }
 
 /*
-/*
  * As it is now, so that a table made from it is right too.  That table would
  * trust all of the device, also what it has grown by since this one was made:
  * so nothing is said then.
@@ -203,9 +202,11 @@ static void vhdx_status_ima(struct vhdx_target *vt, char *result,
 	       vt->dev->name, vt->read_only ? 'y' : 'n',
 	       vt->error_if_no_space ? 'y' : 'n');
 	DMEMIT(",commit_interval=%u", vt->commit_interval_ms);
-	if (vt->zeroed_from_set)
+	if (vt->zeroed_from_mib != U32_MAX)
 		DMEMIT(",zeroed_from=%llu", (u64)vt->zeroed_from_mib <<
 					    VHDX_MIB_SECTORS_SHIFT);
+	if (vt->no_unmap)
+		DMEMIT(",no_unmap=y");
 	DMEMIT(";");
 }
 

@@ -545,12 +545,12 @@ static struct target_type vhdx_target = {
 
 static int __init vhdx_init(void)
 {
-	return dm_register_target(&vhdx_target_type);
+	return dm_register_target(&vhdx_target);
 }
 
 static void __exit vhdx_exit(void)
 {
-	dm_unregister_target(&vhdx_target_type);
+	dm_unregister_target(&vhdx_target);
 	vhdx_registry_exit();
 }
 

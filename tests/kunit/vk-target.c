@@ -33,7 +33,7 @@ static int vk_target_make(struct vk_target *vkt, struct fake_dev *dev,
 	vkt->ti.begin = VK_BEGIN;
 	vkt->ti.len = sectors;
 	vkt->ti.table = (struct dm_table *)table;
-	vkt->ti.type = &vhdx_target_type;
+	vkt->ti.type = &vhdx_target;
 	vt = vhdx_new_target(&vkt->ti);
 	vkt->vt = vt;
 	if (!vt)
