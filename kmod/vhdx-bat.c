@@ -109,17 +109,27 @@ int vhdx_bat_decode_payload(const struct vhdx_geometry *geo, u32 block, u64 raw,
 }
 
 /**
- * vhdx_bat_decode_bitmap() - judge a sector bitmap entry without a parent
- * @raw: the entry, in CPU byte order
+ * vhdx_bat_decode_bitmap() - decode and judge a sector bitmap entry
+ * @raw: the entry, in CPU byte order; of an image without a parent
+ * @writable: judge as one who means to write
+ * @entry: result: its state, and the space that it keeps
+ *
+ * Case 64.  Nobody has a use for it, so whatever is there is ignored, but for
+ * the state of a block with data.  QEMU before 8.0 could move the entries of a
+ * BAT sector by one: then this is the last block's that lies before it.  Its
+ * space is not free, and a writer would make things worse.
  *
  * Context: any.
  * Return: 0 or a fault.
  */
-int vhdx_bat_decode_bitmap(u64 raw)
+int vhdx_bat_decode_bitmap(u64 raw, bool writable, struct vhdx_bat_entry *entry)
 {
+	entry->state = VHDX_BAT_STATE(raw);
+	entry->mib = 0;
 	if (VHDX_BAT_RESERVED(raw))
 		return VHDX_FAULT_BAT_RESERVED;		/* case 54 */
-	if (VHDX_BAT_STATE(raw) == VHDX_BITMAP_PRESENT)
-		return VHDX_FAULT_BITMAP_PRESENT;	/* case 64 */
-	return VHDX_BAT_STATE(raw) ? VHDX_FAULT_BITMAP_STATE : 0;
+	if (entry->state != VHDX_BITMAP_PRESENT)
+		return 0;
+	entry->mib = VHDX_BAT_MIB(raw);
+	return writable ? VHDX_FAULT_BITMAP_PRESENT : 0;
 }

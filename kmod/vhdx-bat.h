@@ -25,7 +25,7 @@ struct vhdx_geometry {
 
 /**
  * struct vhdx_bat_entry - a decoded BAT entry
- * @state: enum vhdx_block_state, or 0/VHDX_BITMAP_PRESENT
+ * @state: enum vhdx_block_state; of a sector bitmap slot whatever is there
  * @mib: where its data is, in MiB from the start of the image; 0 if nowhere
  */
 struct vhdx_bat_entry {
@@ -37,7 +37,8 @@ void vhdx_geometry_init(struct vhdx_geometry *geo, const struct vhdx_meta *meta)
 int vhdx_bat_decode_payload(const struct vhdx_geometry *geo, u32 block, u64 raw,
 			    u64 image_bytes, bool writable,
 			    struct vhdx_bat_entry *entry);
-int vhdx_bat_decode_bitmap(u64 raw);
+int vhdx_bat_decode_bitmap(u64 raw, bool writable,
+			   struct vhdx_bat_entry *entry);
 
 /* Index in the BAT of payload block @block. */
 static inline u64 vhdx_bat_index(const struct vhdx_geometry *geo, u32 block)

@@ -128,7 +128,7 @@ enum vhdx_block_state {
 	VHDX_BLOCK_PARTIAL = 7,		/* differencing images only */
 };
 
-/* A sector bitmap entry is either 0 or: */
+/* A sector bitmap entry of a differencing image is either 0 or: */
 #define VHDX_BITMAP_PRESENT	6
 
 /* Log entry (MS-VHDX 2.3.1). */

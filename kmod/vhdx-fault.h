@@ -129,10 +129,8 @@
 	  VHDX_ADVICE_CHECK) /* 60, 61 */ \
 	F(BAT_PARTIAL,	EINVAL, "a partially present block without a parent", \
 	  VHDX_ADVICE_CHECK) /* 62 */ \
-	F(BITMAP_STATE,	EINVAL, "a sector bitmap entry has an invalid state", \
-	  VHDX_ADVICE_CHECK) /* 64 */ \
-	F(BITMAP_PRESENT, EINVAL, "a sector bitmap without a parent", \
-	  VHDX_ADVICE_CHECK) /* 64 */ \
+	F(BITMAP_PRESENT, EINVAL, "a sector bitmap entry holds what may be a block's", \
+	  "map it read-only, and run 'vhdx check' on it") /* 64 */ \
 	F(BAT_ANCHOR,	EINVAL, "an unmapped block keeps space that it cannot own", \
 	  "map it read-only, and run 'vhdx check' on it") /* 66 */ \
 	/* Log */ \

@@ -159,7 +159,7 @@ int vhdx_load_space(struct vhdx_reader *reader, struct vhdx_layout *layout,
  * @space: likewise
  * @visit: likewise
  * @arg: likewise
- * @anchors: this is the second pass, for the anchors
+ * @anchors: this is the second pass, for the anchors and what is like them
  * @more: there are some
  */
 struct vhdx_bat_scan {
@@ -201,21 +201,37 @@ static int vhdx_load_block(struct vhdx_bat_scan *scan, u64 index, u32 block,
 	return scan->visit(scan->arg, index, block, false, &entry, r);
 }
 
+/*
+ * A slot that is no bitmap may keep a block's space (case 64).  Blocks come
+ * first here as well, so that none collides with it.
+ */
+static int vhdx_load_bitmap(struct vhdx_bat_scan *scan, u64 index, u32 chunk,
+			    u64 raw)
+{
+	struct vhdx_bat_entry entry = {};
+	int r = vhdx_bat_decode_bitmap(raw, scan->reader->writable, &entry);
+	u32 mibs = vhdx_block_mib(&scan->layout->geo), i;
+	bool keeps = entry.mib;
+
+	scan->more |= keeps;
+	if (keeps != scan->anchors)
+		return 0;		/* not in this pass */
+	/* What others own of it is theirs, the rest is not free. */
+	for (i = 0; keeps && i < mibs; i++)
+		vhdx_space_claim(scan->space, entry.mib + i, 1);
+	return scan->visit(scan->arg, index, chunk, true, &entry, r);
+}
+
 /* Entry @index of the BAT is @raw. */
 static int vhdx_load_bat_entry(struct vhdx_bat_scan *scan, u64 index, u64 raw)
 {
 	const struct vhdx_geometry *geo = &scan->layout->geo;
 	u64 block = vhdx_bat_blocks_before(geo, index);
-	struct vhdx_bat_entry entry = {};
 
 	if (!vhdx_bat_is_bitmap(geo, index))
 		return vhdx_load_block(scan, index, block, raw);
-	if (scan->anchors)
-		return 0;
 	/* As many slots are before it as chunks. */
-	entry.state = VHDX_BAT_STATE(raw);
-	return scan->visit(scan->arg, index, index - block, true, &entry,
-			   vhdx_bat_decode_bitmap(raw));
+	return vhdx_load_bitmap(scan, index, index - block, raw);
 }
 
 static int vhdx_load_bat_pass(struct vhdx_bat_scan *scan, void *buf,
@@ -255,8 +271,9 @@ static int vhdx_load_bat_pass(struct vhdx_bat_scan *scan, void *buf,
  * @buf: memory to read into
  * @buf_bytes: its size, a multiple of 8
  * @visit: called once for each entry that the disk needs and that is not zero,
- *         in order, but for anchors (case 66) after all others; what lies
- *         behind them is padding and may be anything (case 67)
+ *         in order, but for what keeps space without being present (cases 64,
+ *         66) after all others; what lies behind them is padding and may be
+ *         anything (case 67)
  * @arg: for @visit
  *
  * An entry of zeros is a block or a sector bitmap that is not present.  There

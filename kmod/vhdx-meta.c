@@ -37,6 +37,16 @@ static const guid_t vhdx_guid_incomplete =
 	GUID_INIT(0x71cc85f0, 0x1b69, 0x4e28,
 		  0x95, 0x58, 0xc3, 0xbf, 0x83, 0xae, 0x75, 0xd3);
 
+/* Hyper-V's own parser knows these, too; nobody needs them to read the disk. */
+static const guid_t vhdx_meta_unused[] = {
+	/* CHS parameters */
+	GUID_INIT(0xda02d7bc, 0x3d3a, 0x423c,
+		  0xac, 0x88, 0x2a, 0x36, 0xab, 0x21, 0x47, 0x9b),
+	/* PMEM label area */
+	GUID_INIT(0x10e1ae8a, 0x4b7e, 0x4169,
+		  0xa4, 0x0f, 0xcd, 0x70, 0xde, 0x92, 0x83, 0x93),
+};
+
 /**
  * vhdx_meta_table_count() - entries of a metadata table
  * @table: 64 KiB, passed by vhdx_meta_table_check()
@@ -78,6 +88,17 @@ void vhdx_meta_entry_decode(const void *table, u32 index,
 			item->kind = kind;
 }
 
+/* Case 37: whoever ignores this item misses nothing of the disk. */
+static bool vhdx_meta_is_unused(const struct vhdx_meta_item *item)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(vhdx_meta_unused) / sizeof(guid_t); i++)
+		if (guid_equal(&item->id, &vhdx_meta_unused[i]))
+			return true;
+	return false;
+}
+
 /* Cases 28, 29, 31, 33, 36, 37: what an entry says by itself. */
 static int vhdx_meta_check_item(const struct vhdx_meta_item *item,
 				u32 region_bytes)
@@ -102,7 +123,8 @@ static int vhdx_meta_check_item(const struct vhdx_meta_item *item,
 	    guid_equal(&item->id, &vhdx_guid_incomplete))
 		return VHDX_FAULT_INCOMPLETE;
 	if (item->kind == VHDX_META_OTHER)
-		return required ? VHDX_FAULT_META_UNKNOWN : 0;
+		return required && !vhdx_meta_is_unused(item) ?
+		       VHDX_FAULT_META_UNKNOWN : 0;
 	if (vhdx_meta_known[item->kind].length &&
 	    item->length != vhdx_meta_known[item->kind].length)
 		return VHDX_FAULT_META_LENGTH;

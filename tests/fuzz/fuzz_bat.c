@@ -63,8 +63,11 @@ static void check_entry(const struct vhdx_geometry *geo, u32 block, u64 raw,
 	if (raw == VHDX_BAT_RAW(reader.state, reader.mib))
 		MUST(VHDX_BAT_STATE(raw) == reader.state &&
 		     VHDX_BAT_MIB(raw) == reader.mib);
-	r = vhdx_bat_decode_bitmap(raw);
-	MUST(r ? raw & 0xfffff : !(raw & 0xfffff));
+	r = vhdx_bat_decode_bitmap(raw, false, &reader);
+	w = vhdx_bat_decode_bitmap(raw, true, &writer);
+	MUST(!r == !(raw & 0xffff8));
+	MUST(!w == !(r || (raw & 7) == 6));
+	MUST(!reader.mib || (!r && reader.mib == raw >> 20));
 }
 
 static void check_whole(struct model *model)

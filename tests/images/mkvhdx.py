@@ -60,6 +60,8 @@ LOGICAL_SECTOR = guid('8141BF1D-A96F-4709-BA47-F233A8FAAB5F')
 PHYSICAL_SECTOR = guid('CDA348C7-445D-4471-9CC9-E9885251C556')
 PARENT_LOCATOR = guid('A8D35F2D-B30B-454D-ABF7-D3D84834AB0C')
 INCOMPLETE = guid('71CC85F0-1B69-4E28-9558-C3BF83AE75D3')
+CHS_PARAMETERS = guid('DA02D7BC-3D3A-423C-AC88-2A36AB21479B')
+PMEM_LABELS = guid('10E1AE8A-4B7E-4169-A40F-CD70DE928393')
 LOG = guid('4f1bcd2e-9a06-4b2c-8d35-3c1a6e7f9b50')
 NULL = bytes(16)
 
@@ -795,6 +797,11 @@ def metadata_cases(cases):
     variant(37, 'required', [Item(unknown, data, REQUIRED)], 'META_UNKNOWN', 'EOPNOTSUPP')
     variant(37, 'incomplete', [Item(INCOMPLETE, b'', REQUIRED)], 'INCOMPLETE', 'EOPNOTSUPP')
     variant(37, 'incomplete-optional', [Item(INCOMPLETE, b'')], 'INCOMPLETE', 'EOPNOTSUPP')
+    for name, which in (('chs', CHS_PARAMETERS), ('pmem', PMEM_LABELS)):
+        for flags in (0, REQUIRED, REQUIRED | DISK):
+            variant(37, f'{name}-{flags}', [Item(which, data, flags)])
+        variant(37, f'{name}-empty', [Item(which, b'', REQUIRED)])
+        variant(37, f'{name}-user', [Item(which, data, USER | REQUIRED)], 'META_USER_REQUIRED')
     value_cases(cases)
     variant(44, 'locator-without-parent', [Item(PARENT_LOCATOR, data, REQUIRED)])
     image = default_image()
@@ -902,8 +909,20 @@ def bat_cases(cases):
         image = Image(size=5 * GIB, blocks={0: Block(), 4096: Block()})
         image.next_mib += 1
         image.bitmaps[0] = 6 << 20 | state
-        cases.refuse(64, f'state-{state}', image,
-                     'BITMAP_PRESENT' if state == 6 else 'BITMAP_STATE')
+        if state == 6:
+            cases.add(64, f'state-{state}', image, 'EINVAL BITMAP_PRESENT', 'ok')
+        else:
+            cases.ok(64, f'state-{state}', image)
+    # Where a block is, in a region, behind the end: it keeps no space, but is what it is.
+    for name, mib in (('in-block', 4), ('in-bat', 3), ('behind', 1 << 20), ('far', (1 << 44) - 1),
+                      ('offset-0', 0)):
+        image = Image(size=5 * GIB, blocks={0: Block(), 4096: Block()})
+        image.bitmaps[0] = mib << 20 | 6
+        cases.add(64, f'present-{name}', image, 'EINVAL BITMAP_PRESENT', 'ok')
+        image = Image(size=5 * GIB, blocks={0: Block(), 4096: Block()})
+        image.next_mib += 1
+        image.bitmaps[0] = mib << 20 | 2
+        cases.ok(64, f'zero-{name}', image)
     image = Image(size=5 * GIB, blocks={0: Block(), 4096: Block()})
     image.bitmaps[0] = 3 << 20
     cases.ok(64, 'state-0-offset', image)

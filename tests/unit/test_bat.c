@@ -201,19 +201,30 @@ static void anchors(void **state)
 /* Case 64. */
 static void bitmap_entries(void **state)
 {
-	u32 kind;
+	u32 kind, writable;
 
-	assert_ok(vhdx_bat_decode_bitmap(0));
-	assert_ok(vhdx_bat_decode_bitmap(RAW(0, 77)));
-	for (kind = 1; kind < 8; kind++)
-		if (kind == 6)
-			assert_fault(vhdx_bat_decode_bitmap(RAW(kind, 5)),
-				     BITMAP_PRESENT);
-		else
-			assert_fault(vhdx_bat_decode_bitmap(RAW(kind, 5)),
-				     BITMAP_STATE);
-	assert_fault(vhdx_bat_decode_bitmap(8), BAT_RESERVED);
-	assert_fault(vhdx_bat_decode_bitmap(1 << 19), BAT_RESERVED);
+	for (writable = 0; writable < 2; writable++) {
+		for (kind = 0; kind < 8; kind++) {
+			int r = vhdx_bat_decode_bitmap(RAW(kind, 77), writable,
+						       &entry);
+
+			assert_int_equal(entry.state, kind);
+			assert_int_equal(entry.mib, kind == 6 ? 77 : 0);
+			if (kind == 6 && writable)
+				assert_fault(r, BITMAP_PRESENT);
+			else
+				assert_ok(r);
+		}
+		assert_ok(vhdx_bat_decode_bitmap(0, writable, &entry));
+		assert_fault(vhdx_bat_decode_bitmap(8, writable, &entry),
+			     BAT_RESERVED);
+		assert_fault(vhdx_bat_decode_bitmap(1 << 19, writable, &entry),
+			     BAT_RESERVED);
+		assert_fault(vhdx_bat_decode_bitmap(RAW(6, 7) | 1 << 19,
+						    writable, &entry),
+			     BAT_RESERVED);
+		assert_int_equal(entry.mib, 0);
+	}
 }
 
 int main(void)

@@ -149,7 +149,8 @@ static int visit(void *arg, u64 index, u32 block, bool bitmap,
 		v->next = 0;
 	}
 	assert_true(v->next <= index);
-	assert_true(!v->anchors || (entry->mib && entry->state != VHDX_BLOCK_FULL));
+	assert_true(!v->anchors ||
+		    (entry->mib && (bitmap || entry->state != VHDX_BLOCK_FULL)));
 	v->next = index + 1;
 	if (bitmap) {
 		v->bitmaps++;
@@ -259,9 +260,24 @@ static void bitmap_slots(void **state)
 	assert_ok(load_bat(&v, 64));
 	assert_fault(v.result, BITMAP_PRESENT);
 	assert_int_equal(v.index, 33);
+	/* Case 64: a reader goes on, and that space is not free. */
+	image.reader.writable = false;
+	put_bat(33, VHDX_BAT_RAW(6, 7));
+	assert_ok(load_bat(&v, 64));
+	assert_int_equal(v.result, 0);
+	assert_int_equal(v.bitmaps, 1);
+	assert_false(vhdx_space_claim(&space, 7, 1));
+	assert_false(vhdx_space_claim(&space, 11, 1));	/* behind a region */
+	put_bat(33, VHDX_BAT_RAW(6, 0));
+	assert_ok(load_bat(&v, 64));
+	assert_true(vhdx_space_claim(&space, 7, 1));
+	image.reader.writable = true;
 	put_bat(33, VHDX_BAT_RAW(2, 5));
 	assert_ok(load_bat(&v, 64));
-	assert_fault(v.result, BITMAP_STATE);
+	assert_int_equal(v.result, 0);
+	assert_int_equal(v.bitmaps, 1);
+	assert_false(v.anchors);
+	assert_true(vhdx_space_claim(&space, 5, 1));
 	/* Case 67: the slot behind the last block is padding. */
 	put_bat(33, 0);
 	put_bat(35, ~0ULL);

@@ -298,6 +298,31 @@ static void unknown_items(void **state)
 	assert_fault(check(), INCOMPLETE);
 }
 
+/* Case 37: CHS parameters and the PMEM label area, whatever their flags. */
+static void items_nobody_needs(void **state)
+{
+	guid_t ids[] = {
+		guid_of("BCD702DA3A3D3C42AC882A36AB21479B"),
+		guid_of("8AAEE1107E4B6941A40FCD70DE928393"),
+	};
+	u32 i, flags;
+
+	for (i = 0; i < ARRAY_SIZE(ids); i++)
+		for (flags = 0; flags < 8; flags++) {
+			build();
+			add(1, MIB(1) - 8, 8, flags);
+			memcpy(entry(5), &ids[i], 16);
+			if ((flags & 5) == 5)
+				assert_fault(check(), META_USER_REQUIRED);
+			else
+				assert_ok(check());
+			/* Only the whole GUID counts. */
+			entry(5)[15] ^= 1;
+			if ((flags & 5) == 4)
+				assert_fault(check(), META_UNKNOWN);
+		}
+}
+
 /* Case 44: its place is found, what it says is not judged here. */
 static void parent_locator(void **state)
 {
@@ -413,6 +438,7 @@ int main(void)
 		cmocka_unit_test(user_items),
 		cmocka_unit_test(known_items),
 		cmocka_unit_test(unknown_items),
+		cmocka_unit_test(items_nobody_needs),
 		cmocka_unit_test(parent_locator),
 		cmocka_unit_test(file_params),
 		cmocka_unit_test(values),
