@@ -112,6 +112,25 @@ struct vhdx_file_params_disk {
 } __packed;
 static_assert(sizeof(struct vhdx_file_params_disk) == 8);
 
+/* The Parent Locator item (MS-VHDX 2.6.2.6); strings are behind the entries. */
+#define VHDX_LOCATOR_MAX_ENTRIES	256
+
+struct vhdx_locator_entry_disk {
+	__le32	key_offset;		/*   0 from the start of the item */
+	__le32	value_offset;		/*   4 */
+	__le16	key_length;		/*   8 bytes */
+	__le16	value_length;		/*  10 */
+} __packed;
+static_assert(sizeof(struct vhdx_locator_entry_disk) == 12);
+
+struct vhdx_locator_disk {
+	guid_t	type;			/*   0 */
+	__le16	reserved;		/*  16 */
+	__le16	entry_count;		/*  18 */
+	struct vhdx_locator_entry_disk entry[];	/* 20 */
+} __packed;
+static_assert(sizeof(struct vhdx_locator_disk) == 20);
+
 /* BAT entry (MS-VHDX 2.5.1): state, 17 reserved bits, offset in MiB. */
 #define VHDX_BAT_STATE(raw)	((u32)((raw) & 7))
 #define VHDX_BAT_RESERVED(raw)	((raw) & 0xffff8ULL)

@@ -15,6 +15,8 @@
 #define VHDX_ADVICE_COPY	"restore the image from a copy"
 #define VHDX_ADVICE_CHECK	"run 'vhdx check' on it"
 #define VHDX_ADVICE_REPAIR	"run 'vhdx check --repair' on it"
+#define VHDX_ADVICE_SALVAGE "run 'vhdx check --repair=salvage' on a copy of it"
+#define VHDX_ADVICE_CUT		"get the whole image again, or " VHDX_ADVICE_SALVAGE
 #define VHDX_ADVICE_NEWER	"it needs newer software"
 #define VHDX_ADVICE_WHOLE	"make sure that the copy of the image is complete"
 
@@ -24,9 +26,9 @@
 	  VHDX_ADVICE_WHOLE) /* 1 */ \
 	F(NOT_VHDX,	EINVAL, "no VHDX image: the signature 'vhdxfile' is missing", \
 	  "check that this is the right device or file") /* 2 */ \
-	F(NO_HEADER,	EINVAL, "both headers are damaged", VHDX_ADVICE_COPY) /* 4 */ \
+	F(NO_HEADER,	EINVAL, "both headers are damaged", VHDX_ADVICE_SALVAGE) /* 4 */ \
 	F(HEADER_TIE,	EINVAL, "two different headers carry the same sequence number", \
-	  VHDX_ADVICE_COPY) /* 5 */ \
+	  VHDX_ADVICE_SALVAGE) /* 5 */ \
 	F(HEADER_SEQ_MAX, EINVAL, "the header sequence number is used up", \
 	  "map it read-only, or convert it with 'qemu-img convert'") /* 6 */ \
 	F(VERSION,	EOPNOTSUPP, "unknown VHDX version", VHDX_ADVICE_NEWER) /* 7 */ \
@@ -34,7 +36,7 @@
 	  VHDX_ADVICE_NEWER) /* 8 */ \
 	F(LOG_ALIGN,	EINVAL, "the log is not aligned to 1 MiB", \
 	  VHDX_ADVICE_COPY) /* 9 */ \
-	F(LOG_RANGE,	EINVAL, "the log reaches past the end", VHDX_ADVICE_WHOLE) /* 10 */ \
+	F(LOG_RANGE,	EINVAL, "the log reaches past the end", VHDX_ADVICE_CUT) /* 10 */ \
 	F(LOG_NONE_DIRTY, EINVAL, "a log to replay but no space for a log", \
 	  VHDX_ADVICE_COPY) /* 11 */ \
 	F(LOG_HUGE,	EFBIG, "the log is larger than 1 GiB", \
@@ -108,6 +110,20 @@
 	  "attach it through a loop device with the image's sector size") /* 43 */ \
 	F(NO_LOCATOR,	EINVAL, "a differencing image without a parent locator", \
 	  VHDX_ADVICE_COPY) /* 44 */ \
+	F(LOCATOR_SHORT, EINVAL, "the parent locator is too short", \
+	  VHDX_ADVICE_COPY) /* 45 */ \
+	F(LOCATOR_COUNT, EINVAL, "the parent locator has no entries or more than 256", \
+	  VHDX_ADVICE_COPY) /* 45 */ \
+	F(LOCATOR_RANGE, EINVAL, "an entry of the parent locator points out of it", \
+	  VHDX_ADVICE_COPY) /* 46 */ \
+	F(LOCATOR_TEXT,	EINVAL, "an entry of the parent locator is no UTF-16 text", \
+	  VHDX_ADVICE_COPY) /* 46 */ \
+	F(LOCATOR_TYPE,	EOPNOTSUPP, "a parent locator of an unknown type", \
+	  VHDX_ADVICE_NEWER) /* 47 */ \
+	F(LOCATOR_TWICE, EINVAL, "the parent locator has a key twice", \
+	  VHDX_ADVICE_COPY) /* 48 */ \
+	F(LOCATOR_LINKAGE, EINVAL, "the parent locator has no GUID of the parent", \
+	  VHDX_ADVICE_COPY) /* 48 */ \
 	F(HAS_PARENT,	EOPNOTSUPP, "differencing images are not supported", \
 	  "merge the chain into one image with Hyper-V first") \
 	/* BAT */ \
@@ -122,7 +138,7 @@
 	F(BAT_FAR,	EFBIG, "a BAT entry points past the 256 TiB that can be addressed", \
 	  VHDX_ADVICE_CHECK) /* 57 */ \
 	F(BAT_RANGE,	EINVAL, "a BAT entry points past the end", \
-	  VHDX_ADVICE_WHOLE) /* 58 */ \
+	  VHDX_ADVICE_CUT) /* 58 */ \
 	F(BAT_CUT,	EINVAL, "the last block is cut short by the end", \
 	  "extend the file or device by the rest of the block, or map it read-only") /* 59 */ \
 	F(BAT_OVERLAP,	EINVAL, "a block overlaps the log, a region or another block", \
@@ -132,13 +148,13 @@
 	F(BITMAP_PRESENT, EINVAL, "a sector bitmap entry holds what may be a block's", \
 	  "map it read-only, and run 'vhdx check' on it") /* 64 */ \
 	F(BAT_ANCHOR,	EINVAL, "an unmapped block keeps space that it cannot own", \
-	  "map it read-only, and run 'vhdx check' on it") /* 66 */ \
+	  "map it read-only, or " VHDX_ADVICE_SALVAGE) /* 66 */ \
 	/* Log */ \
 	F(LOG_LOST,	EINVAL, "the log holds no valid sequence", \
-	  "try 'qemu-img convert' if QEMU has been killed with it, else restore a copy") /* 70 */ \
+	  VHDX_ADVICE_SALVAGE) /* 70 */ \
 	F(LOG_TARGET,	EINVAL, "the log writes past the end", VHDX_ADVICE_WHOLE) /* 84 */ \
 	F(FILE_CUT,	EINVAL, "shorter than the log says, it was cut off", \
-	  VHDX_ADVICE_WHOLE) /* 87 */ \
+	  VHDX_ADVICE_CUT) /* 87 */ \
 	F(LOG_GROWS,	ENOSPC, "the log needs a larger backing device", \
 	  "extend the file or device, or map it read-only") /* 88 */ \
 	F(LOG_ABSURD,	EFBIG, "the log asks for an absurd file size", \

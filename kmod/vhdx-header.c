@@ -54,19 +54,20 @@ void vhdx_ident_encode(void *buf, const char *creator)
 }
 
 /**
- * vhdx_header_decode() - decode one of the two headers
+ * vhdx_header_fields() - what one of the two headers says, true or not
  * @buf: 4096 bytes
  * @header: result
  *
+ * For whoever has lost both: nothing but vhdx_header_decode() is to be trusted.
+ *
  * Context: any.
- * Return: true if signature and checksum are good; nothing else is judged.
+ * Return: true if the signature is good.
  */
-bool vhdx_header_decode(const void *buf, struct vhdx_header *header)
+bool vhdx_header_fields(const void *buf, struct vhdx_header *header)
 {
 	const struct vhdx_header_disk *disk = buf;
 
-	if (memcmp(disk->signature, VHDX_HEADER_SIGNATURE, 4) ||
-	    le32_to_cpu(disk->checksum) != vhdx_checksum(buf, VHDX_HEADER_BYTES))
+	if (memcmp(disk->signature, VHDX_HEADER_SIGNATURE, 4))
 		return false;
 
 	header->sequence = le64_to_cpu(disk->sequence);
@@ -78,6 +79,22 @@ bool vhdx_header_decode(const void *buf, struct vhdx_header *header)
 	header->log_length = le32_to_cpu(disk->log_length);
 	header->log_off = le64_to_cpu(disk->log_offset);
 	return true;
+}
+
+/**
+ * vhdx_header_decode() - decode one of the two headers
+ * @buf: 4096 bytes
+ * @header: result
+ *
+ * Context: any.
+ * Return: true if signature and checksum are good; nothing else is judged.
+ */
+bool vhdx_header_decode(const void *buf, struct vhdx_header *header)
+{
+	const struct vhdx_header_disk *disk = buf;
+
+	return vhdx_header_fields(buf, header) &&
+	       le32_to_cpu(disk->checksum) == vhdx_checksum(buf, VHDX_HEADER_BYTES);
 }
 
 /**

@@ -30,6 +30,7 @@ struct vhdx_header {
 
 int vhdx_ident_check(const void *buf);
 void vhdx_ident_encode(void *buf, const char *creator);
+bool vhdx_header_fields(const void *buf, struct vhdx_header *header);
 bool vhdx_header_decode(const void *buf, struct vhdx_header *header);
 void vhdx_header_encode(const struct vhdx_header *header, void *buf);
 int vhdx_header_select(const void *first, const void *second,

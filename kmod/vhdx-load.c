@@ -78,6 +78,9 @@ static int vhdx_load_meta(struct vhdx_reader *reader, struct vhdx_layout *layout
 	if (!r)
 		r = vhdx_meta_table_check(scratch, region->length, known);
 	memset(&layout->meta, 0, sizeof(layout->meta));
+	memset(&layout->locator, 0, sizeof(layout->locator));
+	if (!r)
+		layout->locator = known[VHDX_META_PARENT_LOCATOR];
 	for (kind = 0; !r && kind < VHDX_META_PARENT_LOCATOR; kind++) {
 		r = reader->read(reader, region->off + known[kind].off, item,
 				 known[kind].length);
@@ -87,8 +90,8 @@ static int vhdx_load_meta(struct vhdx_reader *reader, struct vhdx_layout *layout
 	if (!r)
 		r = vhdx_meta_check(&layout->meta);
 	if (!r && layout->meta.has_parent)
-		r = known[VHDX_META_PARENT_LOCATOR].length ?
-		    VHDX_FAULT_HAS_PARENT : VHDX_FAULT_NO_LOCATOR;
+		r = layout->locator.length ? VHDX_FAULT_HAS_PARENT :
+					     VHDX_FAULT_NO_LOCATOR;
 	return r;
 }
 

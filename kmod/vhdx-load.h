@@ -32,6 +32,8 @@ struct vhdx_reader {
  * @region_differ: the other region table needs to be written again
  * @regions: the known regions
  * @meta: the metadata
+ * @locator: the parent locator, from the start of the metadata region; of no
+ *           length where there is none
  * @geo: what follows from it
  */
 struct vhdx_layout {
@@ -42,6 +44,7 @@ struct vhdx_layout {
 	bool region_differ;
 	struct vhdx_regions regions;
 	struct vhdx_meta meta;
+	struct vhdx_meta_item locator;
 	struct vhdx_geometry geo;
 };
 

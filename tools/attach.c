@@ -11,6 +11,7 @@
 #include "edit.h"
 #include "extent.h"
 #include "guid.h"
+#include "identify.h"
 #include "kmsg.h"
 #include "loop.h"
 #include "mapping.h"
@@ -94,7 +95,7 @@ static int attach_load(struct attach *attach)
 	if (!r)
 		r = extent_load(&attach->extent, image);
 	if (r)
-		complain_fault(attach->path, r);
+		identify_complain(image, r);
 	attach->disk.sectors = image->layout.meta.disk_bytes / 512;
 	return r;
 }

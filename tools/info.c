@@ -1,23 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 /* vhdx info */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "command.h"
+#include "identify.h"
 #include "image.h"
 #include "message.h"
 #include "output.h"
 #include "size.h"
+#include "vhdx-locator.h"
 
 /**
- * struct info - what the BAT tells
+ * struct info - what BAT and parent locator tell
  * @allocated: blocks that have their data in the image
  * @faults: entries that are wrong
+ * @doubtful: sector bitmap entries that hold what may be a block's
+ * @locator: the parent locator of a differencing image; NULL: there is none
+ * @locator_fault: what is wrong with it
  */
 struct info {
 	u64 allocated;
 	u64 faults;
+	u64 doubtful;
+	void *locator;
+	int locator_fault;
 };
 
 static int info_visit(void *arg, u64 index, u32 block, bool bitmap,
@@ -29,9 +38,81 @@ static int info_visit(void *arg, u64 index, u32 block, bool bitmap,
 	(void)block;
 	if (result)
 		info->faults++;
-	else if (!bitmap && entry->state == VHDX_BLOCK_FULL)
-		info->allocated++;
+	else if (bitmap)
+		info->doubtful += entry->state == VHDX_BITMAP_PRESENT;
+	else
+		info->allocated += entry->state == VHDX_BLOCK_FULL;
 	return 0;
+}
+
+/* The parent locator is a metadata item of up to 1 MiB. */
+static int info_load_locator(struct image *image, struct info *info)
+{
+	const struct vhdx_layout *layout = &image->layout;
+	int r;
+
+	info->locator = malloc(layout->locator.length);
+	if (!info->locator)
+		return -ENOMEM;
+	r = image->reader.read(&image->reader, layout->regions.metadata.off +
+			       layout->locator.off, info->locator,
+			       layout->locator.length);
+	if (!r)
+		info->locator_fault = vhdx_locator_check(info->locator,
+							 layout->locator.length);
+	return r;
+}
+
+/*
+ * Without its parent a differencing image has no contents, but it can say which
+ * one it needs.
+ */
+static int info_load(struct image *image, struct info *info)
+{
+	int r = image_load(image);
+
+	if (r == VHDX_FAULT_HAS_PARENT)
+		return info_load_locator(image, info);
+	return r ? r : image_load_bat(image, info_visit, info);
+}
+
+static void info_print_text(struct output *out, const char *key,
+			    const struct vhdx_locator_text *value)
+{
+	char *text = malloc(2 * value->bytes), *c;
+
+	if (!text)
+		return;
+	vhdx_locator_utf8(value, text, 2 * value->bytes);
+	/* Nothing that an image says goes to a terminal as it is. */
+	for (c = text; !out->json && *c; c++)
+		if (iscntrl((unsigned char)*c))
+			*c = '?';
+	output_text(out, key, "", text);
+	free(text);
+}
+
+/* All that the image says of its parent. */
+static void info_print_locator(struct output *out, const struct info *info)
+{
+	static const struct output_column columns[] = {
+		{ "Parent", -24 },
+		{ "", -1 },
+		{}
+	};
+	struct vhdx_locator_pair pair;
+	u32 i;
+
+	if (!out->json)
+		putchar('\n');
+	output_list(out, "parent_locator", columns);
+	for (i = 0; i < vhdx_locator_count(info->locator); i++) {
+		vhdx_locator_decode(info->locator, i, &pair);
+		output_row(out);
+		info_print_text(out, "key", &pair.key);
+		info_print_text(out, "value", &pair.value);
+	}
+	output_list_end(out);
 }
 
 static void info_print_log(struct output *out, const struct image *image)
@@ -104,16 +185,31 @@ static void info_print_regions(struct output *out, struct image *image)
 	output_list_end(out);
 }
 
+static void info_print_blocks(struct output *out, const struct image *image,
+			      const struct info *info)
+{
+	u32 blocks = image->layout.geo.blocks;
+	char text[64];
+
+	snprintf(text, sizeof(text), "%" PRIu64 " of %u", info->allocated,
+		 blocks);
+	output_text(out, NULL, "Blocks allocated", text);
+	output_number(out, "blocks_allocated", NULL, info->allocated);
+	output_number(out, "blocks_total", NULL, blocks);
+	output_number(out, "bat_faults", NULL, info->faults);
+	output_size(out, "used", "Used by the image",
+		    (u64)image->space.taken * SZ_1M);
+}
+
 static void info_print(struct output *out, struct image *image,
 		       const struct info *info)
 {
 	const struct vhdx_layout *layout = &image->layout;
 	const struct vhdx_meta *meta = &layout->meta;
-	char text[64];
 
 	output_text(out, "file", "File", image->path);
 	output_text(out, "format", NULL, "vhdx");
-	output_text(out, "type", "Type",
+	output_text(out, "type", "Type", meta->has_parent ? "differencing" :
 		    meta->leave_allocated ? "fixed" : "dynamic");
 	output_size(out, "virtual_size", "Virtual size", meta->disk_bytes);
 	output_size(out, "block_size", "Block size", meta->block_bytes);
@@ -129,14 +225,8 @@ static void info_print(struct output *out, struct image *image,
 	info_print_log(out, image);
 	info_print_copies(out, layout);
 
-	snprintf(text, sizeof(text), "%" PRIu64 " of %u", info->allocated,
-		 layout->geo.blocks);
-	output_text(out, NULL, "Blocks allocated", text);
-	output_number(out, "blocks_allocated", NULL, info->allocated);
-	output_number(out, "blocks_total", NULL, layout->geo.blocks);
-	output_number(out, "bat_faults", NULL, info->faults);
-	output_size(out, "used", "Used by the image",
-		    (u64)image->space.taken * SZ_1M);
+	if (!meta->has_parent)
+		info_print_blocks(out, image, info);
 	output_size(out, "file_size",
 		    image->block_device ? "Device size" : "File size",
 		    image->file_bytes);
@@ -144,6 +234,24 @@ static void info_print(struct output *out, struct image *image,
 		output_size(out, "disk_usage", "File takes on disk",
 			    (u64)image->st.st_blocks * 512);
 	info_print_regions(out, image);
+	if (info->locator && !info->locator_fault)
+		info_print_locator(out, info);
+}
+
+/* What is wrong, behind what could be shown. */
+static int info_judge(const struct image *image, const struct info *info)
+{
+	if (info->locator_fault)
+		complain_fault(image->path, info->locator_fault);
+	if (info->faults)
+		complain(image->path, VHDX_ADVICE_CHECK, info->faults == 1 ?
+			 "%" PRIu64 " BAT entry is wrong" :
+			 "%" PRIu64 " BAT entries are wrong", info->faults);
+	if (info->doubtful)
+		note(image->path, "%s: %s",
+		     vhdx_fault_text(VHDX_FAULT_BITMAP_PRESENT),
+		     VHDX_ADVICE_CHECK);
+	return info->faults || info->locator_fault ? STATUS_FAILED : STATUS_OK;
 }
 
 static int info_run(const struct command *self, int argc, char **argv)
@@ -153,11 +261,11 @@ static int info_run(const struct command *self, int argc, char **argv)
 		OPTION_HELP,
 		{}
 	};
+	int status = STATUS_FAILED, r;
 	struct info info = {};
 	struct output out;
 	struct image image;
 	bool json = false;
-	int r;
 
 	while (command_option(self, argc, argv, options) >= 0)
 		json = true;
@@ -165,23 +273,19 @@ static int info_run(const struct command *self, int argc, char **argv)
 
 	r = image_open(&image, argv[optind], IMAGE_PEEK);
 	if (!r) {
-		r = image_load(&image);
-		if (!r)
-			r = image_load_bat(&image, info_visit, &info);
+		r = info_load(&image, &info);
 		if (r)
-			complain_fault(image.path, r);
+			identify_complain(&image, r);
 	}
 	if (!r) {
 		output_begin(&out, json);
 		info_print(&out, &image, &info);
 		output_end(&out);
-		if (info.faults)
-			complain(image.path, "run 'vhdx check' on it",
-				 info.faults == 1 ? "%" PRIu64 " BAT entry is wrong" :
-				 "%" PRIu64 " BAT entries are wrong", info.faults);
+		status = info_judge(&image, &info);
 	}
 	image_close(&image);
-	return r || info.faults ? STATUS_FAILED : STATUS_OK;
+	free(info.locator);
+	return status;
 }
 
 const struct command command_info = {

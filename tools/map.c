@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "image.h"
+#include "identify.h"
 #include "message.h"
 #include "output.h"
 
@@ -146,7 +147,7 @@ static int map_run(const struct command *self, int argc, char **argv)
 	if (!r) {
 		r = image_load(&image);
 		if (r)
-			complain_fault(image.path, r);
+			identify_complain(&image, r);
 	}
 	if (!r)
 		r = map_print(&image, json);

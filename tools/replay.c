@@ -5,6 +5,7 @@
 
 #include "command.h"
 #include "edit.h"
+#include "identify.h"
 #include "message.h"
 #include "output.h"
 #include "text.h"
@@ -64,7 +65,7 @@ static int replay_image(struct image *image, bool quiet, bool json)
 	if (!r)
 		r = image_load_log(image);
 	if (r) {
-		complain_fault(image->path, r);
+		identify_complain(image, r);
 		return r;
 	}
 	entries = image_log_entries(image);

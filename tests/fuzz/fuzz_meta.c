@@ -3,9 +3,19 @@
 #include <stdlib.h>
 
 #include "fuzz.h"
+#include "vhdx-locator.h"
 
 const mutate_focus fuzz_focus = {
 	[MUTATE_META] = 10, [MUTATE_REGION] = 1, [MUTATE_RAW] = 1,
+};
+
+/* Case 37: these may be required. */
+static const u8 chs[16] = {
+	0xbc, 0xd7, 0x02, 0xda, 0x3a, 0x3d, 0x3c, 0x42,
+	0xac, 0x88, 0x2a, 0x36, 0xab, 0x21, 0x47, 0x9b,
+}, pmem[16] = {
+	0x8a, 0xae, 0xe1, 0x10, 0x7e, 0x4b, 0x69, 0x41,
+	0xa4, 0x0f, 0xcd, 0x70, 0xde, 0x92, 0x83, 0x93,
 };
 
 static void check_table(const u8 *table, u32 region_bytes,
@@ -23,7 +33,9 @@ static void check_table(const u8 *table, u32 region_bytes,
 		     (u64)item.off + item.length <= region_bytes : !item.off);
 		MUST(item.kind <= VHDX_META_OTHER);
 		if (item.kind == VHDX_META_OTHER)
-			MUST(!(item.flags & VHDX_META_IS_REQUIRED));
+			MUST(!(item.flags & VHDX_META_IS_REQUIRED) ||
+			     !memcmp(&item.id, chs, 16) ||
+			     !memcmp(&item.id, pmem, 16));
 		users += item.flags & VHDX_META_IS_USER;
 		for (j = 0; j < i && count <= 256; j++) {
 			vhdx_meta_entry_decode(table, j, &other);
@@ -85,6 +97,48 @@ static void check_whole(struct vhdx_meta *meta)
 	MUST(vhdx_block_mib(&geo) == meta->block_bytes >> 20);
 }
 
+/* What a locator says, if it is good: nothing but that is read. */
+static void check_locator(const struct sparse *image, u64 off, u32 bytes)
+{
+	u8 *item = malloc(bytes), *copy = malloc(bytes);
+	struct vhdx_locator_pair pair, other;
+	struct vhdx_locator_text text;
+	guid_t linkage[2];
+	char buf[64];
+	u32 i, size;
+	int r;
+
+	sparse_read(image, off, item, bytes);
+	memcpy(copy, item, bytes);
+	r = vhdx_locator_check(item, bytes);
+	must_be_result(r);
+	MUST(r >= 0);
+	for (i = 0; !r && i < vhdx_locator_count(item); i++) {
+		vhdx_locator_decode(item, i, &pair);
+		MUST(pair.key.bytes && pair.value.bytes);
+		MUST(pair.value.utf16 >= item &&
+		     pair.value.utf16 + pair.value.bytes <= item + bytes);
+		for (size = 1; size <= sizeof(buf); size *= 2)
+			MUST(vhdx_locator_utf8(&pair.value, buf, size) ==
+			     strnlen(buf, size) && strlen(buf) < size);
+		if (i) {
+			vhdx_locator_decode(item, 0, &other);
+			MUST(pair.key.bytes != other.key.bytes ||
+			     memcmp(pair.key.utf16, other.key.utf16,
+				    pair.key.bytes));
+		}
+	}
+	if (!r) {
+		MUST(vhdx_locator_find(item, VHDX_LOCATOR_LINKAGE, &text));
+		MUST(vhdx_locator_guid(&text, &linkage[0]));
+		i = vhdx_locator_linkage(item, linkage);
+		MUST(i == 1 || (i == 2 && !guid_is_null(&linkage[1])));
+	}
+	MUST(!memcmp(item, copy, bytes));
+	free(item);
+	free(copy);
+}
+
 void fuzz_one(const struct sparse *image)
 {
 	struct vhdx_meta_item known[VHDX_META_NR_KINDS];
@@ -121,6 +175,9 @@ void fuzz_one(const struct sparse *image)
 		     (r == VHDX_FAULT_META_COUNT));
 	if (!r)
 		check_table(table, region_bytes, known);
+	if (!r && known[VHDX_META_PARENT_LOCATOR].length)
+		check_locator(image, off + known[VHDX_META_PARENT_LOCATOR].off,
+			      known[VHDX_META_PARENT_LOCATOR].length);
 	for (kind = 0; !r && kind < VHDX_META_NR_KINDS; kind++) {
 		memset(item, 0, sizeof(item));
 		if (kind < VHDX_META_PARENT_LOCATOR)

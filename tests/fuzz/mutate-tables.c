@@ -187,6 +187,13 @@ static void meta_mutate_item(struct mutator *m, const struct table *table)
 	u64 value = sizes[mutate_below(m, sizeof(sizes) / sizeof(*sizes))];
 	u32 length = mutate_get32(m, at + 20);
 
+	/* A parent locator has fields of its own. */
+	if (length > 32 && mutate_below(m, 4)) {
+		mutate_put(m, item + 16 + mutate_below(m, min_t(u32, length, 512)),
+			   mutate_below(m, 2) ? mutate_below(m, 2 * length) :
+			   mutate_number(m), 2 << mutate_below(m, 2));
+		return;
+	}
 	switch (mutate_below(m, 4)) {
 	case 0:		/* the flags of the file parameters */
 		mutate_put(m, item + 4, mutate_below(m, 8) ? mutate_below(m, 4) :

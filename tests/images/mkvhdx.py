@@ -62,6 +62,7 @@ PARENT_LOCATOR = guid('A8D35F2D-B30B-454D-ABF7-D3D84834AB0C')
 INCOMPLETE = guid('71CC85F0-1B69-4E28-9558-C3BF83AE75D3')
 CHS_PARAMETERS = guid('DA02D7BC-3D3A-423C-AC88-2A36AB21479B')
 PMEM_LABELS = guid('10E1AE8A-4B7E-4169-A40F-CD70DE928393')
+LOCATOR_TYPE = guid('B04AEFB7-D19E-4A81-B789-25B8E9445913')
 LOG = guid('4f1bcd2e-9a06-4b2c-8d35-3c1a6e7f9b50')
 NULL = bytes(16)
 
@@ -490,6 +491,27 @@ def default_image(**layout):
     return image
 
 
+def locator(pairs, kind=LOCATOR_TYPE, count=None, entries=None):
+    """A parent locator; entries: what to say of each pair instead of what is right."""
+    start = 20 + 12 * len(pairs)
+    head = struct.pack('<16sHH', kind, 0, len(pairs) if count is None else count)
+    strings = b''
+    for number, pair in enumerate(pairs):
+        key, value = (text.encode('utf-16-le') for text in pair)
+        off = start + len(strings)
+        entry = (off, off + len(key), len(key), len(value))
+        head += struct.pack('<IIHH', *(entries or {}).get(number, entry))
+        strings += key + value
+    return head + strings
+
+
+def differencing_image(pairs, **more):
+    image = default_image()
+    image.metadata.item(FILE_PARAMETERS).data = struct.pack('<II', MIB, 2)
+    image.metadata.items.append(Item(PARENT_LOCATOR, locator(pairs, **more), REQUIRED))
+    return image
+
+
 class Cases:
     """Collects images and what is expected of them."""
 
@@ -807,6 +829,21 @@ def metadata_cases(cases):
     image = default_image()
     image.metadata.item(FILE_PARAMETERS).data = struct.pack('<II', MIB, 2)
     cases.refuse(44, 'parent-without-locator', image, 'NO_LOCATOR')
+    locator_cases(cases)
+
+
+def locator_cases(cases):
+    """45 to 49: the image is refused for having a parent, whatever it says of it."""
+    linkage = ('parent_linkage', '{83ed0ec3-24c8-49a6-a959-5e4bd1288791}')
+    path = ('relative_path', '.\\parent.vhdx')
+    for case, name, pairs, more in (
+            (45, 'count-0', [linkage], {'count': 0}), (45, 'count-257', [linkage], {'count': 257}),
+            (46, 'behind', [linkage, path], {'entries': {1: (900, 80, 4, 4)}}),
+            (46, 'odd', [linkage, path], {'entries': {1: (80, 80, 3, 4)}}),
+            (47, 'type', [linkage, path], {'kind': _full_guid(1)}),
+            (48, 'twice', [linkage, path, path], {}), (48, 'no-linkage', [path], {}),
+            (49, 'linkage2', [path, linkage, ('parent_linkage2', '{' + str(uuid.UUID(int=0)) + '}')], {})):
+        cases.refuse(case, f'locator-{name}', differencing_image(pairs, **more), 'HAS_PARENT', 'EOPNOTSUPP')
 
 
 def known_item_cases(cases):

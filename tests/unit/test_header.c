@@ -270,6 +270,33 @@ static void check_log_place(void **state)
 	assert_fault(vhdx_header_check(&header, MIB(8)), LOG_NONE_DIRTY);
 }
 
+/* What a damaged header says is there to be looked at, and nothing more. */
+static void fields_of_a_damaged_header(void **state)
+{
+	struct vhdx_header in = sample(5), out;
+	u8 buf[VHDX_HEADER_BYTES];
+	int i;
+
+	vhdx_header_encode(&in, buf);
+	put32(buf + 4, get32(buf + 4) ^ 1);
+	assert_false(vhdx_header_decode(buf, &out));
+	memset(&out, 0xee, sizeof(out));
+	assert_true(vhdx_header_fields(buf, &out));
+	assert_int_equal(out.sequence, in.sequence);
+	assert_memory_equal(&out.file_write_guid, &in.file_write_guid, 16);
+	assert_memory_equal(&out.data_write_guid, &in.data_write_guid, 16);
+	assert_memory_equal(&out.log_guid, &in.log_guid, 16);
+	assert_int_equal(out.log_version, in.log_version);
+	assert_int_equal(out.version, in.version);
+	assert_int_equal(out.log_length, in.log_length);
+	assert_int_equal(out.log_off, in.log_off);
+	for (i = 0; i < 4; i++) {
+		buf[i] ^= 0x20;
+		assert_false(vhdx_header_fields(buf, &out));
+		buf[i] ^= 0x20;
+	}
+}
+
 static void check_writable(void **state)
 {
 	struct vhdx_header header = sample(1);
@@ -281,6 +308,11 @@ static void check_writable(void **state)
 	assert_fault(vhdx_header_check_writable(&header), HEADER_SEQ_MAX);
 	header.sequence = ~0ULL - 1;
 	assert_fault(vhdx_header_check_writable(&header), HEADER_SEQ_MAX);
+	/* A margin of 64, to the number. */
+	header.sequence = ~0ULL - 64;
+	assert_fault(vhdx_header_check_writable(&header), HEADER_SEQ_MAX);
+	header.sequence = ~0ULL - 65;
+	assert_ok(vhdx_header_check_writable(&header));
 	header = sample(1);
 	header.log_length = 0;					/* case 13 */
 	assert_fault(vhdx_header_check_writable(&header), LOG_NONE);
@@ -298,6 +330,7 @@ int main(void)
 		cmocka_unit_test(equal_numbers),
 		cmocka_unit_test(check_version),
 		cmocka_unit_test(check_log_place),
+		cmocka_unit_test(fields_of_a_damaged_header),
 		cmocka_unit_test(check_writable),
 	};
 

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * People hand in what they have: another kind of disk image, or a VHDX image
+ * that is still in its archive.  Whoever only looked for "vhdxfile" would send
+ * them to look for a better copy.
+ */
+#include <unistd.h>
+
+#include "identify.h"
+#include "message.h"
+
+#define IDENTIFY_UNPACK	"unpack it first, with "
+#define IDENTIFY_CONVERT "convert it with 'qemu-img convert -O vhdx -o subformat=dynamic' and "
+
+/**
+ * struct identify - what gives a format away
+ * @off: where; negative from the end
+ * @bytes: how many bytes
+ * @magic: these
+ * @name: what it is
+ * @advice: what to do
+ */
+static const struct identify {
+	int off;
+	unsigned int bytes;
+	const char *magic;
+	const char *name;
+	const char *advice;
+} identify_formats[] = {
+	{ 0, 4, "QFI\xfb", "a QCOW2 image", IDENTIFY_CONVERT "'-f qcow2'" },
+	{ 0, 8, "conectix", "a VHD image (version 1)", IDENTIFY_CONVERT "'-f vpc'" },
+	/* A fixed one has the guest's data at its start. */
+	{ -512, 8, "conectix", "a VHD image (version 1)",
+	  IDENTIFY_CONVERT "'-f vpc'" },
+	{ -511, 8, "conectix", "a VHD image (version 1)",
+	  IDENTIFY_CONVERT "'-f vpc'" },
+	{ 0, 4, "KDMV", "a VMDK image", IDENTIFY_CONVERT "'-f vmdk'" },
+	{ 0, 4, "COWD", "a VMDK image", IDENTIFY_CONVERT "'-f vmdk'" },
+	{ 0, 21, "# Disk DescriptorFile", "the description of a VMDK image",
+	  IDENTIFY_CONVERT "'-f vmdk'" },
+	{ 64, 4, "\x7f\x10\xda\xbe", "a VDI image", IDENTIFY_CONVERT "'-f vdi'" },
+	{ 0, 3, "\x1f\x8b\x08", "a gzip archive", IDENTIFY_UNPACK "'gunzip'" },
+	{ 0, 6, "\xfd" "7zXZ\0", "an xz archive", IDENTIFY_UNPACK "'unxz'" },
+	{ 0, 4, "PK\3\4", "a zip archive", IDENTIFY_UNPACK "'unzip'" },
+	{ 0, 4, "PK\5\6", "an empty zip archive",
+	  "check that this is the right file" },
+	{ 0, 3, "BZh", "a bzip2 archive", IDENTIFY_UNPACK "'bunzip2'" },
+	{ 0, 4, "\x28\xb5\x2f\xfd", "a zstd archive", IDENTIFY_UNPACK "'unzstd'" },
+	{ 0, 6, "7z\xbc\xaf\x27\x1c", "a 7z archive", IDENTIFY_UNPACK "'7z x'" },
+};
+
+static bool identify_has(const struct image *image, long long off, const char *magic,
+			 unsigned int bytes)
+{
+	char buf[32];
+
+	if (off < 0)
+		off += image->file_bytes;
+	return off >= 0 && pread(image->fd, buf, bytes, off) == (int)bytes &&
+	       !memcmp(buf, magic, bytes);
+}
+
+static const struct identify *identify_find(const struct image *image)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(identify_formats) / sizeof(*identify_formats); i++)
+		if (identify_has(image, identify_formats[i].off,
+				 identify_formats[i].magic,
+				 identify_formats[i].bytes))
+			return &identify_formats[i];
+	return NULL;
+}
+
+/**
+ * identify_is_foreign() - does a fault say that this is no VHDX image?
+ * @image: the image, open
+ * @result: what a function of the format code returned
+ *
+ * What is left of one whose file was cut below 1 MiB is one.
+ *
+ * Return: true if so.
+ */
+bool identify_is_foreign(const struct image *image, int result)
+{
+	return result == VHDX_FAULT_NOT_VHDX ||
+	       (result == VHDX_FAULT_TOO_SHORT &&
+		!identify_has(image, 0, VHDX_IDENT_SIGNATURE, 8));
+}
+
+/**
+ * identify_complain() - say what is wrong with an image
+ * @image: the image, open
+ * @result: what a function of the format code returned: a fault or an errno
+ *
+ * As complain_fault(), and if it is no VHDX image says what else it is.
+ */
+void identify_complain(const struct image *image, int result)
+{
+	const struct identify *format;
+
+	if (!identify_is_foreign(image, result)) {
+		complain_fault(image->path, result);
+		return;
+	}
+	format = identify_find(image);
+	if (format)
+		complain(image->path, format->advice, "no VHDX image but %s",
+			 format->name);
+	else if (!image->file_bytes)
+		complain(image->path, vhdx_fault_advice(VHDX_FAULT_NOT_VHDX),
+			 "no VHDX image: the file is empty");
+	else
+		complain_fault(image->path, VHDX_FAULT_NOT_VHDX);
+}
