@@ -18,6 +18,10 @@ static const struct {
 		"REGION_TABLE_DAMAGED",
 		"one of the two region tables is damaged or differs",
 		VHDX_ADVICE_REPAIR },
+	[AUDIT_BITMAP_STALE - VHDX_NR_FAULTS] = {
+		"BITMAP_STALE",
+		"a sector bitmap entry that nobody uses holds something, as QEMU before 8.0 leaves it",
+		"nothing has to be done" },
 };
 
 /**
@@ -45,28 +49,70 @@ const char *audit_text(int kind)
 }
 
 /**
+ * audit_is_headless() - do new headers help against a problem?
+ * @kind: enum vhdx_fault or enum audit_kind
+ *
+ * Return: true if so.
+ */
+bool audit_is_headless(int kind)
+{
+	return kind == VHDX_FAULT_NO_HEADER || kind == VHDX_FAULT_HEADER_TIE;
+}
+
+/**
+ * audit_is_loss() - is a part of the image gone, and the rest of use without it?
+ * @kind: enum vhdx_fault or enum audit_kind
+ *
+ * Return: true if so.
+ */
+bool audit_is_loss(int kind)
+{
+	switch (kind) {
+	case VHDX_FAULT_LOG_RANGE:
+	case VHDX_FAULT_LOG_LOST:
+	case VHDX_FAULT_FILE_CUT:
+	case VHDX_FAULT_BAT_RANGE:
+	case VHDX_FAULT_BAT_FAR:
+	case VHDX_FAULT_BAT_OFFSET:
+	case VHDX_FAULT_BAT_STATE:
+	case VHDX_FAULT_BAT_RESERVED:
+	case VHDX_FAULT_BAT_PARTIAL:
+	case VHDX_FAULT_BAT_ANCHOR:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/**
  * audit_advice() - what to do about a problem
  * @kind: enum vhdx_fault or enum audit_kind
  * @image: the image that has it
  * @fixable: 'check --repair' would do something about this image
+ * @salvageable: 'check --repair=salvage' has not been tried
  *
  * Return: a clause; NULL if another problem has to be dealt with first.
  */
-const char *audit_advice(int kind, const struct image *image, bool fixable)
+const char *audit_advice(int kind, const struct image *image, bool fixable,
+			 bool salvageable)
 {
 	const char *advice;
 
 	if (kind >= (int)VHDX_NR_FAULTS)
-		return fixable ? audit_kinds[kind - VHDX_NR_FAULTS].advice :
-				 NULL;
+		return fixable || kind == AUDIT_BITMAP_STALE ?
+		       audit_kinds[kind - VHDX_NR_FAULTS].advice : NULL;
 	/* Who reads this has just run 'vhdx check'. */
-	if (kind == VHDX_FAULT_BAT_ANCHOR)
-		return "map it read-only";
+	if (kind == VHDX_FAULT_BITMAP_PRESENT)
+		return "map it read-only and compare its contents with a copy; QEMU before 8.0 moves entries, so blocks may be missing or in each other's place";
 	if (kind == VHDX_FAULT_BAT_CUT && image->block_device)
 		return "extend the device by the rest of the block, or map it read-only";
 	if (kind == VHDX_FAULT_BAT_CUT)
 		return fixable ? VHDX_ADVICE_REPAIR : "map it read-only";
 	advice = vhdx_fault_advice(kind);
+	if (audit_is_headless(kind) || audit_is_loss(kind))
+		return !salvageable ? VHDX_ADVICE_COPY :
+		       strcmp(advice, VHDX_ADVICE_CHECK) ? advice :
+							   VHDX_ADVICE_SALVAGE;
 	return strcmp(advice, VHDX_ADVICE_CHECK) ? advice : VHDX_ADVICE_COPY;
 }
 
@@ -81,23 +127,32 @@ bool audit_fixable(int kind, const struct image *image)
 {
 	if (kind == VHDX_FAULT_BAT_CUT)
 		return !image->block_device;
-	return kind >= (int)VHDX_NR_FAULTS;
+	return kind >= (int)VHDX_NR_FAULTS && kind != AUDIT_BITMAP_STALE;
 }
 
 /**
  * audit_errors() - count the problems that something has to be done about
  * @audit: what was found
+ * @kinds: takes of how many kinds they are; may be NULL
  *
- * Return: how many kinds.
+ * Return: how many.
  */
-unsigned int audit_errors(const struct audit *audit)
+u64 audit_errors(const struct audit *audit, unsigned int *kinds)
 {
-	unsigned int errors = 0;
+	const struct audit_problem *problem;
+	unsigned int found = 0;
+	u64 errors = 0;
 	int kind;
 
-	for (kind = 0; kind < AUDIT_NR; kind++)
-		errors += audit->problem[kind].count &&
-			  !audit->problem[kind].warning;
+	for (kind = 0; kind < AUDIT_NR; kind++) {
+		problem = &audit->problem[kind];
+		if (!problem->count || problem->level != AUDIT_ERROR)
+			continue;
+		found++;
+		errors += problem->count;
+	}
+	if (kinds)
+		*kinds = found;
 	return errors;
 }
 
@@ -125,18 +180,15 @@ static int audit_header(struct audit *audit, struct image *image)
 		audit_add(audit, AUDIT_HEADER_DAMAGED);
 	r = vhdx_header_check_writable(&layout->header);
 	if (r)
-		audit_add(audit, r)->warning = true;
+		audit_add(audit, r)->level = AUDIT_WARNING;
 	return 0;
 }
 
-/* Header, log, region tables and metadata: what is behind a fault is lost. */
+/* Log, region tables and metadata: what is behind a fault is lost. */
 static int audit_layout(struct audit *audit, struct image *image)
 {
 	int r;
 
-	r = audit_header(audit, image);
-	if (r)
-		return r;
 	r = image_load_log(image);
 	if (r)
 		return r;
@@ -148,9 +200,21 @@ static int audit_layout(struct audit *audit, struct image *image)
 	return r ? r : image_load_space(image);
 }
 
+/**
+ * audit_is_overlap() - is a problem about space that somebody else has?
+ * @kind: enum vhdx_fault or enum audit_kind
+ *
+ * Return: true if it may be.
+ */
+bool audit_is_overlap(int kind)
+{
+	return kind == VHDX_FAULT_BAT_OVERLAP || kind == VHDX_FAULT_BAT_ANCHOR;
+}
+
 struct audit_scan {
 	struct audit *audit;
 	const struct image *image;
+	bool overlaps;
 };
 
 static int audit_visit(void *arg, u64 index, u32 block, bool bitmap,
@@ -159,16 +223,22 @@ static int audit_visit(void *arg, u64 index, u32 block, bool bitmap,
 	struct audit_scan *scan = arg;
 	struct audit *audit = scan->audit;
 	struct audit_problem *problem;
+	int kind = result;
 	u64 end;
 
 	progress("Checking the BAT", index,
 		 scan->image->layout.geo.bat_entries);
-	if (result) {
-		problem = audit_add(audit, result);
+	if (bitmap && !kind)
+		kind = AUDIT_BITMAP_STALE;
+	if (kind) {
+		problem = audit_add(audit, kind);
+		if (kind == AUDIT_BITMAP_STALE)
+			problem->level = AUDIT_NOTE;
 		if (problem->places < AUDIT_EXAMPLES)
-			problem->place[problem->places++] =
-				(struct audit_place){ index, block, bitmap,
-						      entry->mib };
+			problem->place[problem->places++] = (struct audit_place){
+				.index = index, .block = block,
+				.bitmap = bitmap, .mib = entry->mib };
+		scan->overlaps |= audit_is_overlap(kind);
 	}
 	if (bitmap || (result && result != VHDX_FAULT_BAT_CUT))
 		return 0;
@@ -181,26 +251,97 @@ static int audit_visit(void *arg, u64 index, u32 block, bool bitmap,
 	return 0;
 }
 
-/**
- * audit_image() - find all that is wrong with an image
- * @audit: result
- * @image: the image, open, nothing loaded yet
- *
- * Return: 0, whatever was found; or a negative errno.
- */
-int audit_image(struct audit *audit, struct image *image)
+static bool audit_overlap(const struct audit_scan *scan,
+			  const struct audit_place *place, u64 mib, u64 count)
 {
-	struct audit_scan scan = { .audit = audit, .image = image };
+	u32 block_mib = vhdx_block_mib(&scan->image->layout.geo);
+
+	return place->mib < mib + count && mib < place->mib + block_mib;
+}
+
+/* Somebody has @count MiB at @mib: is that what an entry claims, too? */
+static void audit_own(struct audit_scan *scan, u64 mib, u64 count,
+		      const struct audit_place *owner)
+{
+	struct audit_problem *problem;
+	struct audit_place *place;
+	unsigned int i;
+	int kind;
+
+	for (kind = 0; kind < AUDIT_NR; kind++) {
+		problem = &scan->audit->problem[kind];
+		for (i = 0; audit_is_overlap(kind) && i < problem->places; i++) {
+			place = &problem->place[i];
+			if (place->owner || place->index == owner->index ||
+			    !audit_overlap(scan, place, mib, count))
+				continue;
+			place->owner = owner->owner;
+			place->owner_block = owner->owner_block;
+			place->owner_region = owner->owner_region;
+		}
+	}
+}
+
+static int audit_own_block(void *arg, u64 index, u32 block, bool bitmap,
+			   const struct vhdx_bat_entry *entry, int result)
+{
+	struct audit_scan *scan = arg;
+	struct audit_place owner = { .index = index, .owner_block = block,
+				     .owner = AUDIT_OWNER_BLOCK };
+
+	progress("Looking for the owners of space", index,
+		 scan->image->layout.geo.bat_entries);
+	/* One that reaches past the end claims nothing. */
+	if (!bitmap && entry->mib && (!result || audit_is_overlap(result) ||
+				      result == VHDX_FAULT_BAT_CUT))
+		audit_own(scan, entry->mib,
+			  vhdx_block_mib(&scan->image->layout.geo), &owner);
+	return 0;
+}
+
+/* Who else has the space that blocks and anchors claim? */
+static int audit_find_owners(struct audit_scan *scan, struct image *image)
+{
+	const struct vhdx_header *header = &image->layout.header;
+	struct audit_place owner = { .index = ~0ULL };
+	struct vhdx_region region;
+	u32 i;
 	int r;
 
-	memset(audit, 0, sizeof(*audit));
-	r = audit_layout(audit, image);
+	r = image->reader.read(&image->reader,
+			       VHDX_REGION_OFF(image->layout.region_slot),
+			       image->scratch, VHDX_REGION_BYTES);
+	if (r)
+		return r;
+	owner.owner = AUDIT_OWNER_HEAD;
+	audit_own(scan, 0, 1, &owner);
+	owner.owner = AUDIT_OWNER_LOG;
+	audit_own(scan, header->log_off / SZ_1M, header->log_length / SZ_1M,
+		  &owner);
+	owner.owner = AUDIT_OWNER_REGION;
+	for (i = 0; i < image->layout.regions.count; i++) {
+		vhdx_region_decode(image->scratch, i, &region);
+		owner.owner_region = region.guid;
+		audit_own(scan, region.off / SZ_1M, region.length / SZ_1M,
+			  &owner);
+	}
+	return image_rescan_bat(image, audit_own_block, scan);
+}
+
+/* All but the header. */
+static int audit_rest(struct audit *audit, struct image *image)
+{
+	struct audit_scan scan = { .audit = audit, .image = image };
+	int r = audit_layout(audit, image);
+
 	if (r > 0) {
 		audit_add(audit, r);
 		return 0;
 	}
 	if (!r)
 		r = image_load_bat(image, audit_visit, &scan);
+	if (!r && scan.overlaps)
+		r = audit_find_owners(&scan, image);
 	progress_end();
 	if (r)
 		return r;
@@ -212,4 +353,47 @@ int audit_image(struct audit *audit, struct image *image)
 	if (image->reader.image_bytes > audit->end)
 		audit->free_behind = image->reader.image_bytes - audit->end;
 	return 0;
+}
+
+/**
+ * audit_image() - find all that is wrong with an image
+ * @audit: result
+ * @image: the image, open, nothing loaded yet
+ *
+ * Return: 0, whatever was found; or a negative errno.
+ */
+int audit_image(struct audit *audit, struct image *image)
+{
+	int r;
+
+	memset(audit, 0, sizeof(*audit));
+	r = audit_header(audit, image);
+	if (r > 0) {
+		audit_add(audit, r);
+		return 0;
+	}
+	return r ? r : audit_rest(audit, image);
+}
+
+/**
+ * audit_image_with() - find all that would be wrong with another header
+ * @audit: result
+ * @image: the image, open, nothing loaded yet
+ * @header: what to take for the header
+ *
+ * Return: 0, whatever was found; or a negative errno.
+ */
+int audit_image_with(struct audit *audit, struct image *image,
+		     const struct vhdx_header *header)
+{
+	int r;
+
+	memset(audit, 0, sizeof(*audit));
+	image->layout.header = *header;
+	r = vhdx_header_check(header, image->reader.image_bytes);
+	if (r) {
+		audit_add(audit, r);
+		return 0;
+	}
+	return audit_rest(audit, image);
 }

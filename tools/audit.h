@@ -10,10 +10,39 @@ enum audit_kind {
 	AUDIT_LOG_DIRTY = VHDX_NR_FAULTS,
 	AUDIT_HEADER_DAMAGED,
 	AUDIT_REGION_TABLE,
+	AUDIT_BITMAP_STALE,
 	AUDIT_NR
 };
 
 #define AUDIT_EXAMPLES	20	/* places kept of each problem */
+
+/**
+ * enum audit_level - how bad a problem is
+ * @AUDIT_ERROR: something has to be done about it
+ * @AUDIT_WARNING: it keeps an image from being written, but nothing is broken
+ * @AUDIT_NOTE: nothing has to be done about it
+ */
+enum audit_level {
+	AUDIT_ERROR,
+	AUDIT_WARNING,
+	AUDIT_NOTE,
+};
+
+/**
+ * enum audit_owner - who has the space that an entry claims
+ * @AUDIT_OWNER_NONE: nobody, or it was not asked for
+ * @AUDIT_OWNER_HEAD: the first MiB
+ * @AUDIT_OWNER_LOG: the log
+ * @AUDIT_OWNER_REGION: a region
+ * @AUDIT_OWNER_BLOCK: a payload block
+ */
+enum audit_owner {
+	AUDIT_OWNER_NONE,
+	AUDIT_OWNER_HEAD,
+	AUDIT_OWNER_LOG,
+	AUDIT_OWNER_REGION,
+	AUDIT_OWNER_BLOCK,
+};
 
 /**
  * struct audit_place - a BAT entry with a problem
@@ -21,24 +50,30 @@ enum audit_kind {
  * @block: payload block, or chunk
  * @bitmap: it is a sector bitmap slot
  * @mib: where it points, in MiB from the start of the image
+ * @owner: who else has that space; the first one, if there are several
+ * @owner_block: its number, if it is a block
+ * @owner_region: its GUID, if it is a region
  */
 struct audit_place {
 	u64 index;
 	u32 block;
 	bool bitmap;
 	u64 mib;
+	enum audit_owner owner;
+	u32 owner_block;
+	guid_t owner_region;
 };
 
 /**
  * struct audit_problem - a kind of problem
  * @count: how often it was found
- * @warning: no error: nothing has to be done about it
+ * @level: how bad it is
  * @places: how many of @place are filled in
  * @place: where
  */
 struct audit_problem {
 	u64 count;
-	bool warning;
+	enum audit_level level;
 	unsigned int places;
 	struct audit_place place[AUDIT_EXAMPLES];
 };
@@ -62,10 +97,16 @@ struct audit {
 };
 
 int audit_image(struct audit *audit, struct image *image);
-unsigned int audit_errors(const struct audit *audit);
+int audit_image_with(struct audit *audit, struct image *image,
+		     const struct vhdx_header *header);
+u64 audit_errors(const struct audit *audit, unsigned int *kinds);
 bool audit_fixable(int kind, const struct image *image);
+bool audit_is_headless(int kind);
+bool audit_is_loss(int kind);
+bool audit_is_overlap(int kind);
 const char *audit_name(int kind);
 const char *audit_text(int kind);
-const char *audit_advice(int kind, const struct image *image, bool fixable);
+const char *audit_advice(int kind, const struct image *image, bool fixable,
+			 bool salvageable);
 
 #endif /* VHDX_TOOLS_AUDIT_H */

@@ -1,42 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /* vhdx check */
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "audit.h"
 #include "command.h"
 #include "edit.h"
+#include "identify.h"
 #include "message.h"
-#include "output.h"
+#include "report.h"
 #include "size.h"
-
-/* Exit status, as of fsck. */
-enum {
-	CHECK_CLEAN = 0,
-	CHECK_REPAIRED = 1,
-	CHECK_ERRORS = 4,
-	CHECK_FAILED = 8,
-	CHECK_USAGE = 16,
-};
-
-/**
- * struct check - a run of the command
- * @out: the report
- * @quiet: only the exit status counts
- * @json: the report is for programs
- * @fixable: 'check --repair' would do something
- * @audit: what is wrong
- * @before: what was wrong before the repair
- */
-struct check {
-	struct output out;
-	bool quiet;
-	bool json;
-	bool fixable;
-	struct audit audit;
-	struct audit before;
-};
 
 /* Write the region table that is not in use again. */
 static int check_repair_regions(struct image *image)
@@ -105,212 +77,171 @@ static bool check_can_repair(const struct check *check,
 	return false;
 }
 
-static void check_print_place(struct output *out, int kind,
-			      const struct audit_place *place)
+static bool check_has(const struct check *check, bool (*which)(int kind))
 {
-	char text[64];
-
-	snprintf(text, sizeof(text), "%s %u",
-		 place->bitmap ? "sector bitmap of chunk" : "block",
-		 place->block);
-	output_row(out);
-	output_text(out, "problem", NULL, audit_name(kind));
-	output_text(out, "what", NULL, place->bitmap ? "bitmap" : "block");
-	output_number(out, "number", NULL, place->block);
-	output_text(out, NULL, "", text);
-	output_number(out, "bat_index", "", place->index);
-	output_number(out, "file_offset", "", place->mib * SZ_1M);
-}
-
-/* Where the problems are: for JSON all in one list, else a list for each. */
-static void check_print_places(struct output *out, const struct audit *audit)
-{
-	static const struct output_column columns[] = {
-		{ "Where", -28 },
-		{ "BAT entry", 10 },
-		{ "File offset", 16 },
-		{}
-	};
-	const struct audit_problem *problem;
-	unsigned int i;
 	int kind;
 
-	if (out->json)
-		output_list(out, "places", columns);
-	for (kind = 0; kind < AUDIT_NR; kind++) {
-		problem = &audit->problem[kind];
-		if (!problem->places)
-			continue;
-		if (!out->json) {
-			printf("\n%s:\n", audit_text(kind));
-			output_list(out, "places", columns);
-		}
-		for (i = 0; i < problem->places; i++)
-			check_print_place(out, kind, &problem->place[i]);
-		if (out->json)
-			continue;
-		output_list_end(out);
-		printf(problem->count > problem->places ?
-		       "... and %" PRIu64 " more\n\n" : "\n",
-		       problem->count - problem->places);
-	}
-	if (out->json)
-		output_list_end(out);
+	for (kind = 0; kind < AUDIT_NR; kind++)
+		if (check->audit.problem[kind].count && which(kind))
+			return true;
+	return false;
 }
 
-static void check_print_problem(struct check *check, const struct image *image,
-				int kind, const struct audit_problem *problem,
-				bool repaired)
+static int check_rebuild(struct check *check, struct image *image, bool *wrote)
 {
-	const char *level = repaired ? "repaired" :
-			    problem->warning ? "warning" : "error";
-	const char *advice = repaired ? NULL :
-			     audit_advice(kind, image, check->fixable);
-	struct output *out = &check->out;
+	int r;
 
-	if (out->json) {
-		output_row(out);
-		output_text(out, "name", NULL, audit_name(kind));
-		output_text(out, "level", NULL, level);
-		output_number(out, "count", NULL, problem->count);
-		output_text(out, "text", NULL, audit_text(kind));
-		if (advice)
-			output_text(out, "advice", NULL, advice);
-		return;
-	}
-	printf("%s: %s: %s", image->path, level, audit_text(kind));
-	if (problem->count > 1)
-		printf(" (%" PRIu64 " times)", problem->count);
-	printf(advice ? ": %s\n" : "\n", advice);
+	r = rebuild_look(&check->rebuild, image);
+	if (r > 0)
+		return audit_image(&check->audit, image);
+	if (r)
+		return r;
+	report_rebuild(check, image);
+	r = rebuild_write(&check->rebuild, image);
+	if (r)
+		return r;
+	check->rebuilt = true;
+	*wrote = true;
+	image_forget(image);
+	return audit_image(&check->audit, image);
 }
 
-static void check_print_problems(struct check *check, const struct image *image)
+/* Give up what is lost. */
+static int check_salvage(struct check *check, struct image *image, bool *wrote)
 {
-	static const struct output_column none[] = { {} };
-	const struct audit_problem *problem, *before;
-	int kind;
+	struct salvage *salvage = &check->salvage;
+	char text[SIZE_TEXT];
+	int r = 0;
 
-	if (check->out.json)
-		output_list(&check->out, "problems", none);
-	for (kind = 0; kind < AUDIT_NR; kind++) {
-		problem = &check->audit.problem[kind];
-		before = &check->before.problem[kind];
-		if (problem->count)
-			check_print_problem(check, image, kind, problem, false);
-		else if (before->count)
-			check_print_problem(check, image, kind, before, true);
+	if (check_has(check, audit_is_headless))
+		r = check_rebuild(check, image, wrote);
+	if (r || !check_has(check, audit_is_loss))
+		return r;
+	r = salvage_look(salvage, image);
+	if (r < 0)
+		return r;
+	if (!r && image->block_device && salvage->end > salvage->cut) {
+		complain(image->path, "extend it, or copy the image to a file and salvage that",
+			 "the device is too small by %s",
+			 size_text(text, salvage->end - salvage->cut));
+		salvage_free(salvage);
+		r = VHDX_FAULT_BAT_RANGE;
 	}
-	if (check->out.json)
-		output_list_end(&check->out);
-	check_print_places(&check->out, &check->audit);
+	if (!r) {
+		report_salvage(check, image);
+		r = salvage_write(salvage, image);
+		*wrote |= !r;
+	}
+	image_forget(image);
+	return r < 0 ? r : audit_image(&check->audit, image);
 }
 
-static const char *const check_verdicts[] = {
-	[CHECK_CLEAN] = "clean",
-	[CHECK_REPAIRED] = "repaired",
-	[CHECK_ERRORS] = "errors",
-};
-
-static void check_print(struct check *check, const struct image *image,
-			int status)
+/* Do what was asked for about what was found. */
+static int check_mend(struct check *check, struct image *image, int *status)
 {
-	const struct audit *audit = &check->audit;
-	struct output *out = &check->out;
-	char inside[SIZE_TEXT], behind[SIZE_TEXT];
-	unsigned int errors = audit_errors(audit);
+	bool wrote = false;
+	int r = 0;
 
-	output_begin(out, check->json);
-	output_text(out, "file", NULL, image->path);
-	output_text(out, "result", NULL, check_verdicts[status]);
-	check_print_problems(check, image);
-	if (audit->readable) {
-		output_number(out, "blocks_allocated", NULL, audit->allocated);
-		output_number(out, "blocks_total", NULL,
-			      image->layout.geo.blocks);
-		output_size(out, "free_inside", NULL, audit->free_inside);
-		output_size(out, "free_behind", NULL, audit->free_behind);
+	check->before = check->audit;
+	if (check->mode == CHECK_SALVAGE)
+		r = check_salvage(check, image, &wrote);
+	if (!r && check_can_repair(check, image)) {
+		r = check_repair(check, image);
+		wrote = true;
 	}
-	output_end(out);
-	if (out->json)
-		return;
-	if (audit->free_inside || (audit->free_behind && !image->block_device))
-		printf("%s: info: nothing owns %s between the blocks and %s behind them\n",
-		       image->path, size_text(inside, audit->free_inside),
-		       size_text(behind, audit->free_behind));
-	if (status == CHECK_ERRORS)
-		printf("%s: %u %s left\n", image->path, errors,
-		       errors == 1 ? "error" : "errors");
+	if (wrote)
+		*status = CHECK_REPAIRED;
 	else
-		printf("%s: %s, %" PRIu64 " of %u blocks allocated\n",
-		       image->path, check_verdicts[status], audit->allocated,
-		       image->layout.geo.blocks);
+		memset(&check->before, 0, sizeof(check->before));
+	if (!r)
+		return 0;
+	progress_end();
+	complain_errno(image->path, vhdx_fault_errno(r), "cannot repair");
+	return r;
 }
 
-static int check_image(struct check *check, struct image *image, bool repair)
+static bool check_is_foreign(const struct check *check,
+			     const struct image *image)
+{
+	int kind;
+
+	for (kind = 1; kind < (int)VHDX_NR_FAULTS; kind++)
+		if (check->audit.problem[kind].count &&
+		    identify_is_foreign(image, kind)) {
+			identify_complain(image, kind);
+			return true;
+		}
+	return false;
+}
+
+static int check_image(struct check *check, struct image *image)
 {
 	int r, status = CHECK_CLEAN;
 
 	r = audit_image(&check->audit, image);
-	if (!r && repair && check_can_repair(check, image)) {
-		check->before = check->audit;
-		status = CHECK_REPAIRED;
-		r = check_repair(check, image);
-		if (r) {
-			progress_end();
-			complain_errno(image->path, vhdx_fault_errno(r),
-				       "cannot repair");
-			return CHECK_FAILED;
-		}
-	}
-	if (r) {
+	if (r)
 		complain_fault(image->path, r);
+	else if (check_is_foreign(check, image))
 		return CHECK_FAILED;
-	}
-	if (audit_errors(&check->audit))
+	else if (check->mode)
+		r = check_mend(check, image, &status);
+	if (r)
+		return CHECK_FAILED;
+	if (audit_errors(&check->audit, NULL))
 		status = CHECK_ERRORS;
 	/* What is left after a repair another one will leave, too. */
-	check->fixable = !repair && check_can_repair(check, image);
+	check->fixable = !check->mode && check_can_repair(check, image);
 	if (!check->quiet)
-		check_print(check, image, status);
+		report_check(check, image, status);
 	return status;
+}
+
+static enum check_mode check_parse_repair(const struct command *self,
+					  const char *how)
+{
+	if (!how)
+		return CHECK_REPAIR;
+	if (strcmp(how, "salvage"))
+		command_usage(self, "--repair is '%s', not 'salvage'", how);
+	return CHECK_SALVAGE;
 }
 
 static int check_run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
-		{ "repair", no_argument, NULL, 'r' },
+		{ "repair", optional_argument, NULL, 'r' },
 		{ "force", no_argument, NULL, 'f' },
 		{ "quiet", no_argument, NULL, 'q' },
 		OPTION_JSON,
 		OPTION_HELP,
 		{}
 	};
-	bool repair = false, force = false, quiet = false, json = false;
-	struct check *check;
-	struct image image;
+	struct check *check = calloc(1, sizeof(*check));
 	int c, status = CHECK_FAILED;
+	bool force = false;
+	struct image image;
 
-	while ((c = command_option(self, argc, argv, options)) >= 0) {
-		repair |= c == 'r';
-		force |= c == 'f';
-		quiet |= c == 'q';
-		json |= c == 'J';
-	}
-	command_operands(self, argc, argv, 1, 1, "FILE");
-	if (repair && force)
-		command_usage(self, "--repair does not go with --force");
-
-	check = calloc(1, sizeof(*check));
 	if (!check) {
 		complain_errno(self->name, ENOMEM, "cannot start");
 		return CHECK_FAILED;
 	}
-	check->quiet = quiet;
-	check->json = json;
-	if (!image_open(&image, argv[optind], repair ? IMAGE_WRITE :
+	while ((c = command_option(self, argc, argv, options)) >= 0) {
+		force |= c == 'f';
+		check->quiet |= c == 'q';
+		check->json |= c == 'J';
+		if (c == 'r')
+			check->mode = max_t(int, check->mode,
+					    check_parse_repair(self, optarg));
+	}
+	command_operands(self, argc, argv, 1, 1, "FILE");
+	if (check->mode && force)
+		command_usage(self, "--repair does not go with --force");
+
+	if (!image_open(&image, argv[optind], check->mode ? IMAGE_WRITE :
 			force ? IMAGE_PEEK : IMAGE_READ))
-		status = check_image(check, &image, repair);
+		status = check_image(check, &image);
 	image_close(&image);
+	salvage_free(&check->salvage);
 	free(check);
 	return status;
 }
@@ -318,10 +249,12 @@ static int check_run(const struct command *self, int argc, char **argv)
 const struct command command_check = {
 	.name = "check",
 	.summary = "Check an image for errors, and repair some of them",
-	.synopsis = "[--repair] [--force] [--quiet] [--json] FILE",
+	.synopsis = "[--repair[=salvage]] [--force] [--quiet] [--json] FILE",
 	.help =
 "  -r, --repair               replay the log, write a damaged header or region\n"
 "                             table again, extend a file whose last block is cut\n"
+"      --repair=salvage       the same, and if the image has lost a part of itself\n"
+"                             give that up, say what it is, and keep the rest\n"
 "  -f, --force                check an image that is in use; what is found need\n"
 "                             not be true\n"
 "  -q, --quiet                print errors of the operation only\n"

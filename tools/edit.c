@@ -166,17 +166,21 @@ int edit_header(struct image *image)
 	return r;
 }
 
-/* struct vhdx_log_sink over an image on disk. */
+/* struct vhdx_log_sink over an image on disk; nothing is written behind @end. */
 struct edit_sink {
 	struct vhdx_log_sink sink;	/* first */
 	struct image *image;
+	u64 end;
 };
 
 static int edit_sink_data(struct vhdx_log_sink *sink, u64 off, const void *data)
 {
 	struct image *image = ((struct edit_sink *)sink)->image;
-	int r = edit_write(image, off, data, VHDX_SECTOR);
+	int r;
 
+	if (off + VHDX_SECTOR > ((struct edit_sink *)sink)->end)
+		return 0;
+	r = edit_write(image, off, data, VHDX_SECTOR);
 	if (!r && !image->block_device)
 		image->file_bytes = max_t(u64, image->file_bytes,
 					  off + VHDX_SECTOR);
@@ -185,7 +189,42 @@ static int edit_sink_data(struct vhdx_log_sink *sink, u64 off, const void *data)
 
 static int edit_sink_zero(struct vhdx_log_sink *sink, u64 off, u64 bytes)
 {
-	return edit_zero(((struct edit_sink *)sink)->image, off, bytes);
+	u64 end = ((struct edit_sink *)sink)->end;
+
+	if (off >= end)
+		return 0;
+	return edit_zero(((struct edit_sink *)sink)->image, off,
+			 min_t(u64, bytes, end - off));
+}
+
+/**
+ * edit_apply_log() - replay a log as far as it concerns what is there, durably
+ * @image: the image, open for writing and with its log loaded, dirty
+ * @end: write nothing behind this, in bytes from the start of the image
+ *
+ * Afterwards the image is clean and has to be loaded again.
+ *
+ * Return: 0, a fault or a negative errno.
+ */
+int edit_apply_log(struct image *image, u64 end)
+{
+	struct edit_sink to = {
+		.sink = { .data = edit_sink_data, .zero = edit_sink_zero },
+		.image = image,
+		.end = end,
+	};
+	int r;
+
+	r = edit_header(image);
+	if (!r)
+		r = vhdx_log_replay(&image->source, &image->log, &to.sink);
+	if (!r)
+		r = edit_sync(image);
+	if (r)
+		return r;
+
+	memset(&image->layout.header.log_guid, 0, sizeof(guid_t));
+	return edit_header(image);
 }
 
 /**
@@ -198,24 +237,10 @@ static int edit_sink_zero(struct vhdx_log_sink *sink, u64 off, u64 bytes)
  */
 int edit_replay(struct image *image)
 {
-	struct edit_sink to = {
-		.sink = { .data = edit_sink_data, .zero = edit_sink_zero },
-		.image = image,
-	};
 	u64 end = round_up_u64(image->log.head.last_bytes, SZ_1M);
 	int r;
 
 	/* First, as it may be impossible; that changes nothing of the image. */
 	r = end > image->file_bytes ? edit_resize(image, end) : 0;
-	if (!r)
-		r = edit_header(image);
-	if (!r)
-		r = vhdx_log_replay(&image->source, &image->log, &to.sink);
-	if (!r)
-		r = edit_sync(image);
-	if (r)
-		return r;
-
-	memset(&image->layout.header.log_guid, 0, sizeof(guid_t));
-	return edit_header(image);
+	return r ? r : edit_apply_log(image, ~0ULL);
 }

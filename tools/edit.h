@@ -10,6 +10,7 @@ int edit_zero(struct image *image, u64 off, u64 bytes);
 int edit_resize(struct image *image, u64 bytes);
 int edit_sync(struct image *image);
 int edit_header(struct image *image);
+int edit_apply_log(struct image *image, u64 end);
 int edit_replay(struct image *image);
 
 #endif /* VHDX_TOOLS_EDIT_H */

@@ -15,14 +15,19 @@
 #define container_of(ptr, type, member) \
 	((type *)((char *)(ptr) - offsetof(type, member)))
 
-/* How far a file may grow by its log: as far as a BAT entry may point. */
-#define IMAGE_MAX_BYTES	(1ULL << 48)
-
 #define IMAGE_WAIT_SECONDS	10	/* for IMAGE_WRITE_SOON */
 #define IMAGE_BAT_BYTES	SZ_1M		/* of the BAT are read at a time */
 
-/* Read what the file holds; behind its end there are zeros. */
-static int image_pread(const struct image *image, u64 off, void *buf, u32 bytes)
+/**
+ * image_pread() - read what the file holds, without the log's changes
+ * @image: the image
+ * @off: bytes from its start; behind its end there are zeros
+ * @buf: result
+ * @bytes: how much
+ *
+ * Return: 0 or a negative errno.
+ */
+int image_pread(const struct image *image, u64 off, void *buf, u32 bytes)
 {
 	u8 *to = buf;
 	ssize_t n;
@@ -341,6 +346,30 @@ int image_load_bat(struct image *image, vhdx_bat_visit_fn visit, void *arg)
 	r = vhdx_load_bat(&image->reader, &image->layout, &image->space, buf,
 			  IMAGE_BAT_BYTES, visit, arg);
 	free(buf);
+	return r;
+}
+
+/**
+ * image_rescan_bat() - read the BAT once more
+ * @image: the image; image_load_bat() has passed
+ * @visit: called for each entry
+ * @arg: for @visit
+ *
+ * The map of space stays that of the first time.
+ *
+ * Return: as vhdx_load_bat().
+ */
+int image_rescan_bat(struct image *image, vhdx_bat_visit_fn visit, void *arg)
+{
+	struct vhdx_space first = image->space;
+	int r;
+
+	memset(&image->space, 0, sizeof(image->space));
+	r = image_load_space(image);
+	if (!r)
+		r = image_load_bat(image, visit, arg);
+	free(image->space.map);
+	image->space = first;
 	return r;
 }
 

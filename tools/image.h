@@ -8,6 +8,9 @@
 #include "overlay.h"
 #include "vhdx-load.h"
 
+/* How far a file may grow by its log: as far as a BAT entry may point. */
+#define IMAGE_MAX_BYTES	(1ULL << 48)
+
 /**
  * enum image_mode - how to open an image
  * @IMAGE_PEEK: for reading; if it is in use a note will do
@@ -58,10 +61,12 @@ struct image {
 
 int image_open(struct image *image, const char *path, enum image_mode mode);
 void image_close(struct image *image);
+int image_pread(const struct image *image, u64 off, void *buf, u32 bytes);
 int image_load_log(struct image *image);
 int image_load_space(struct image *image);
 int image_load(struct image *image);
 int image_load_bat(struct image *image, vhdx_bat_visit_fn visit, void *arg);
+int image_rescan_bat(struct image *image, vhdx_bat_visit_fn visit, void *arg);
 void image_forget(struct image *image);
 u64 image_log_entries(const struct image *image);
 u64 image_end(const struct image *image);

@@ -175,7 +175,8 @@ static void check_clean(struct bulk *bulk, bool written)
 		/* Without a session nothing has mended headers and tables. */
 		if (kind >= (int)VHDX_NR_FAULTS && !written)
 			continue;
-		if (audit->problem[kind].count && !audit->problem[kind].warning)
+		if (audit->problem[kind].count &&
+		    audit->problem[kind].level == AUDIT_ERROR)
 			wrong(bulk, "is not clean afterwards: %s",
 			      audit_text(kind));
 	}

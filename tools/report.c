@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: GPL-2.0
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "guid.h"
+#include "report.h"
+#include "size.h"
+
+/* Who else has the space of this one? */
+static void report_owner(struct output *out, const struct audit_place *place)
+{
+	const guid_t *region = &place->owner_region;
+	char text[64] = "";
+
+	switch (place->owner) {
+	case AUDIT_OWNER_HEAD:
+		output_text(out, "owner", NULL, "header");
+		strcpy(text, "header area");
+		break;
+	case AUDIT_OWNER_LOG:
+		output_text(out, "owner", NULL, "log");
+		strcpy(text, "log");
+		break;
+	case AUDIT_OWNER_REGION:
+		output_text(out, "owner", NULL, "region");
+		output_guid(out, "owner_guid", NULL, region);
+		if (guid_equal(region, &vhdx_guid_bat_region))
+			strcpy(text, "BAT region");
+		else if (guid_equal(region, &vhdx_guid_metadata_region))
+			strcpy(text, "metadata region");
+		else
+			strcpy(text, "unknown region");
+		break;
+	case AUDIT_OWNER_BLOCK:
+		output_text(out, "owner", NULL, "block");
+		output_number(out, "owner_number", NULL, place->owner_block);
+		snprintf(text, sizeof(text), "block %u", place->owner_block);
+		break;
+	default:
+		break;
+	}
+	output_text(out, NULL, "", text);
+}
+
+static void report_place(struct output *out, int kind,
+			 const struct audit_place *place)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "%s %u",
+		 place->bitmap ? "sector bitmap of chunk" : "block",
+		 place->block);
+	output_row(out);
+	output_text(out, "problem", NULL, audit_name(kind));
+	output_text(out, "what", NULL, place->bitmap ? "bitmap" : "block");
+	output_number(out, "number", NULL, place->block);
+	output_text(out, NULL, "", text);
+	output_number(out, "bat_index", "", place->index);
+	output_number(out, "file_offset", "", place->mib * SZ_1M);
+	if (audit_is_overlap(kind))
+		report_owner(out, place);
+}
+
+/* Where the problems are: for JSON all in one list, else a list for each. */
+static void report_places(struct output *out, const struct audit *audit)
+{
+	static const struct output_column columns[] = {
+		{ "Where", -28 },
+		{ "BAT entry", 10 },
+		{ "File offset", 16 },
+		{}
+	}, overlaps[] = {
+		{ "Where", -28 },
+		{ "BAT entry", 10 },
+		{ "File offset", 16 },
+		{ "Owned by", -16 },
+		{}
+	};
+	const struct audit_problem *problem;
+	unsigned int i;
+	int kind;
+
+	if (out->json)
+		output_list(out, "places", columns);
+	for (kind = 0; kind < AUDIT_NR; kind++) {
+		problem = &audit->problem[kind];
+		if (!problem->places)
+			continue;
+		if (!out->json) {
+			printf("\n%s:\n", audit_text(kind));
+			output_list(out, "places", audit_is_overlap(kind) ?
+				    overlaps : columns);
+		}
+		for (i = 0; i < problem->places; i++)
+			report_place(out, kind, &problem->place[i]);
+		if (out->json)
+			continue;
+		output_list_end(out);
+		printf(problem->count > problem->places ?
+		       "... and %" PRIu64 " more\n\n" : "\n",
+		       problem->count - problem->places);
+	}
+	if (out->json)
+		output_list_end(out);
+}
+
+static const char *const report_levels[] = {
+	[AUDIT_ERROR] = "error",
+	[AUDIT_WARNING] = "warning",
+	[AUDIT_NOTE] = "note",
+};
+
+static void report_problem(struct check *check, const struct image *image,
+			   int kind, const struct audit_problem *problem,
+			   bool repaired)
+{
+	const char *level = repaired ? "repaired" :
+			    report_levels[problem->level];
+	const char *advice = repaired ? NULL :
+			     audit_advice(kind, image, check->fixable,
+					  check->mode != CHECK_SALVAGE);
+	struct output *out = &check->out;
+
+	if (out->json) {
+		output_row(out);
+		output_text(out, "name", NULL, audit_name(kind));
+		output_text(out, "level", NULL, level);
+		output_number(out, "count", NULL, problem->count);
+		output_text(out, "text", NULL, audit_text(kind));
+		if (advice)
+			output_text(out, "advice", NULL, advice);
+		return;
+	}
+	printf("%s: %s: %s", image->path, level, audit_text(kind));
+	if (problem->count > 1)
+		printf(" (%" PRIu64 " times)", problem->count);
+	printf(advice ? ": %s\n" : "\n", advice);
+}
+
+static void report_problems(struct check *check, const struct image *image)
+{
+	static const struct output_column none[] = { {} };
+	const struct audit_problem *problem, *before;
+	int kind;
+
+	if (check->out.json)
+		output_list(&check->out, "problems", none);
+	for (kind = 0; kind < AUDIT_NR; kind++) {
+		problem = &check->audit.problem[kind];
+		before = &check->before.problem[kind];
+		if (problem->count)
+			report_problem(check, image, kind, problem, false);
+		else if (before->count)
+			report_problem(check, image, kind, before, true);
+	}
+	if (check->out.json)
+		output_list_end(&check->out);
+	report_places(&check->out, &check->audit);
+}
+
+static const char *const report_verdicts[] = {
+	[CHECK_CLEAN] = "clean",
+	[CHECK_REPAIRED] = "repaired",
+	[CHECK_ERRORS] = "errors",
+};
+
+/* JSON only: people were told before anything was written. */
+static void report_losses(struct check *check)
+{
+	static const struct output_column none[] = { {} };
+	const struct rebuild *rebuild = &check->rebuild;
+	const struct salvage *salvage = &check->salvage;
+	const struct rebuild_view *view;
+	struct output *out = &check->out;
+	size_t i;
+
+	output_number(out, "lost_bytes", NULL, salvage->lost_bytes);
+	output_list(out, "lost", none);
+	for (i = 0; i < salvage->count; i++) {
+		output_row(out);
+		output_number(out, "start", NULL, salvage->lost[i].start);
+		output_number(out, "length", NULL, salvage->lost[i].bytes);
+	}
+	output_list_end(out);
+	output_bool(out, "log_dropped", NULL, salvage->log_dropped ||
+		    rebuild->why);
+	output_bool(out, "headers_rebuilt", NULL, check->rebuilt);
+	if (rebuild->why)
+		output_text(out, "log_dropped_because", NULL, rebuild->why);
+	output_list(out, "views", none);
+	for (i = 0; i < rebuild->views; i++) {
+		view = &rebuild->view[i];
+		output_row(out);
+		if (i)
+			output_guid(out, "log_guid", NULL,
+				    &view->header.log_guid);
+		output_bool(out, "chosen", NULL, i == rebuild->chosen);
+		output_number(out, "log_entries", NULL, view->entries);
+		output_bool(out, "changes", NULL, view->unapplied);
+		output_bool(out, "readable", NULL, view->readable);
+		output_number(out, "blocks_allocated", NULL, view->allocated);
+		output_number(out, "errors", NULL, view->errors);
+	}
+	output_list_end(out);
+}
+
+static void report_verdict(const struct check *check, const struct image *image,
+			   int status)
+{
+	const struct audit *audit = &check->audit;
+	char inside[SIZE_TEXT], behind[SIZE_TEXT], lost[SIZE_TEXT];
+	unsigned int kinds;
+	u64 errors = audit_errors(audit, &kinds);
+
+	if (audit->free_inside || (audit->free_behind && !image->block_device))
+		printf("%s: info: nothing owns %s between the blocks and %s behind them\n",
+		       image->path, size_text(inside, audit->free_inside),
+		       size_text(behind, audit->free_behind));
+	if (check->salvage.lost_bytes)
+		printf("%s: info: %s of the disk are lost, see above\n",
+		       image->path, size_text(lost, check->salvage.lost_bytes));
+	if (status != CHECK_ERRORS)
+		printf("%s: %s, %" PRIu64 " of %u blocks allocated\n",
+		       image->path, report_verdicts[status], audit->allocated,
+		       image->layout.geo.blocks);
+	else if (kinds == 1 || errors == kinds)
+		printf("%s: %" PRIu64 " %s left\n", image->path, errors,
+		       errors == 1 ? "error" : "errors");
+	else
+		printf("%s: %" PRIu64 " errors of %u kinds left\n", image->path,
+		       errors, kinds);
+}
+
+/**
+ * report_check() - report all that was found and done
+ * @check: the run
+ * @image: the image
+ * @status: exit status
+ */
+void report_check(struct check *check, const struct image *image, int status)
+{
+	const struct audit *audit = &check->audit;
+	struct output *out = &check->out;
+
+	output_begin(out, check->json);
+	output_text(out, "file", NULL, image->path);
+	output_text(out, "result", NULL, report_verdicts[status]);
+	output_number(out, "errors", NULL, audit_errors(audit, NULL));
+	report_problems(check, image);
+	if (out->json && check->mode == CHECK_SALVAGE)
+		report_losses(check);
+	if (audit->readable) {
+		output_number(out, "blocks_allocated", NULL, audit->allocated);
+		output_number(out, "blocks_total", NULL,
+			      image->layout.geo.blocks);
+		output_size(out, "free_inside", NULL, audit->free_inside);
+		output_size(out, "free_behind", NULL, audit->free_behind);
+	}
+	output_end(out);
+	if (!out->json)
+		report_verdict(check, image, status);
+}
+
+/**
+ * report_rebuild() - say which logs were found, and which one counts
+ * @check: the run; the headers are about to be written
+ * @image: the image
+ *
+ * For people only; what is left of it in JSON is in report_check().
+ */
+void report_rebuild(const struct check *check, const struct image *image)
+{
+	const struct rebuild *rebuild = &check->rebuild;
+	const struct rebuild_view *view;
+	char guid[GUID_TEXT];
+	unsigned int i;
+
+	if (check->quiet || check->json)
+		return;
+	printf("%s: salvage: writing new headers, %s\n", image->path,
+	       rebuild->chosen ? "with a log to replay" : "with an empty log");
+	if (rebuild->why)
+		printf("%s: salvage: the log is not replayed: %s\n",
+		       image->path, rebuild->why);
+	for (i = 0; i < rebuild->views; i++) {
+		view = &rebuild->view[i];
+		printf("%s: salvage: %s", image->path,
+		       i ? "with the log " : "without a log");
+		if (i)
+			printf("%s (%" PRIu64 " %s)",
+			       guid_text(guid, &view->header.log_guid),
+			       view->entries,
+			       view->entries == 1 ? "entry" : "entries");
+		if (i && !view->unapplied)
+			printf(": the same\n");
+		else if (view->readable)
+			printf(": %" PRIu64 " blocks allocated, %" PRIu64 " errors\n",
+			       view->allocated, view->errors);
+		else
+			printf(": cannot be read\n");
+	}
+	fflush(stdout);
+}
+
+/**
+ * report_salvage() - say what is lost
+ * @check: the run; nothing is written yet
+ * @image: the image
+ *
+ * For people only; what is left of it in JSON is in report_check().
+ */
+void report_salvage(const struct check *check, const struct image *image)
+{
+	const struct salvage *salvage = &check->salvage;
+	const struct salvage_range *range;
+	char text[SIZE_TEXT];
+	size_t i;
+
+	if (check->quiet || check->json)
+		return;
+	if (salvage->log_dropped)
+		printf("%s: salvage: the log is lost, and what it would have changed\n",
+		       image->path);
+	for (i = 0; i < salvage->count; i++) {
+		range = &salvage->lost[i];
+		printf("%s: salvage: lost: bytes %" PRIu64 " to %" PRIu64 " of the disk (%s)\n",
+		       image->path, range->start,
+		       range->start + range->bytes - 1,
+		       size_text(text, range->bytes));
+	}
+	fflush(stdout);
+}
+

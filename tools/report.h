@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What 'vhdx check' says. */
+#ifndef VHDX_TOOLS_REPORT_H
+#define VHDX_TOOLS_REPORT_H
+
+#include "output.h"
+#include "rebuild.h"
+#include "salvage.h"
+
+/* Exit status, as of fsck. */
+enum {
+	CHECK_CLEAN = 0,
+	CHECK_REPAIRED = 1,
+	CHECK_ERRORS = 4,
+	CHECK_FAILED = 8,
+	CHECK_USAGE = 16,
+};
+
+/**
+ * enum check_mode - what to do about what is found
+ * @CHECK_LOOK: nothing
+ * @CHECK_REPAIR: what can be done without loss
+ * @CHECK_SALVAGE: give up what is lost, to get at the rest
+ */
+enum check_mode {
+	CHECK_LOOK,
+	CHECK_REPAIR,
+	CHECK_SALVAGE,
+};
+
+/**
+ * struct check - a run of the command
+ * @mode: what to do about what is found
+ * @out: the report
+ * @quiet: only the exit status counts
+ * @json: the report is for programs
+ * @fixable: 'check --repair' would do something
+ * @audit: what is wrong
+ * @before: what was wrong before the repair
+ * @rebuilt: the headers are new
+ * @rebuild: how they were found
+ * @salvage: what was lost
+ */
+struct check {
+	enum check_mode mode;
+	struct output out;
+	bool quiet;
+	bool json;
+	bool fixable;
+	struct audit audit;
+	struct audit before;
+	bool rebuilt;
+	struct rebuild rebuild;
+	struct salvage salvage;
+};
+
+void report_rebuild(const struct check *check, const struct image *image);
+void report_salvage(const struct check *check, const struct image *image);
+void report_check(struct check *check, const struct image *image, int status);
+
+#endif /* VHDX_TOOLS_REPORT_H */
