@@ -40,6 +40,7 @@ help:
 	@echo 'make matrix          all of tests/dm on each of the kernels 6.1, 6.12 and sid has'
 	@echo 'make bare            "make demo" in a root that has nothing installed'
 	@echo 'make crash fuzz bench    longer ones, not all of them part of "check"'
+	@echo 'make mutate          are the unit tests strong enough? (changes one place of the format at a time)'
 	@echo 'make fuzz-cov        how much of the format code the fuzzers reach'
 	@echo 'make deps            install what the build and the tests need (Debian); deps-demo: the demo'
 	@echo 'make lint            W=1, sparse, checkpatch, shellcheck, mandoc'
@@ -147,7 +148,7 @@ matrix:
 bare:
 	@tests/vm/bare
 
-crash fuzz bench:
+crash fuzz bench mutate:
 	@tests/$@/run
 
 fuzz-cov:
@@ -192,5 +193,5 @@ clean:
 
 .PHONY: all help deps deps-demo modules kunit build-modules build-kunit tools bench-programs fill-log \
 	test-helpers bulk install install-modules install-tools kernel-note uninstall check check-unit check-tool \
-	check-kunit check-dm check-kernels check-debug matrix bare crash fuzz fuzz-cov bench demo \
+	check-kunit check-dm check-kernels check-debug matrix bare crash fuzz fuzz-cov bench mutate demo \
 	lint lint-modules clean

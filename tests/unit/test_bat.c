@@ -172,6 +172,16 @@ static void far(void **state)
 	assert_fault(decode_in(1, RAW(6, 1ULL << 28), image, true), BAT_FAR);
 	assert_fault(decode_in(1, RAW(6, 1ULL << 28), image, false), BAT_FAR);
 	assert_fault(decode_in(1, RAW(3, 1ULL << 28), image, true), BAT_ANCHOR);
+	assert_ok(decode_in(1, RAW(3, (1ULL << 28) - 1), image, true));
+	assert_int_equal(entry.mib, (1ULL << 28) - 1);
+	/* From the device that has just that much on; before, it is the end. */
+	image = MIB(1ULL << 28);
+	assert_fault(decode_in(1, RAW(6, 1ULL << 28), image, true), BAT_FAR);
+	assert_fault(decode_in(1, RAW(6, 1ULL << 28), image - 1, true), BAT_RANGE);
+	assert_fault(decode_in(1, RAW(6, (1ULL << 28) - 1), image, true),
+		     BAT_RANGE);
+	assert_ok(decode_in(1, RAW(6, (1ULL << 28) - 2), image, true));
+	image = MIB(1ULL << 30);
 	assert_ok(decode_in(1, RAW(3, 1ULL << 28), image, false));
 	assert_int_equal(entry.mib, 0);
 }

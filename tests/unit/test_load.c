@@ -285,6 +285,23 @@ static void bitmap_slots(void **state)
 	assert_int_equal(v.result, 0);
 }
 
+/* Case 64: the slot keeps a block's space, to the MiB. */
+static void bitmap_slot_keeps_a_block(void **state)
+{
+	struct visits v;
+
+	build();
+	put64(image.bytes + META_OFF + 65544, MIB(5000));
+	put_bat(4096, VHDX_BAT_RAW(6, 8));
+	image.reader.writable = false;
+	assert_ok(load_bat(&v, 65536));
+	assert_int_equal(v.result, 0);
+	assert_int_equal(v.bitmaps, 1);
+	assert_true(vhdx_space_claim(&space, 7, 1));
+	assert_false(vhdx_space_claim(&space, 8, 1));
+	assert_true(vhdx_space_claim(&space, 9, 1));
+}
+
 /* Nothing but headers, and the log, before the replay (MS-VHDX 2.3.3). */
 static void header_reads_the_header_only(void **state)
 {
@@ -436,6 +453,27 @@ static void overlaps(void **state)
 	}
 }
 
+/* What lies behind the last entry of the region table is padding. */
+static void no_more_regions_than_counted(void **state)
+{
+	u32 slot;
+
+	build();
+	for (slot = 0; slot < 2; slot++) {
+		u8 *table = image.bytes + VHDX_REGION_OFF(slot);
+
+		memset(table + 16 + 3 * 32, 1, 16);
+		put64(table + 16 + 3 * 32 + 16, MIB(8));
+		put32(table + 16 + 3 * 32 + 24, MIB(2));
+		seal(table, VHDX_REGION_BYTES);
+	}
+	assert_ok(load());
+	assert_ok(vhdx_load_space(&image.reader, &layout, &space, scratch));
+	assert_int_equal(space.taken, 5);
+	assert_true(vhdx_space_claim(&space, 8, 2));
+	assert_int_equal(space.end, 11);
+}
+
 static void partial_overlaps(void **state)
 {
 	struct visits v;
@@ -547,6 +585,7 @@ int main(void)
 		test(good_image),
 		test(pieces_of_the_bat),
 		test(bitmap_slots),
+		test(bitmap_slot_keeps_a_block),
 		test(header_reads_the_header_only),
 		test(too_short),
 		test(read_errors),
@@ -557,6 +596,7 @@ int main(void)
 		test(no_locator),
 		test(metadata_faults),
 		test(overlaps),
+		test(no_more_regions_than_counted),
 		test(partial_overlaps),
 		test(overlap_with_a_cut_block),
 		test(colliding_anchor),

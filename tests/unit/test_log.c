@@ -728,6 +728,96 @@ static void read_error_at_each_call(void **state)
 	test_log_free(log);
 }
 
+/* All four letters count of the signature of each part of an entry. */
+static void entry_signatures(void **state)
+{
+	static const u32 places[] = { 0, ENTRY_DESC(0), ENTRY_DESC(1), S };
+	struct test_desc descs[] = {
+		{ .off = TARGET, .seed = 1 },
+		{ .zero = true, .off = TARGET + S, .bytes = S },
+	};
+	struct test_entry in = { 0, 1, 0, descs, 2, MIB(1), MIB(8) };
+	struct test_log *log = log_new(8);
+	u32 signature, place, i;
+
+	test_log_put(log, &in);
+	for (place = 0; place < ARRAY_SIZE(places); place++) {
+		u8 *at = log->buf + places[place];
+
+		memcpy(&signature, at, 4);
+		for (i = 0; i < 32; i++) {
+			put32(at, le32_to_cpu(signature) ^ 1U << i);
+			test_log_reseal(log, 0, 2 * S);
+			expect_entry(log, 0, false);
+		}
+		memcpy(at, &signature, 4);
+		test_log_reseal(log, 0, 2 * S);
+		expect_entry(log, 0, true);
+	}
+	test_log_free(log);
+}
+
+/* Each sector of the sequence is read to check it, and once more to replay it. */
+static void replay_reads_no_more_than_it_needs(void **state)
+{
+	struct test_log *log = log_new(16);
+	static u8 guarded[VHDX_LOG_SCRATCH + 8];
+	struct vhdx_log_sequence seq;
+	struct test_sink sink;
+	u32 i;
+
+	put_data(log, 0, 1, 0, TARGET, 1);
+	put_data(log, 2 * S, 2, 0, TARGET + S, 2);
+	put_empty(log, 4 * S, 3, 0);
+	assert_ok(vhdx_log_find(&log->source, &seq));
+	test_sink_init(&sink, IMAGE);
+	log->calls = 0;
+	log->source.scratch = guarded;
+	memset(guarded, 0xee, sizeof(guarded));
+	assert_ok(vhdx_log_replay(&log->source, &seq, &sink.sink));
+	assert_int_equal(log->calls, 10);
+	/* And no more of the scratch memory. */
+	for (i = VHDX_LOG_SCRATCH; i < sizeof(guarded); i++)
+		assert_int_equal(guarded[i], 0xee);
+	free(sink.image);
+	test_log_free(log);
+}
+
+/* What the first sector of the log is on its second reading, and otherwise. */
+static u8 other_sector[S], first_sector[S];
+static int first_reads;
+
+static void change_the_first_sector(struct test_log *log, u32 off)
+{
+	if (!off)
+		memcpy(log->buf, first_reads++ == 1 ? other_sector : first_sector,
+		       S);
+}
+
+/*
+ * Case 73: what the entries of a sequence take is never more than the log, not
+ * even where the device shows the end of one in the place of the first.
+ */
+static void find_sequence_longer_than_the_log(void **state)
+{
+	struct test_log *log = log_new(4);
+	struct vhdx_log_sequence seq;
+
+	put_data(log, 3 * S, 4, 3 * S, TARGET, 7);
+	memcpy(other_sector, log->buf, S);
+	put_empty(log, 0, 1, 0);
+	memcpy(first_sector, log->buf, S);
+	put_empty(log, S, 2, 0);
+	put_empty(log, 2 * S, 3, 0);
+	first_reads = 0;
+	log->on_call = change_the_first_sector;
+	assert_ok(vhdx_log_find(&log->source, &seq));
+	assert_true(first_reads > 2);
+	assert_int_equal(seq.head.sequence, 3);
+	assert_int_equal(seq.first_sequence, 1);
+	test_log_free(log);
+}
+
 static long change_at;
 
 static void change_the_log(struct test_log *log, u32 off)
@@ -1221,7 +1311,9 @@ int main(void)
 		cmocka_unit_test(find_an_empty_entry),
 		cmocka_unit_test(find_wherever_it_starts),
 		cmocka_unit_test(replay_starts_at_tail),
+		cmocka_unit_test(entry_signatures),
 		cmocka_unit_test(replay_in_order),
+		cmocka_unit_test(replay_reads_no_more_than_it_needs),
 		cmocka_unit_test(find_tail_outside),
 		cmocka_unit_test(find_tail_off_boundary),
 		cmocka_unit_test(find_gap),
@@ -1229,6 +1321,7 @@ int main(void)
 		cmocka_unit_test(find_older_beside_torn),
 		cmocka_unit_test(find_among_old_entries),
 		cmocka_unit_test(find_sequence_fills_the_log),
+		cmocka_unit_test(find_sequence_longer_than_the_log),
 		cmocka_unit_test(find_flushed),
 		cmocka_unit_test(check_end),
 		cmocka_unit_test(replay_beyond_the_device),

@@ -89,6 +89,8 @@ static void encoded_as_specified(void **state)
 	assert_int_equal(get32(region + 65572), 4096);
 	for (i = 32 + 32 * 5; i < 65536; i++)
 		assert_int_equal(region[i], 0);
+	for (i = used; i < sizeof(region); i++)
+		assert_int_equal(region[i], 0);
 
 	assert_ok(check());
 	assert_int_equal(vhdx_meta_table_count(region), 5);
@@ -196,6 +198,14 @@ static void item_overlaps(void **state)
 	build();
 	put32(entry(4) + 16, get32(entry(3) + 16));
 	assert_fault(check(), META_OVERLAP);
+	build();
+	put32(entry(1) + 16, get32(entry(0) + 16));
+	assert_fault(check(), META_OVERLAP);
+	/* One right before another is no overlap, in either order. */
+	build();
+	add(1, MIB(1) + 100, 100, 0);
+	add(2, MIB(1), 100, 0);
+	assert_ok(check());
 	/* Empty ones share nothing. */
 	build();
 	add(1, 0, 0, 0);
@@ -219,6 +229,10 @@ static void items_twice(void **state)
 	build();
 	add(0, MIB(1), 8, 0);
 	memcpy(entry(5), entry(1), 16);
+	assert_fault(check(), META_TWICE);
+	build();
+	add(0, MIB(1), 8, 0);
+	memcpy(entry(5), entry(0), 16);		/* the very first one counts, too */
 	assert_fault(check(), META_TWICE);
 }
 

@@ -176,6 +176,10 @@ static void places(void **state)
 {
 	assert_fault(place(MIB(16) + 4096, MIB(1)), REGION_ALIGN);
 	assert_fault(place(MIB(16), MIB(1) + 4096), REGION_ALIGN);
+	assert_fault(place(MIB(16) + 65536, MIB(1)), REGION_ALIGN);
+	assert_fault(place(MIB(16), MIB(1) + 65536), REGION_ALIGN);
+	assert_fault(place(MIB(16), MIB(2) - 65536), REGION_ALIGN);
+	assert_fault(place(MIB(16), 65536), REGION_ALIGN);
 	assert_fault(place(MIB(16), 0), REGION_ALIGN);
 	assert_fault(place(0, MIB(1)), REGION_ALIGN);
 	assert_fault(place(0x30000, MIB(1)), REGION_ALIGN);

@@ -14,7 +14,7 @@ _vhdx_options()
 			'--force --json'
 		;;
 	info | map | status) echo '--json' ;;
-	check) echo '--repair --force --quiet --json' ;;
+	check) echo '--repair --repair=salvage --force --quiet --json' ;;
 	replay) echo '--quiet --json' ;;
 	attach)
 		echo '--read-only --no-grow --partitions --no-partitions --options --dry-run --quiet' \
