@@ -269,10 +269,14 @@ static int attach_pretend(struct attach *attach)
 {
 	struct image *image = &attach->image;
 	const struct extent *extent = &attach->extent;
-	int r;
+	int r = name_check(attach->disk.name);
 
-	r = geteuid() ? name_check(attach->disk.name) :
-			attach_check_name(attach->disk.name);
+	/* Whoever may ask is told whether the name is free. */
+	if (!r && !access("/dev/mapper/control", R_OK | W_OK)) {
+		r = mapping_start();
+		if (!r)
+			r = attach_check_name(attach->disk.name);
+	}
 	if (!r)
 		r = attach_load(attach);
 	if (r)
