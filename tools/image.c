@@ -9,6 +9,7 @@
 #include "image.h"
 #include "message.h"
 #include "size.h"
+#include "text.h"
 #include "use.h"
 #include "who.h"
 
@@ -180,7 +181,8 @@ int image_open(struct image *image, const char *path, enum image_mode mode)
 	if (!r)
 		r = image_measure(image);
 	image->scratch = malloc(VHDX_LOAD_SCRATCH);
-	if (!r && !image->scratch)
+	image->shown = text_printable(path);
+	if (!r && (!image->scratch || !image->shown))
 		r = -ENOMEM;
 	if (r)
 		complain_errno(path, r, "cannot open");
@@ -210,6 +212,8 @@ void image_close(struct image *image)
 	image_forget(image);
 	free(image->scratch);
 	image->scratch = NULL;
+	free(image->shown);
+	image->shown = NULL;
 	if (image->fd >= 0)
 		close(image->fd);
 	image->fd = -1;

@@ -28,6 +28,7 @@ enum image_mode {
 /**
  * struct image - an open image
  * @path: as the user named it
+ * @shown: the same, as it may be printed
  * @fd: open file
  * @st: of the file
  * @block_device: it is no regular file
@@ -44,6 +45,7 @@ enum image_mode {
  */
 struct image {
 	const char *path;
+	char *shown;
 	int fd;
 	struct stat st;
 	bool block_device;

@@ -8,7 +8,6 @@
 #include "identify.h"
 #include "message.h"
 #include "output.h"
-#include "text.h"
 
 static int replay_visit(void *arg, u64 index, u32 block, bool bitmap,
 			const struct vhdx_bat_entry *entry, int result)
@@ -47,12 +46,11 @@ static void replay_print(const struct image *image, u64 entries, bool json)
 		output_end(&out);
 		return;
 	}
-	text_print(stdout, image->path);
 	if (entries)
-		printf(": replayed %" PRIu64 " log %s\n", entries,
-		       entries == 1 ? "entry" : "entries");
+		printf("%s: replayed %" PRIu64 " log %s\n", image->shown,
+		       entries, entries == 1 ? "entry" : "entries");
 	else
-		puts(": the log is clean, nothing to do");
+		printf("%s: the log is clean, nothing to do\n", image->shown);
 }
 
 static int replay_image(struct image *image, bool quiet, bool json)

@@ -131,7 +131,7 @@ static void report_problem(struct check *check, const struct image *image,
 			output_text(out, "advice", NULL, advice);
 		return;
 	}
-	printf("%s: %s: %s", image->path, level, audit_text(kind));
+	printf("%s: %s: %s", image->shown, level, audit_text(kind));
 	if (problem->count > 1)
 		printf(" (%" PRIu64 " times)", problem->count);
 	printf(advice ? ": %s\n" : "\n", advice);
@@ -214,20 +214,20 @@ static void report_verdict(const struct check *check, const struct image *image,
 
 	if (audit->free_inside || (audit->free_behind && !image->block_device))
 		printf("%s: info: nothing owns %s between the blocks and %s behind them\n",
-		       image->path, size_text(inside, audit->free_inside),
+		       image->shown, size_text(inside, audit->free_inside),
 		       size_text(behind, audit->free_behind));
 	if (check->salvage.lost_bytes)
 		printf("%s: info: %s of the disk are lost, see above\n",
-		       image->path, size_text(lost, check->salvage.lost_bytes));
+		       image->shown, size_text(lost, check->salvage.lost_bytes));
 	if (status != CHECK_ERRORS)
 		printf("%s: %s, %" PRIu64 " of %u blocks allocated\n",
-		       image->path, report_verdicts[status], audit->allocated,
+		       image->shown, report_verdicts[status], audit->allocated,
 		       image->layout.geo.blocks);
 	else if (kinds == 1 || errors == kinds)
-		printf("%s: %" PRIu64 " %s left\n", image->path, errors,
+		printf("%s: %" PRIu64 " %s left\n", image->shown, errors,
 		       errors == 1 ? "error" : "errors");
 	else
-		printf("%s: %" PRIu64 " errors of %u kinds left\n", image->path,
+		printf("%s: %" PRIu64 " errors of %u kinds left\n", image->shown,
 		       errors, kinds);
 }
 
@@ -277,14 +277,14 @@ void report_rebuild(const struct check *check, const struct image *image)
 
 	if (check->quiet || check->json)
 		return;
-	printf("%s: salvage: writing new headers, %s\n", image->path,
+	printf("%s: salvage: writing new headers, %s\n", image->shown,
 	       rebuild->chosen ? "with a log to replay" : "with an empty log");
 	if (rebuild->why)
 		printf("%s: salvage: the log is not replayed: %s\n",
-		       image->path, rebuild->why);
+		       image->shown, rebuild->why);
 	for (i = 0; i < rebuild->views; i++) {
 		view = &rebuild->view[i];
-		printf("%s: salvage: %s", image->path,
+		printf("%s: salvage: %s", image->shown,
 		       i ? "with the log " : "without a log");
 		if (i)
 			printf("%s (%" PRIu64 " %s)",
@@ -320,11 +320,11 @@ void report_salvage(const struct check *check, const struct image *image)
 		return;
 	if (salvage->log_dropped)
 		printf("%s: salvage: the log is lost, and what it would have changed\n",
-		       image->path);
+		       image->shown);
 	for (i = 0; i < salvage->count; i++) {
 		range = &salvage->lost[i];
 		printf("%s: salvage: lost: bytes %" PRIu64 " to %" PRIu64 " of the disk (%s)\n",
-		       image->path, range->start,
+		       image->shown, range->start,
 		       range->start + range->bytes - 1,
 		       size_text(text, range->bytes));
 	}

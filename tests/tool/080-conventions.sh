@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# timeout: 300
 #
 # What all commands have in common: options, their help, manual pages and completion, which have to
 # say the same; names that hold anything; sizes.
@@ -85,10 +86,9 @@ grep -q '^\.SH OPTIONS$' "$tools/man/vhdx.8"
 problems=$(sed -n '/^#define VHDX_FAULTS/,/^enum/s/^\tF(\([A-Z_]*\),.*/\1/p' "$VHDX_TOP/kmod/vhdx-fault.h")
 problems+=$'\n'$(sed -n 's/^\t\t"\([A-Z_]*\)",.*/\1/p' "$tools/audit.c")
 [ "$(wc -w <<<"$problems")" -ge 65 ]
-for problem in $problems; do
-	grep -A 1 "^\\.B $problem$" "$tools/man/vhdx-check.8" | tail -n +2 | grep -q '[a-z]' ||
-		fail "vhdx-check.8 does not explain $problem"
-done
+explained=$(awk '/^\.B [A-Z_]+$/ { name = $2; next } name && /[a-z]/ { print name } { name = "" }' "$tools/man/vhdx-check.8")
+lacking=$(comm -23 <(sort -u <<<"$problems") <(sort -u <<<"$explained"))
+[ -z "$lacking" ] || fail "vhdx-check.8 does not explain $lacking"
 if command -v mandoc >/dev/null; then
 	mandoc -Tlint -W style "$tools"/man/*.8
 else
@@ -106,7 +106,7 @@ offers() # WORD...: the last one is being typed
 mkdir completed
 touch 'completed/image.vhdx' 'completed/with blank'
 [ "$(offers de)" = detach ]
-[ "$(offers check --re)" = --repair ]
+[ "$(offers check --qu)" = --quiet ]
 [ "$(offers create --type 'fi')" = fixed ]
 [ "$(offers create --type = dy)" = dynamic ]
 [ "$(offers info completed/im)" = completed/image.vhdx ]
@@ -122,7 +122,7 @@ fi
 name=$'esc\e[31m\nline\x7f\xff\\x \\n'
 shown='esc\x1b[31m\x0aline\x7f\xff\x5cx \n'
 "$vhdx" create --size 8M --block-size 1M "$name"
-for args in info 'check --quiet' 'create --size 1M' replay; do
+for args in info check 'create --size 1M' replay; do
 	# shellcheck disable=SC2086 # words
 	"$vhdx" $args "$name" >out 2>err || :
 	LC_ALL=C grep -q $'[\x01-\x09\x0b-\x1f\x7f\x80-\xff]' out err && fail "vhdx $args: control characters"
@@ -146,10 +146,10 @@ size()
 {
 	rm -f new
 	expect_status 0 create --json new "$1"
-	[ "$(json 'j["virtual_size"]')" = "$2" ] || fail "$1 makes $(<out)"
+	grep -q "\"virtual_size\": *$2," out || fail "$1 makes $(<out)"
 	rm new
 	expect_status 0 create -s "$1" -J new
-	[ "$(json 'j["virtual_size"]')" = "$2" ] || fail "-s $1 makes $(<out)"
+	grep -q "\"virtual_size\": *$2," out || fail "-s $1 makes $(<out)"
 }
 size 512 512
 size 1536 1536
