@@ -10,7 +10,8 @@
 #include "message.h"
 
 #define IDENTIFY_UNPACK	"unpack it first, with "
-#define IDENTIFY_CONVERT "convert it with 'qemu-img convert -O vhdx -o subformat=dynamic' and "
+#define IDENTIFY_CONVERT(format) \
+	"convert it with 'qemu-img convert -f " format " -O vhdx -o subformat=dynamic'"
 
 /**
  * struct identify - what gives a format away
@@ -27,18 +28,18 @@ static const struct identify {
 	const char *name;
 	const char *advice;
 } identify_formats[] = {
-	{ 0, 4, "QFI\xfb", "a QCOW2 image", IDENTIFY_CONVERT "'-f qcow2'" },
-	{ 0, 8, "conectix", "a VHD image (version 1)", IDENTIFY_CONVERT "'-f vpc'" },
+	{ 0, 4, "QFI\xfb", "a QCOW2 image", IDENTIFY_CONVERT("qcow2") },
+	{ 0, 8, "conectix", "a VHD image (version 1)", IDENTIFY_CONVERT("vpc") },
 	/* A fixed one has the guest's data at its start. */
 	{ -512, 8, "conectix", "a VHD image (version 1)",
-	  IDENTIFY_CONVERT "'-f vpc'" },
+	  IDENTIFY_CONVERT("vpc") },
 	{ -511, 8, "conectix", "a VHD image (version 1)",
-	  IDENTIFY_CONVERT "'-f vpc'" },
-	{ 0, 4, "KDMV", "a VMDK image", IDENTIFY_CONVERT "'-f vmdk'" },
-	{ 0, 4, "COWD", "a VMDK image", IDENTIFY_CONVERT "'-f vmdk'" },
+	  IDENTIFY_CONVERT("vpc") },
+	{ 0, 4, "KDMV", "a VMDK image", IDENTIFY_CONVERT("vmdk") },
+	{ 0, 4, "COWD", "a VMDK image", IDENTIFY_CONVERT("vmdk") },
 	{ 0, 21, "# Disk DescriptorFile", "the description of a VMDK image",
-	  IDENTIFY_CONVERT "'-f vmdk'" },
-	{ 64, 4, "\x7f\x10\xda\xbe", "a VDI image", IDENTIFY_CONVERT "'-f vdi'" },
+	  IDENTIFY_CONVERT("vmdk") },
+	{ 64, 4, "\x7f\x10\xda\xbe", "a VDI image", IDENTIFY_CONVERT("vdi") },
 	{ 0, 3, "\x1f\x8b\x08", "a gzip archive", IDENTIFY_UNPACK "'gunzip'" },
 	{ 0, 6, "\xfd" "7zXZ\0", "an xz archive", IDENTIFY_UNPACK "'unxz'" },
 	{ 0, 4, "PK\3\4", "a zip archive", IDENTIFY_UNPACK "'unzip'" },

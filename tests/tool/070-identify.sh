@@ -25,8 +25,8 @@ for format in qcow2 vpc vmdk vdi; do
 done
 qemu-img create -q -f vpc -o subformat=fixed fixed.vhd 4M
 qemu-img create -q -f vmdk -o subformat=monolithicFlat flat.vmdk 4M
-is image.qcow2 "no VHDX image but a QCOW2 image: .*'-f qcow2'"
-is image.vpc "no VHDX image but a VHD image \(version 1\): .*'-f vpc'"
+is image.qcow2 "no VHDX image but a QCOW2 image: .*'qemu-img convert -f qcow2 -O vhdx "
+is image.vpc "no VHDX image but a VHD image \(version 1\): .*'qemu-img convert -f vpc -O vhdx "
 is fixed.vhd 'no VHDX image but a VHD image \(version 1\)'
 is image.vmdk 'no VHDX image but a VMDK image'
 is flat.vmdk 'no VHDX image but the description of a VMDK image'

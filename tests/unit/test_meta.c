@@ -91,6 +91,15 @@ static void encoded_as_specified(void **state)
 		assert_int_equal(region[i], 0);
 	for (i = used; i < sizeof(region); i++)
 		assert_int_equal(region[i], 0);
+	meta.leave_allocated = false;
+	vhdx_meta_region_encode(region, &meta);
+	assert_int_equal(get32(region + 65540), 0);
+	meta.has_parent = true;
+	vhdx_meta_region_encode(region, &meta);
+	assert_int_equal(get32(region + 65540), 2);
+	meta.has_parent = false;
+	meta.leave_allocated = true;
+	vhdx_meta_region_encode(region, &meta);
 
 	assert_ok(check());
 	assert_int_equal(vhdx_meta_table_count(region), 5);
