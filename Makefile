@@ -21,7 +21,7 @@ DEPS_VM := qemu-system-x86 busybox-static binutils cpio kmod libelf1 xz-utils zs
 DEPS_DEMO := $(DEPS_TOOL) $(DEPS_VM) dmsetup e2fsprogs qemu-utils
 DEPS := $(DEPS_DEMO) make bc bison flex bzip2 procps iproute2 debootstrap pahole \
 	linux-headers-amd64 linux-source-6.1 libelf-dev libssl-dev libcmocka-dev fio \
-	7zip libvhdi-utils nbd-client thin-provisioning-tools xfsprogs dosfstools patch \
+	7zip libvhdi-utils nbd-client thin-provisioning-tools xfsprogs dosfstools ntfs-3g exfatprogs attr patch \
 	clang llvm libclang-rt-14-dev sparse shellcheck mandoc perl python3 gnuplot-nox
 
 all: modules tools

@@ -21,6 +21,7 @@
 
 #include "edit.h"
 #include "guid.h"
+#include "hostfs.h"
 #include "size.h"
 
 #define EDIT_ZERO_BYTES	SZ_1M	/* written at a time where all else fails */
@@ -75,14 +76,16 @@ static int edit_write_zeros(struct image *image, u64 off, u64 bytes)
  * @bytes: how much, a multiple of 4096; behind the end of a file there is
  *         nothing to do
  *
- * Cheaply where that is possible, by a hole in a file or an offloaded write
- * on a device.
+ * Cheaply where that is possible.  A file keeps its space; only where the file
+ * system can do it in no other way than by a hole it loses some, and never on
+ * NTFS, see hostfs.c.
  *
  * Return: 0 or a negative errno.
  */
 int edit_zero(struct image *image, u64 off, u64 bytes)
 {
 	uint64_t range[2] = { off, bytes };
+	struct hostfs host;
 
 	if (image->block_device) {
 		if (!ioctl(image->fd, BLKZEROOUT, range))
@@ -93,7 +96,11 @@ int edit_zero(struct image *image, u64 off, u64 bytes)
 	if (off >= image->file_bytes)
 		return 0;
 	bytes = min_t(u64, bytes, image->file_bytes - off);
-	if (!fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+	if (!fallocate(image->fd, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE,
+		       off, bytes))
+		return 0;
+	if (!hostfs_look(&host, image->fd) && !host.ntfs && !host.whole &&
+	    !fallocate(image->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
 		       off, bytes))
 		return 0;
 	return edit_write_zeros(image, off, bytes);
@@ -102,18 +109,27 @@ int edit_zero(struct image *image, u64 off, u64 bytes)
 /**
  * edit_resize() - set the size of an image's file
  * @image: the image, open for writing
- * @bytes: new size; what is added is sparse
+ * @bytes: new size; what is added is sparse, but on NTFS only if the file is
+ *         sparse already
  *
  * Return: 0 or a negative errno: -ENOSPC for a device, whose size is given.
  */
 int edit_resize(struct image *image, u64 bytes)
 {
+	struct hostfs host;
+	int r;
+
 	if (image->block_device)
 		return bytes <= image->file_bytes ? 0 : -ENOSPC;
-	if (ftruncate(image->fd, bytes))
-		return -errno;
-	image->file_bytes = bytes;
-	return 0;
+	if (bytes > image->file_bytes && !hostfs_look(&host, image->fd) &&
+	    host.ntfs && !host.sparse)
+		r = hostfs_extend(&host, image->fd, image->file_bytes, bytes,
+				  NULL);
+	else
+		r = ftruncate(image->fd, bytes) ? -errno : 0;
+	if (!r)
+		image->file_bytes = bytes;
+	return r;
 }
 
 /**

@@ -14,6 +14,7 @@
 #include "edit.h"
 #include "format.h"
 #include "guid.h"
+#include "hostfs.h"
 #include "message.h"
 #include "size.h"
 
@@ -171,6 +172,29 @@ static int format_write(const struct format *format,
 	return r ? r : edit_sync(image);
 }
 
+/*
+ * All of it, of a dynamic image as well: what is there is headers, log and
+ * tables, for which there has to be space when they are written.
+ */
+static int format_take_space(int fd, const char *path, u64 bytes)
+{
+	struct hostfs host;
+	int r;
+
+	r = hostfs_look(&host, fd);
+	if (!r)
+		r = hostfs_extend(&host, fd, 0, bytes, NULL);
+	if (!r)
+		r = hostfs_reserve(&host, fd, 0, bytes);
+	if (!r)
+		r = hostfs_look(&host, fd);
+	if (!r) {
+		hostfs_note_windows(&host, path);
+		hostfs_note_copies(&host, path);
+	}
+	return r;
+}
+
 /**
  * format_file() - write a new image into an empty file
  * @format: what it is to be like
@@ -186,12 +210,7 @@ int format_file(const struct format *format, int fd, const char *path)
 	int r;
 
 	format_make_plan(format, &plan);
-	if (format->meta.leave_allocated && fallocate(fd, 0, 0, plan.end)) {
-		if (errno != EOPNOTSUPP)
-			return -errno;
-		note(path, "the file system cannot reserve space, so blocks take space only when they are written");
-	}
-	r = edit_resize(&image, plan.end);
+	r = format_take_space(fd, path, plan.end);
 	return r ? r : format_write(format, &plan, &image);
 }
 
