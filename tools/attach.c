@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "daemon.h"
 #include "edit.h"
 #include "extent.h"
 #include "guid.h"
+#include "hostfs.h"
 #include "identify.h"
 #include "kmsg.h"
 #include "loop.h"
@@ -21,6 +23,7 @@
 #include "output.h"
 #include "partition.h"
 #include "signals.h"
+#include "target.h"
 
 /* Options without a short form. */
 enum {
@@ -40,6 +43,8 @@ enum {
  * @grow: the file may be extended
  * @image: the image
  * @extent: how far it reaches
+ * @host: its file and the file system below, before the file was extended
+ * @steps: the file has to be extended while it is attached
  * @file_bytes: size of the file before it was extended
  * @data_end: everything behind that reads as zeros; 0 if nobody knows
  * @loop: over a file
@@ -57,6 +62,8 @@ struct attach {
 	bool grow;
 	struct image image;
 	struct extent extent;
+	struct hostfs host;
+	bool steps;
 	u64 file_bytes;
 	u64 data_end;
 	struct loop loop;
@@ -108,13 +115,43 @@ static int attach_grow(struct attach *attach)
 
 	if (image->block_device || attach->read_only)
 		return 0;
+	r = hostfs_look(&attach->host, image->fd);
 	attach->data_end = extent_data_end(image, attach->extent.end);
 	if (!attach->grow)
 		attach->extent.max_bytes = attach->extent.end;
-	r = extent_grow(&attach->extent, image);
-	if (r)
+	if (!r)
+		r = extent_grow(&attach->extent, image, &attach->host,
+				&attach->steps);
+	if (r) {
 		complain_errno(attach->path, r, "cannot extend the file");
-	return r;
+		return r;
+	}
+	r = extent_reserve(image, &attach->host);
+	if (r) {
+		complain_errno(attach->path, r, "cannot reserve space for log and tables of the image");
+		return r;
+	}
+	hostfs_note_windows(&attach->host, attach->path);
+	hostfs_note_copies(&attach->host, attach->path);
+	return 0;
+}
+
+/* Must no holes be made in the file, and does the target know how? */
+static bool attach_no_unmap(const struct attach *attach)
+{
+	if (!attach->host.whole &&
+	    (!attach->host.ntfs || attach->host.sparse))
+		return false;
+	return target_has_version("vhdx", 1, 1) &&
+	       !strstr(attach->options.text, " no_unmap");
+}
+
+/* Where the file has no room for all blocks, somebody has to see to it. */
+static void attach_watch(const struct attach *attach)
+{
+	if (attach->steps && daemon_start(attach->disk.name))
+		note(attach->disk.name, "its file is not extended, so that writes to new blocks are going to wait for space and fail: run 'vhdx monitor %s'",
+		     attach->disk.name);
 }
 
 /* Find or make the block device to map. */
@@ -176,6 +213,8 @@ static void attach_make_table(struct attach *attach, const char *device)
 	    attach->data_end < attach->image.file_bytes)
 		n += snprintf(options + n, sizeof(options) - n,
 			      " zeroed_from %" PRIu64, attach->data_end / 512);
+	if (attach_no_unmap(attach))
+		n += snprintf(options + n, sizeof(options) - n, " no_unmap");
 	snprintf(options + n, sizeof(options) - n, "%s", attach->options.text);
 
 	strcpy(disk->target, "vhdx");
@@ -261,6 +300,8 @@ static int attach_steps(struct attach *attach)
 	if (r)
 		attach_undo(attach);
 	loop_close(&attach->loop);
+	if (!r)
+		attach_watch(attach);
 	return r;
 }
 
@@ -286,13 +327,14 @@ static int attach_pretend(struct attach *attach)
 		return 0;
 	}
 	if (!attach->read_only) {
+		r = hostfs_look(&attach->host, image->fd);
 		attach->data_end = extent_data_end(image, extent->end);
 		image->file_bytes = max_t(u64, image->file_bytes, attach->grow ?
 					  extent->max_bytes : extent->end);
 	}
 	loop_first_free(attach->loop.path);
 	attach_make_table(attach, attach->loop.path);
-	return 0;
+	return r;
 }
 
 static int attach_all(struct attach *attach)

@@ -41,6 +41,7 @@ extern const struct command command_detach;
 extern const struct command command_info;
 extern const struct command command_list;
 extern const struct command command_map;
+extern const struct command command_monitor;
 extern const struct command command_replay;
 extern const struct command command_status;
 

@@ -16,6 +16,7 @@
 
 #include "backing.h"
 #include "command.h"
+#include "daemon.h"
 #include "extent.h"
 #include "find.h"
 #include "health.h"
@@ -28,6 +29,7 @@
 #include "who.h"
 
 #define DETACH_TRIES	25	/* udev's programs open a device for a moment */
+#define DETACH_MONITOR_SECONDS	60
 #define DETACH_WAIT_US	200000	/* between them */
 
 /**
@@ -128,7 +130,7 @@ static int detach_check_use(struct detach *detach)
 }
 
 /* The file was extended for the disk to grow: cut off what it did not use. */
-static void detach_trim(struct loop_backing *backing)
+static void detach_trim(struct loop_backing *backing, bool solid)
 {
 	static const char deleted[] = " (deleted)";
 	size_t length = strlen(backing->path);
@@ -147,6 +149,8 @@ static void detach_trim(struct loop_backing *backing)
 	r = image_open(&image, backing->path, IMAGE_WRITE_SOON);
 	if (!r)
 		r = extent_trim(&image);
+	if (!r)
+		r = extent_settle(&image, solid);
 	image_close(&image);
 	if (r > 0)
 		note(backing->path, "detached, but what the file holds now is no intact image (%s), so its end was not cut off",
@@ -279,10 +283,22 @@ static void detach_say_lost(struct detach *detach)
 		note(name, "the log of the image stays dirty: 'vhdx attach' or 'vhdx replay' will replay it");
 }
 
+/* What extends the file has nothing to do any more; it must have ended. */
+static int detach_end_monitor(const struct mapping *disk, int monitor)
+{
+	int r = monitor < 0 ? 0 : daemon_end(monitor, DETACH_MONITOR_SECONDS);
+
+	if (r)
+		complain(disk->name, "end it, and attach and detach the file once more",
+			 "detached, but 'vhdx monitor' does not end: %s",
+			 strerror(-r));
+	return r;
+}
+
 static int detach_mapping(struct detach *detach)
 {
 	sigset_t before;
-	int r;
+	int r, monitor;
 
 	/* Ask the loop device while it is there. */
 	backing_get(&detach->backing, &detach->disk);
@@ -294,14 +310,20 @@ static int detach_mapping(struct detach *detach)
 	if (r)
 		return r;
 	signals_hold(&before);
+	monitor = daemon_find(detach->disk.dev);
 	r = partitions_remove(&detach->partitions);
 	if (!r)
 		r = detach_remove(detach);
-	if (!r)
+	if (!r) {
 		detach_say_lost(detach);
+		detach->trim &= !detach_end_monitor(&detach->disk, monitor);
+	} else if (monitor >= 0) {
+		close(monitor);
+	}
 	signals_release(&before);
 	if (!r && detach->trim)
-		detach_trim(&detach->backing.file);
+		detach_trim(&detach->backing.file,
+			    strstr(detach->disk.table, " no_unmap"));
 	return r;
 }
 

@@ -3,6 +3,7 @@
 #ifndef VHDX_TOOLS_EXTENT_H
 #define VHDX_TOOLS_EXTENT_H
 
+#include "hostfs.h"
 #include "image.h"
 
 /**
@@ -20,7 +21,11 @@ struct extent {
 
 int extent_load(struct extent *extent, struct image *image);
 u64 extent_data_end(const struct image *image, u64 from);
-int extent_grow(const struct extent *extent, struct image *image);
+int extent_grow(const struct extent *extent, struct image *image,
+		const struct hostfs *host, bool *steps);
+int extent_reserve(const struct image *image, const struct hostfs *host);
+u64 extent_free_goal(u64 file_bytes, u64 block_bytes);
 int extent_trim(struct image *image);
+int extent_settle(struct image *image, bool solid);
 
 #endif /* VHDX_TOOLS_EXTENT_H */

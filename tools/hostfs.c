@@ -284,7 +284,7 @@ u64 hostfs_free_bytes(int fd)
 	/* A tmpfs without a limit has no blocks at all. */
 	if (fstatfs(fd, &fs) || !fs.f_blocks)
 		return UINT64_MAX;
-	return (u64)fs.f_bavail * fs.f_bsize;
+	return (u64)fs.f_bfree * fs.f_bsize;
 }
 
 /**

@@ -120,6 +120,17 @@ void loop_close(struct loop *loop)
 }
 
 /**
+ * loop_grow() - let a loop device see that its file is larger
+ * @fd: the device
+ *
+ * Return: 0 or a negative errno.
+ */
+int loop_grow(int fd)
+{
+	return ioctl(fd, LOOP_SET_CAPACITY, 0) ? -errno : 0;
+}
+
+/**
  * loop_backing() - find the file under a loop device
  * @dev: the device
  * @backing: result

@@ -14,6 +14,7 @@ static const struct option_word {
 } option_words[] = {
 	{ "commit_interval", 3600000 },
 	{ "error_if_no_space", 0 },
+	{ "no_unmap", 0 },
 	{ "read_only", 0 },
 	{ "zeroed_from", 1ULL << 48 },
 	{}
@@ -28,7 +29,7 @@ static const struct option_word *options_find(const struct command *self,
 		if (!strcmp(word->name, name))
 			return word;
 	command_usage(self, "--options: the target has no option '%s', it has "
-		      "commit_interval, error_if_no_space, read_only and zeroed_from",
+		      "commit_interval, error_if_no_space, no_unmap, read_only and zeroed_from",
 		      name);
 }
 

@@ -19,6 +19,7 @@ static const struct command *const commands[] = {
 	&command_detach,
 	&command_list,
 	&command_status,
+	&command_monitor,
 	NULL
 };
 

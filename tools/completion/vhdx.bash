@@ -3,7 +3,7 @@
 #
 # Completion for vhdx(8) in bash: commands, options, their values, mappings and files.
 
-_vhdx_commands='create info check map replay attach detach list status help'
+_vhdx_commands='create info check map replay attach detach list monitor status help'
 
 # What a command takes besides --help and --version.
 _vhdx_options()
@@ -21,6 +21,7 @@ _vhdx_options()
 			'--verbose --json'
 		;;
 	detach) echo '--all --no-trim --verbose --json' ;;
+	monitor) echo '--daemon' ;;
 	list) echo '--output --noheadings --bytes --json' ;;
 	esac
 }
@@ -33,7 +34,7 @@ _vhdx_values()
 	create:--logical-sector-size | create:--physical-sector-size) echo '512 4096' ;;
 	create:--block-size | create:-b) echo '1M 2M 4M 8M 16M 32M 64M 128M 256M' ;;
 	create:--size | create:-s | create:--log-size) echo '' ;;
-	attach:--options | attach:-o) echo 'commit_interval error_if_no_space read_only zeroed_from' ;;
+	attach:--options | attach:-o) echo 'commit_interval error_if_no_space no_unmap read_only zeroed_from' ;;
 	list:--output | list:-o)
 		echo 'NAME PATH UUID SIZE MODE STATE BLOCKS USE% BLOCK-SIZE USED BACKING-SIZE FULL%' \
 			'UNCOMMITTED BACKING'
@@ -76,7 +77,7 @@ _vhdx()
 	case $command:$word in
 	help:*) _vhdx_reply "$_vhdx_commands" "$word" ;;
 	list:* | *:-*) _vhdx_reply "$(_vhdx_options "$command") --help --version" "$word" ;;
-	detach:* | status:*)
+	detach:* | monitor:* | status:*)
 		_vhdx_reply "$(_vhdx_mappings)" "$word"
 		_vhdx_files "$word"
 		;;
