@@ -4,7 +4,7 @@
 # Windows attaches no VHDX whose file is sparse: on NTFS no command makes it so.
 . "$VHDX_TOP/tests/lib/tool.sh"
 need ntfs-3g mkntfs getfattr setfattr
-[ -w /dev/fuse ] && [ "$(id -u)" = 0 ] || skip 'no FUSE here, or not root'
+{ [ -w /dev/fuse ] && [ "$(id -u)" = 0 ]; } || skip 'no FUSE here, or not root'
 
 truncate -s 100M ntfs.img
 mkntfs -q -F -f ntfs.img >out 2>&1 || fail "$(<out)"
