@@ -18,6 +18,9 @@ monitors() { pgrep -fc 'vhdx monitor' || :; }
 no_monitor() { [ "$(monitors)" = 0 ]; }
 random() { dd if=/dev/urandom of=/dev/mapper/"$1" bs=1M oflag=direct status=none "${@:2}"; }
 
+# Does the target know no_unmap, and the message "zeroed"?
+knows_more() { dmsetup targets | grep -qE '^vhdx +v(1\.[1-9]|[2-9])'; }
+
 # fs_on FILE MIB TYPE: mounted as fs
 fs_on()
 {
@@ -54,7 +57,7 @@ there_and_back()
 	random d count="$2"
 	cmp <(dd if=/dev/mapper/d bs=1M skip="$2" status=none) <(head -c $((100 - $2))M /dev/zero)
 	# One that can be told that what was added is zero zeroes little of it again.
-	if dmsetup targets | grep -qE '^vhdx +v(1\.[1-9]|[2-9])'; then
+	if knows_more; then
 		[ "$(dmsetup status d | cut -d' ' -f11)" -le $(($2 / 2)) ] || fail "$1: $(dmsetup status d)"
 	fi
 	raw_of /dev/mapper/d raw
@@ -129,13 +132,23 @@ rm exfat.img
 
 fs_on ntfs.img 130 ntfs
 "$vhdx" create --size 50M --block-size 1M fs/d.vhdx
-truncate -s 8M fs/d.vhdx
+cp --sparse=always fs/d.vhdx fs/s.vhdx
+mv fs/s.vhdx fs/d.vhdx
 "$vhdx" attach fs/d.vhdx d 2>err
 grep -q 'note: the file is sparse, and Windows attaches no sparse file' err || fail "$(<err)"
 no_monitor || fail 'a monitor for a file that has its size'
 [ "$(mib fs/d.vhdx)" = 54 ]
-random d count=2
-"$vhdx" detach d
+dd if=/dev/urandom of=/dev/mapper/d bs=4k count=1 oflag=direct status=none
+"$vhdx" detach d 2>err
+grep -q 'note: the file is sparse, and Windows attaches no sparse file' err || fail "$(<err)"
+[ "$(attributes fs/d.vhdx)" = 00000220 ] || fail 'the file is not sparse any more'
+# Told to make no holes, with some there: it fills them.
+if knows_more; then
+	"$vhdx" attach --options no_unmap fs/d.vhdx d 2>err
+	"$vhdx" detach d 2>err
+	[ ! -s err ] || fail "$(<err)"
+	solid fs/d.vhdx
+fi
 umount fs
 
 # --- under systemd ----------------------------------------------------------
