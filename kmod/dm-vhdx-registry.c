@@ -327,7 +327,7 @@ void vhdx_registry_exit(void)
 	mutex_unlock(&vhdx_registry_mutex);
 	list_for_each_entry(estate, &gone, list)
 		if (estate->legacy.lost && !vhdx_estate_is_dead(estate))
-			DMWARN("%s: acknowledged writes are lost, and no flush will say so any more",
+			DMWARN("%s: acknowledged writes are lost, and no flush will say so now",
 			       estate->disk->disk_name);
 	vhdx_estates_free(&gone);
 }

@@ -129,10 +129,13 @@ static void vhdx_status_info(struct vhdx_target *vt, char *result,
 	dirty = vt->nr_dirty;
 	allocated = image->allocated_blocks;
 	spin_unlock_irq(&vt->lock);
-	/* Worker and commit work count without a lock. */
+	/* data_race(): worker and commit work count without a lock. */
 	taken = data_race(image->space.taken);
+	/* data_race(): likewise */
 	size = data_race(image->space.size);
+	/* data_race(): likewise */
 	log_used = data_race(log->write_pos - log->durable_tail_pos);
+	/* data_race(): likewise */
 	checkpoints = data_race(log->checkpoints);
 	if (!READ_ONCE(vt->session_open))
 		log_used = 0;
@@ -201,12 +204,11 @@ static void vhdx_status_ima(struct vhdx_target *vt, char *result,
 	DMEMIT(",device_name=%s,read_only=%c,error_if_no_space=%c",
 	       vt->dev->name, vt->read_only ? 'y' : 'n',
 	       vt->error_if_no_space ? 'y' : 'n');
-	DMEMIT(",commit_interval=%u", vt->commit_interval_ms);
+	DMEMIT(",no_unmap=%c,commit_interval=%u", vt->no_unmap ? 'y' : 'n',
+	       vt->commit_interval_ms);
 	if (vt->zeroed_from_mib != U32_MAX)
 		DMEMIT(",zeroed_from=%llu", (u64)vt->zeroed_from_mib <<
 					    VHDX_MIB_SECTORS_SHIFT);
-	if (vt->no_unmap)
-		DMEMIT(",no_unmap=y");
 	DMEMIT(";");
 }
 
