@@ -456,6 +456,10 @@ void vhdx_unhook_bio(struct bio *bio);
 void vhdx_rewind_bio(struct bio *bio);
 void vhdx_end_bio(struct bio *bio, blk_status_t status);
 
+/* dm-vhdx-defer.c */
+void vhdx_defer(struct vhdx_target *vt, struct bio *bio);
+void vhdx_wake_starved(struct vhdx_target *vt);
+
 /* dm-vhdx-space.c */
 u32 vhdx_take_space(struct vhdx_target *vt);
 void vhdx_give_space_back(struct vhdx_target *vt, u32 mib);
@@ -468,8 +472,6 @@ void vhdx_no_space_end(struct vhdx_target *vt, blk_status_t status);
 void vhdx_space_timer(struct work_struct *work);
 
 /* dm-vhdx-alloc.c */
-void vhdx_defer(struct vhdx_target *vt, struct bio *bio);
-void vhdx_wake_starved(struct vhdx_target *vt);
 void vhdx_worker(struct work_struct *work);
 
 /* dm-vhdx-commit.c */
