@@ -37,6 +37,7 @@ help:
 	@echo 'make check           all tests; check-unit, -tool, -kunit, -dm, -kernels, -debug: one suite'
 	@echo '                     (TESTS="003 01*" picks numbered ones; check-debug runs all of tests/dm'
 	@echo '                     on the debug kernel, "check" those of them that are marked so)'
+	@echo 'make check-kcsan     what is to race, on a kernel with the Kernel Concurrency Sanitizer'
 	@echo 'make matrix          all of tests/dm on each of the kernels 6.1, 6.12 and sid has'
 	@echo 'make bare            "make demo" in a root that has nothing installed'
 	@echo 'make crash fuzz bench    longer ones, not all of them part of "check"'
@@ -139,7 +140,7 @@ uninstall:
 check:
 	@tests/run
 
-check-unit check-tool check-kunit check-dm check-kernels check-debug:
+check-unit check-tool check-kunit check-dm check-kernels check-debug check-kcsan:
 	@tests/run $(@:check-%=%)
 
 matrix:
@@ -193,5 +194,5 @@ clean:
 
 .PHONY: all help deps deps-demo modules kunit build-modules build-kunit tools bench-programs fill-log \
 	test-helpers bulk install install-modules install-tools kernel-note uninstall check check-unit check-tool \
-	check-kunit check-dm check-kernels check-debug matrix bare crash fuzz fuzz-cov bench mutate demo \
+	check-kunit check-dm check-kernels check-debug check-kcsan matrix bare crash fuzz fuzz-cov bench mutate demo \
 	lint lint-modules clean

@@ -28,16 +28,26 @@
  * Writes to present blocks
  */
 
-/* The worker has to see to something.  Its bio is ended after that, or by it. */
-static void vhdx_tell_worker(struct vhdx_target *vt, struct bio *returned)
+/* There was no space for a write: the worker sees to it. */
+static void vhdx_return_write(struct vhdx_target *vt, struct bio *bio)
+{
+	unsigned long flags;
+
+	vhdx_hook(bio)->waited = true;
+	spin_lock_irqsave(&vt->lock, flags);
+	bio_list_add(&vt->returned, bio);
+	queue_work(vt->alloc_wq, &vt->worker);
+	spin_unlock_irqrestore(&vt->lock, flags);
+}
+
+/* There was, for one that had @waited, or for another one. */
+static void vhdx_tell_space(struct vhdx_target *vt, bool waited)
 {
 	unsigned long flags;
 
 	spin_lock_irqsave(&vt->lock, flags);
-	if (returned)
-		bio_list_add(&vt->returned, returned);
-	else
-		vt->space_found = true;
+	vt->space_seen = true;
+	vt->space_found |= waited;
 	/* Under the lock: once the bio is done, the target may go. */
 	queue_work(vt->alloc_wq, &vt->worker);
 	spin_unlock_irqrestore(&vt->lock, flags);
@@ -51,12 +61,11 @@ static void vhdx_write_end_io(struct bio *bio)
 	vhdx_unhook_bio(bio);
 	if (unlikely(bio->bi_status == BLK_STS_NOSPC)) {
 		vhdx_rewind_bio(bio);
-		hook->waited = true;
-		vhdx_tell_worker(vt, bio);
+		vhdx_return_write(vt, bio);
 		return;
 	}
-	if (unlikely(hook->waited) && !bio->bi_status)
-		vhdx_tell_worker(vt, NULL);
+	if (unlikely(READ_ONCE(vt->no_space.lacking)) && !bio->bi_status)
+		vhdx_tell_space(vt, hook->waited);
 	if ((hook->opf & REQ_FUA) && !(bio->bi_opf & REQ_FUA) &&
 	    !bio->bi_status)
 		vhdx_commit_bio(vt, bio);
@@ -187,6 +196,17 @@ static struct vhdx_alloc *vhdx_find_alloc(struct vhdx_target *vt, u32 block)
 
 static void vhdx_process_write(struct vhdx_target *vt, struct bio *bio);
 
+/* What writes to the device have said about space below it. */
+static void vhdx_space_was_there(struct vhdx_target *vt, bool seen, bool found)
+{
+	if (likely(!READ_ONCE(vt->no_space.lacking)))
+		return;
+	if (found)
+		vhdx_nospace_found(&vt->no_space);
+	else if (seen)
+		vhdx_nospace_seen(&vt->no_space);
+}
+
 /* Does the block keep its space, whatever becomes of the write? */
 static bool vhdx_alloc_anchored(const struct vhdx_target *vt,
 				const struct vhdx_alloc *alloc)
@@ -256,8 +276,7 @@ static void vhdx_process_done(struct vhdx_target *vt, struct vhdx_alloc *alloc)
 		return;
 	}
 	hash_del(&alloc->hash);
-	if (unlikely(vhdx_hook(bio)->waited))
-		vhdx_nospace_found(&vt->no_space);
+	vhdx_space_was_there(vt, true, vhdx_hook(bio)->waited);
 	vhdx_commit_add(vt, alloc, true);
 	if (vhdx_hook(bio)->opf & REQ_FUA)
 		vhdx_commit_bio(vt, bio);
@@ -340,6 +359,7 @@ struct vhdx_worker_load {
 	struct bio_list deferred;
 	struct bio_list returned;
 	struct list_head done;
+	bool space_seen;
 	bool space_found;
 };
 
@@ -355,9 +375,26 @@ static void vhdx_worker_take(struct vhdx_target *vt,
 	bio_list_merge(&load->returned, &vt->returned);
 	bio_list_init(&vt->returned);
 	list_splice_init(&vt->done, &load->done);
+	load->space_seen = vt->space_seen;
 	load->space_found = vt->space_found;
+	vt->space_seen = false;
 	vt->space_found = false;
 	spin_unlock_irq(&vt->lock);
+}
+
+/*
+ * Does a write wait for a session?  It stays in its list until there is one: it
+ * may have to wait for space, and a suspend with noflush takes it from there.
+ */
+static bool vhdx_session_is_due(struct vhdx_target *vt)
+{
+	bool due;
+
+	spin_lock_irq(&vt->lock);
+	due = !bio_list_empty(&vt->deferred) && !vt->session_open &&
+	      vt->mode == VHDX_MODE_RW;
+	spin_unlock_irq(&vt->lock);
+	return due;
 }
 
 /**
@@ -374,14 +411,12 @@ void vhdx_worker(struct work_struct *work)
 	struct blk_plug plug;
 	struct bio *bio;
 
-	vhdx_worker_take(vt, &load);
-	if (!bio_list_empty(&load.deferred) && !vt->session_open &&
-	    READ_ONCE(vt->mode) == VHDX_MODE_RW)
+	if (vhdx_session_is_due(vt))
 		vhdx_session_open(vt);	/* a failure has changed the mode */
 
+	vhdx_worker_take(vt, &load);
 	blk_start_plug(&plug);
-	if (unlikely(load.space_found))
-		vhdx_nospace_found(&vt->no_space);
+	vhdx_space_was_there(vt, load.space_seen, load.space_found);
 	while ((bio = bio_list_pop(&load.returned)))
 		vhdx_wait_for_space(vt, &vt->no_space, bio);
 	list_for_each_entry_safe(alloc, next, &load.done, list)

@@ -268,34 +268,40 @@ void vhdx_commit_work(struct work_struct *work)
 {
 	struct vhdx_target *vt = container_of(work, struct vhdx_target, commit);
 	struct bio_list bios = BIO_EMPTY_LIST;
-	bool failed;
+	bool failed, asked, lost = false;
 	LIST_HEAD(batch);
 	struct bio *bio;
 	int r = 0;
 
 	spin_lock_irq(&vt->lock);
-	bio_list_merge(&bios, &vt->flushes);
+	bio_list_merge(&vt->committing, &vt->flushes);
 	bio_list_init(&vt->flushes);
+	asked = !bio_list_empty(&vt->committing);
 	/* Then some of what was acknowledged will never be durable. */
 	failed = READ_ONCE(vt->image.flush_failed) ||
 		 (vt->mode != VHDX_MODE_RW && vt->nr_dirty);
 	if (!failed)
 		list_splice_init(&vt->dirty, &batch);
-	if (!bio_list_empty(&bios)) {
-		failed |= vt->lost;
+	if (asked) {
+		lost = vt->lost;
+		failed |= lost;
 		vt->lost = false;
 	}
 	spin_unlock_irq(&vt->lock);
 
 	if (!list_empty(&batch))
 		r = vhdx_commit_blocks(vt, &batch);
-	else if (!failed && !bio_list_empty(&bios))
+	else if (!failed && asked)
 		r = vhdx_image_flush(&vt->image);
 	vhdx_commit_check_flush(vt);
 
 	spin_lock_irq(&vt->lock);
+	/* Some may have been handed back while this waited for space. */
+	bio_list_merge(&bios, &vt->committing);
+	bio_list_init(&vt->committing);
 	vt->flush_told |= READ_ONCE(vt->image.flush_failed) &&
 			  !bio_list_empty(&bios);
+	vt->lost |= lost && bio_list_empty(&bios);
 	/* There is no commit to wait for any more: let them fail. */
 	if (vt->mode != VHDX_MODE_RW)
 		vhdx_wake_starved(vt);

@@ -450,6 +450,9 @@ bool vhdx_image_lacks_space(struct vhdx_image *image, int r, bool *lacked)
 	}
 	if (unlikely(!r && *lacked))
 		vhdx_nospace_found(image->no_space);
+	else if (!r && image->no_space &&
+		 unlikely(READ_ONCE(image->no_space->lacking)))
+		vhdx_nospace_seen(image->no_space);
 	return false;
 }
 

@@ -25,11 +25,13 @@ struct dm_target;
 /**
  * struct vhdx_backing - a backing device, as far as metadata I/O needs it
  * @bdev: the device
+ * @is_dm: it is a mapped device
  * @no_unmap: zero without unmapping: its space was given to it for good
  * @bios: what our own I/O is made of
  */
 struct vhdx_backing {
 	struct block_device *bdev;
+	bool is_dm;
 	bool no_unmap;
 	struct bio_set bios;
 };
@@ -72,10 +74,11 @@ int vhdx_io_flush(struct vhdx_backing *backing);
 
 /**
  * struct vhdx_nospace - one kind of lack of space
- * @lock: protects @lacking, @over, @deadline
+ * @lock: protects @lacking, @over, @deadline, @last
  * @lacking: something waits for space, or has failed for lack of it
  * @over: it has waited long enough
  * @deadline: jiffies
+ * @last: jiffies, when something last found none
  * @fail_at_once: the table says error_if_no_space
  * @hurry: metadata does not wait: suspended, or about to be
  * @wait: for @hurry
@@ -87,6 +90,7 @@ struct vhdx_nospace {
 	bool lacking;
 	bool over;
 	unsigned long deadline;
+	unsigned long last;
 	bool fail_at_once;
 	bool hurry;
 	wait_queue_head_t wait;
@@ -99,6 +103,7 @@ void vhdx_nospace_init(struct vhdx_nospace *ns, struct dm_target *ti,
 void vhdx_nospace_reset(struct vhdx_nospace *ns);
 bool vhdx_nospace_lack(struct vhdx_nospace *ns, struct block_device *bdev);
 void vhdx_nospace_found(struct vhdx_nospace *ns);
+void vhdx_nospace_seen(struct vhdx_nospace *ns);
 bool vhdx_nospace_wait(struct vhdx_nospace *ns, struct block_device *bdev);
 void vhdx_nospace_hurry(struct vhdx_nospace *ns, bool hurry);
 

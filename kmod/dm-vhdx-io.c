@@ -92,7 +92,7 @@ bool vhdx_io_cached(const struct vhdx_backing *backing)
  * and says FUA does it in one command; without FUA the block layer makes a
  * write and a flush of it, and which of them has failed cannot be told.  Drivers
  * that stack on others say FUA for whatever is below, device mapper since 6.11
- * whenever it would flush.
+ * whenever it would flush, its multipath as soon as one of the paths has it.
  *
  * Context: any.
  * Return: true if so.
@@ -102,7 +102,8 @@ bool vhdx_io_fua(const struct vhdx_backing *backing)
 	struct block_device *bdev = backing->bdev;
 
 	return !bdev_write_cache(bdev) ||
-	       (bdev_fua(bdev) && queue_is_mq(bdev_get_queue(bdev)));
+	       (bdev_fua(bdev) && queue_is_mq(bdev_get_queue(bdev)) &&
+		!backing->is_dm);
 }
 
 static struct page *vhdx_buf_page(const void *buf)

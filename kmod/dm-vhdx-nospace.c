@@ -14,6 +14,8 @@
 #include "dm-vhdx.h"
 
 #define VHDX_NOSPACE_TIMEOUT	(60 * HZ)
+/* Who waits tries once a second: if nobody has for so long, that lack is over. */
+#define VHDX_NOSPACE_QUIET	(10 * HZ)
 
 /**
  * vhdx_nospace_init() - set up
@@ -65,7 +67,9 @@ bool vhdx_nospace_lack(struct vhdx_nospace *ns, struct block_device *bdev)
 	bool first, over = false, wait;
 
 	spin_lock_irq(&ns->lock);
-	first = !ns->lacking;
+	first = !ns->lacking ||
+		time_after(jiffies, ns->last + VHDX_NOSPACE_QUIET);
+	ns->last = jiffies;
 	if (first) {
 		ns->lacking = true;
 		ns->over = false;
@@ -78,8 +82,9 @@ bool vhdx_nospace_lack(struct vhdx_nospace *ns, struct block_device *bdev)
 	spin_unlock_irq(&ns->lock);
 
 	if (first) {
-		DMERR("%pg: %s%s", bdev, ns->what,
-		      wait ? ", writes wait for 60 seconds" : "");
+		DMERR_LIMIT("%pg: %s%s", bdev, ns->what,
+			    wait && !READ_ONCE(ns->hurry) ?
+			    ", writes wait for 60 seconds" : "");
 		dm_table_event(ns->ti->table);
 	}
 	if (over)
@@ -104,6 +109,26 @@ void vhdx_nospace_found(struct vhdx_nospace *ns)
 	spin_unlock_irq(&ns->lock);
 	if (was)
 		dm_table_event(ns->ti->table);
+}
+
+/**
+ * vhdx_nospace_seen() - something that may have needed space has had no trouble
+ * @ns: the lack
+ *
+ * That says little as long as others wait, who will find out by themselves.  But
+ * once they have failed there is nobody who would.
+ *
+ * Context: process context.
+ */
+void vhdx_nospace_seen(struct vhdx_nospace *ns)
+{
+	bool over;
+
+	spin_lock_irq(&ns->lock);
+	over = ns->lacking && (ns->over || ns->fail_at_once);
+	spin_unlock_irq(&ns->lock);
+	if (over)
+		vhdx_nospace_found(ns);
 }
 
 /**

@@ -264,11 +264,15 @@ bool vhdx_registry_inherit(struct vhdx_user *user,
 			   const struct vhdx_header *header,
 			   struct vhdx_legacy *legacy)
 {
-	struct vhdx_estate *estate = user->estate;
+	struct vhdx_estate *estate = user->estate, *other;
 	bool ours;
 
 	mutex_lock(&vhdx_registry_mutex);
 	*legacy = estate->legacy;
+	/* A disk's users are to hear of it, whatever the disk lies on by now. */
+	list_for_each_entry(other, &vhdx_estates, list)
+		legacy->lost |= other->disk == estate->disk &&
+				other->legacy.lost;
 	ours = estate->known && header->sequence == estate->sequence &&
 	       guid_equal(&header->file_write_guid, &estate->guid);
 	if (estate->known && !ours)
@@ -288,8 +292,12 @@ bool vhdx_registry_inherit(struct vhdx_user *user,
  */
 void vhdx_registry_inherited(struct vhdx_user *user)
 {
+	struct vhdx_estate *estate;
+
 	mutex_lock(&vhdx_registry_mutex);
-	user->estate->legacy.lost = false;
+	list_for_each_entry(estate, &vhdx_estates, list)
+		if (estate->disk == user->estate->disk)
+			estate->legacy.lost = false;
 	mutex_unlock(&vhdx_registry_mutex);
 }
 

@@ -62,7 +62,8 @@ u32 vhdx_take_space(struct vhdx_target *vt)
 	}
 	if (!mib && vhdx_release_aside(vt))
 		mib = vhdx_space_find(space, vt->space_hint, count);
-	if (!mib)
+	/* Devices shrink, too, and what lies behind the end is lost. */
+	if (!mib || ((u64)mib + count) << 20 > vhdx_io_bytes(&vt->image.backing))
 		return 0;
 	vt->space_hint = mib + count;
 	vhdx_space_claim(space, mib, count);
@@ -163,7 +164,8 @@ void vhdx_wait_for_space(struct vhdx_target *vt, struct vhdx_nospace *ns,
 	bool wait = vhdx_nospace_lack(ns, vt->bdev), requeue;
 
 	spin_lock_irq(&vt->lock);
-	requeue = vt->requeue_no_space;
+	/* Once dm is done with noflush it would make an error of it. */
+	requeue = vt->requeue_no_space && dm_noflush_suspending(vt->ti);
 	if (wait && !requeue)
 		bio_list_add(&vt->space_waiters, bio);
 	spin_unlock_irq(&vt->lock);
@@ -175,26 +177,6 @@ void vhdx_wait_for_space(struct vhdx_target *vt, struct vhdx_nospace *ns,
 	else
 		queue_delayed_work(vt->alloc_wq, &vt->space_timer,
 				   msecs_to_jiffies(VHDX_NOSPACE_POLL_MS));
-}
-
-/**
- * vhdx_no_space_end() - complete the writes that wait for space
- * @vt: the target
- * @status: with what
- *
- * Context: process context.
- */
-void vhdx_no_space_end(struct vhdx_target *vt, blk_status_t status)
-{
-	struct bio_list bios = BIO_EMPTY_LIST;
-	struct bio *bio;
-
-	spin_lock_irq(&vt->lock);
-	bio_list_merge(&bios, &vt->space_waiters);
-	bio_list_init(&vt->space_waiters);
-	spin_unlock_irq(&vt->lock);
-	while ((bio = bio_list_pop(&bios)))
-		vhdx_end_bio(bio, status);
 }
 
 /**

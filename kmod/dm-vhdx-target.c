@@ -25,6 +25,8 @@ static int vhdx_use_device(struct vhdx_target *vt, struct block_device *bdev)
 	if (r)
 		return r;
 	vt->image.backing.no_unmap = vt->no_unmap;
+	vt->image.backing.is_dm = bdev->bd_disk->major ==
+		dm_disk(dm_table_get_md(vt->ti->table))->major;
 	/* zeroed_from speaks of the device as it is now, not as it will be. */
 	vt->zeroed_to_mib = min_t(u64, VHDX_MIB_MAX,
 				  vhdx_io_bytes(&vt->image.backing) >> 20);
@@ -201,6 +203,7 @@ static struct vhdx_target *vhdx_new_target(struct dm_target *ti)
 	bio_list_init(&vt->space_waiters);
 	bio_list_init(&vt->starved);
 	bio_list_init(&vt->flushes);
+	bio_list_init(&vt->committing);
 	INIT_LIST_HEAD(&vt->done);
 	INIT_LIST_HEAD(&vt->dirty);
 	hash_init(vt->allocs);
@@ -325,24 +328,34 @@ static int vhdx_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 
 /*
  * Suspending with noflush hands back what waits for space; dm queues it for the
- * next table.
+ * next table.  That is, with whatever waits behind metadata that waits for
+ * space: writes for a session, flushes for a commit.  Later ones are handed back
+ * when they find none.
  */
 static void vhdx_presuspend(struct dm_target *ti)
 {
 	struct vhdx_target *vt = ti->private;
+	struct bio_list bios = BIO_EMPTY_LIST;
+	struct bio *bio;
 
-	if (vt->read_only)
+	if (vt->read_only || !dm_noflush_suspending(ti))
 		return;
-	/* Metadata that waits for space would hold up who waits for it. */
-	vhdx_nospace_hurry(&vt->no_space, true);
-	if (!dm_noflush_suspending(ti))
-		return;
+	cancel_delayed_work_sync(&vt->space_timer);
 	spin_lock_irq(&vt->lock);
 	vt->requeue_no_space = true;
+	bio_list_merge(&bios, &vt->space_waiters);
+	bio_list_init(&vt->space_waiters);
+	if (READ_ONCE(vt->no_space.lacking)) {
+		bio_list_merge(&bios, &vt->deferred);
+		bio_list_init(&vt->deferred);
+		bio_list_merge(&bios, &vt->flushes);
+		bio_list_init(&vt->flushes);
+		bio_list_merge(&bios, &vt->committing);
+		bio_list_init(&vt->committing);
+	}
 	spin_unlock_irq(&vt->lock);
-	cancel_delayed_work_sync(&vt->space_timer);
-	flush_work(&vt->worker);
-	vhdx_no_space_end(vt, BLK_STS_DM_REQUEUE);
+	while ((bio = bio_list_pop(&bios)))
+		vhdx_end_bio(bio, BLK_STS_DM_REQUEUE);
 }
 
 static void vhdx_presuspend_undo(struct dm_target *ti)
@@ -352,7 +365,6 @@ static void vhdx_presuspend_undo(struct dm_target *ti)
 	spin_lock_irq(&vt->lock);
 	vt->requeue_no_space = false;
 	spin_unlock_irq(&vt->lock);
-	vhdx_nospace_hurry(&vt->no_space, false);
 }
 
 /* Another table may be the next to use the image. */
@@ -388,6 +400,8 @@ static void vhdx_postsuspend(struct dm_target *ti)
 	struct vhdx_target *vt = ti->private;
 
 	if (!vt->read_only) {
+		/* Nobody waits any more who could be told but who suspends. */
+		vhdx_nospace_hurry(&vt->no_space, true);
 		cancel_delayed_work_sync(&vt->space_timer);
 		flush_work(&vt->worker);
 		cancel_delayed_work_sync(&vt->commit_timer);
@@ -427,7 +441,9 @@ static int vhdx_refresh(struct vhdx_target *vt, const char **error)
 	vhdx_nospace_reset(&vt->no_space);
 	r = vhdx_image_replay(&vt->image);
 	if (r) {
-		*error = "the log cannot be replayed";
+		*error = r == -ENOSPC ?
+			 "the backing device has no space for the log's changes: free some below it" :
+			 "the log cannot be replayed";
 		vt->stale = true;
 	}
 	vt->check_reads = false;

@@ -370,13 +370,15 @@ struct vhdx_target {
 	struct bio_list space_waiters;	/* writes waiting for space */
 	struct bio_list starved;	/* writes waiting for memory */
 	struct bio_list flushes;	/* FLUSH, and FUA whose data is written */
+	struct bio_list committing;	/* those that a commit is under way for */
 	struct list_head done;		/* allocs with prepared space */
 	struct list_head dirty;		/* allocs to be committed */
 	unsigned int nr_dirty;		/* those, and those in a commit */
 	bool exposed;			/* see vhdx_commit_add() */
 	bool lost;			/* the next flush has to fail */
 	bool flush_told;		/* a guest knows of image.flush_failed */
-	bool space_found;	/* by one of @returned */
+	bool space_seen;	/* by a write, when space was lacking */
+	bool space_found;	/* by one that had found none */
 	bool requeue_no_space;	/* suspending with noflush */
 	struct vhdx_stats stats;
 	DECLARE_HASHTABLE(allocs, VHDX_ALLOC_HASH_BITS);
@@ -468,7 +470,6 @@ bool vhdx_space_is_zero(const struct vhdx_target *vt, u32 mib, u32 end);
 void vhdx_space_add_zeroed(struct vhdx_target *vt, u32 from, u32 to);
 void vhdx_wait_for_space(struct vhdx_target *vt, struct vhdx_nospace *ns,
 			 struct bio *bio);
-void vhdx_no_space_end(struct vhdx_target *vt, blk_status_t status);
 void vhdx_space_timer(struct work_struct *work);
 
 /* dm-vhdx-alloc.c */

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# kcsan: yes
 # kernels: check
 #
 # A guest's flush costs one flush of the backing device, whether there are new blocks to commit or

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# kcsan: yes
 # smp: 2
 # debug: long
 # timeout: 900

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# kcsan: yes
 # debug: long
 #
 # One bad MiB in the free space stops no allocation, and a FLUSH does not wait behind blocks that are

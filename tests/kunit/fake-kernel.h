@@ -39,9 +39,11 @@ void fake_wait(void);
 __printf(1, 2) void fake_printk(const char *fmt, ...);
 
 #undef DMERR
+#undef DMERR_LIMIT
 #undef DMWARN
 #undef DMINFO
 #define DMERR(fmt, ...) fake_printk(DM_FMT(fmt), ##__VA_ARGS__)
+#define DMERR_LIMIT(fmt, ...) fake_printk(DM_FMT(fmt), ##__VA_ARGS__)
 #define DMWARN(fmt, ...) fake_printk(DM_FMT(fmt), ##__VA_ARGS__)
 #define DMINFO(fmt, ...) fake_printk(DM_FMT(fmt), ##__VA_ARGS__)
 

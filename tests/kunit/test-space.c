@@ -516,6 +516,107 @@ static void space_none_below_fails(struct kunit *test)
 	t->dev->full = false;
 }
 
+/* A lack that was over in vain is over: the next one is told and waited for. */
+static void space_none_below_again(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 8);
+	struct fake_bio *waiting;
+	u32 events, i;
+
+	space_test_reserve(t);
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+	for (i = 1; i < 5; i++) {
+		t->dev->full = true;
+		events = fake.table_events;
+		waiting = space_test_begin(t, i);
+		fake_kernel_run();
+		KUNIT_EXPECT_FALSE(test, waiting->done);
+		KUNIT_EXPECT_EQ(test, fake.table_events, events + 1);
+		vt->no_space.deadline = jiffies - 1;
+		fake_kernel_fire();
+		fake_kernel_run();
+		KUNIT_ASSERT_TRUE(test, waiting->done);
+		KUNIT_EXPECT_EQ(test, waiting->status, -ENOSPC);
+		fake_bio_free(waiting);
+		KUNIT_EXPECT_TRUE(test, vt->no_space.over);
+		switch (i) {
+		case 1:		/* somebody else's new block */
+			t->dev->full = false;
+			KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 7));
+			break;
+		case 2:		/* or its commit */
+			KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+			break;
+		case 3:		/* or nothing for a while */
+			vt->no_space.last -= 3600 * HZ;
+			break;
+		}
+	}
+	t->dev->full = false;
+}
+
+/* What waits behind metadata is handed back as well, and nothing is lost. */
+static void space_test_noflush(void *arg)
+{
+	struct space_test *t = arg;
+
+	if (fake.waits != 2)
+		return;
+	vk_target_suspend_undo(&t->vkt, true);
+	t->dev->full = false;
+}
+
+static void space_metadata_noflush(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 8);
+	u32 turn;
+
+	fake.on_wait = space_test_noflush;
+	fake.wait_arg = t;
+	for (turn = 0; turn < 2; turn++) {
+		fake.waits = 0;
+		t->dev->full = true;
+		/* The session's first write; the flush of a commit. */
+		KUNIT_EXPECT_EQ(test, -EREMCHG,
+				turn ? vk_guest_flush(&t->vkt) :
+				       space_test_write(t, 0));
+		KUNIT_EXPECT_EQ(test, fake.waits, 2);
+		KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
+		KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
+	}
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+	KUNIT_EXPECT_EQ(test, vt->nr_dirty, 0);
+	space_test_block(t, 0);
+}
+
+/* A device that has become smaller: what lies behind its end is no space. */
+static void space_shrunk(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 8);
+	struct fake_bio *waiting;
+
+	vt->zeroed_from_mib = 0;
+	t->dev->fill = 0;
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
+	t->dev->bytes = ((u64)vk_free_mib(&t->spec) + SPACE_BLOCK_MIB + 1) << 20;
+	waiting = space_test_begin(t, 1);
+	fake_kernel_run();
+	KUNIT_EXPECT_FALSE(test, waiting->done);
+	KUNIT_EXPECT_TRUE(test, vt->no_room.lacking);
+	KUNIT_EXPECT_EQ(test, vt->bat[1], 0);
+	t->dev->bytes += (u64)SPACE_BLOCK_MIB << 20;
+	fake_kernel_fire();
+	fake_kernel_run();
+	KUNIT_ASSERT_TRUE(test, waiting->done);
+	KUNIT_EXPECT_EQ(test, waiting->status, 0);
+	fake_bio_free(waiting);
+	KUNIT_EXPECT_EQ(test, t->dev->misused, 0);
+}
+
 /* Headers, log and BAT wait as well, the same bytes at the same place. */
 static void space_none_for_metadata(struct kunit *test)
 {
@@ -818,6 +919,9 @@ static struct kunit_case space_cases[] = {
 	KUNIT_CASE(space_given_back),
 	KUNIT_CASE(space_none_below),
 	KUNIT_CASE(space_none_below_fails),
+	KUNIT_CASE(space_none_below_again),
+	KUNIT_CASE(space_metadata_noflush),
+	KUNIT_CASE(space_shrunk),
 	KUNIT_CASE(space_none_for_metadata),
 	KUNIT_CASE(space_metadata_fails),
 	KUNIT_CASE(space_out_and_back),

@@ -167,8 +167,11 @@ static void tables_between(struct tables_test *t, enum tables_between what)
 	case BETWEEN_READ_ONLY:
 	case BETWEEN_OTHER_DEVICE:
 		KUNIT_EXPECT_EQ(test, 0, vk_target_resume(vkt));
-		if (what == BETWEEN_OTHER_DEVICE)
+		/* The mapped device has lost them, whatever it is mapped to. */
+		if (what == BETWEEN_OTHER_DEVICE) {
+			KUNIT_EXPECT_EQ(test, -EIO, vk_guest_flush(vkt));
 			KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(vkt));
+		}
 		vk_target_suspend(vkt, false);
 		break;
 	default:
@@ -201,7 +204,10 @@ static void tables_lost_round(struct tables_test *t, enum tables_between what,
 	vt = t->vkts[2].vt;
 	vt->zeroed_from_mib = from;
 	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkts[2]));
-	tables_expect_lost(t, 2);
+	if (what == BETWEEN_OTHER_DEVICE)
+		KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkts[2]));
+	else
+		tables_expect_lost(t, 2);
 	/* The lost block's space is free, and not zero. */
 	KUNIT_EXPECT_EQ(test, 0, tables_write(t, 2, 9));
 	KUNIT_EXPECT_EQ(test, vhdx_e_mib(vt->bat[9]), from);

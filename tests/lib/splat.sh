@@ -16,7 +16,26 @@ SPLAT_RE+='|page allocation failure|Out of memory:|Objects remaining|corrupted s
 
 # Lines that match but say nothing about a defect: checkers announcing themselves at boot, and
 # bash's -c text or a module's parameters echoed by the kernel.
-SPLAT_IGNORE_RE='Kernel command line:|Command line:|kasan: KernelAddressSanitizer initialized'
+SPLAT_IGNORE_RE='Kernel command line:|Command line:|kasan: KernelAddressSanitizer initialized|kcsan: '
+
+# The concurrency sanitizer has much to say of the rest of the kernel: a report counts only with a
+# frame of ours. What does not count becomes empty lines.
+splat_ours()
+{
+	awk '
+	/========================================/ {
+		if (n && held ~ /BUG: KCSAN:/ && held !~ /\[dm_vhdx/)
+			gsub(/[^\n]/, "", held)
+		printf "%s", held
+		held = ""
+		n = !n
+		print n ? "" : $0
+		next
+	}
+	n { held = held $0 "\n"; next }
+	{ print }
+	END { printf "%s", held }' "$1"
+}
 
 # splat_find FILE: print the first complaint in FILE with its surroundings; fails when there is
 # none.
@@ -24,7 +43,7 @@ splat_find()
 {
 	local first
 
-	first=$(grep -naE -- "$SPLAT_RE" "$1" | grep -avE -m1 -- "$SPLAT_IGNORE_RE" | cut -d: -f1)
+	first=$(splat_ours "$1" | grep -naE -- "$SPLAT_RE" | grep -avE -m1 -- "$SPLAT_IGNORE_RE" | cut -d: -f1)
 	[ -n "$first" ] || return 1
 	sed -n "$((first > 3 ? first - 3 : 1)),$((first + 45))p" "$1"
 }
