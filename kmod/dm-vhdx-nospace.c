@@ -2,10 +2,10 @@
 /*
  * Lack of space, and waiting for it.
  *
- * There are two kinds, each with a struct vhdx_nospace of its own: the backing
- * device has no room for one more block, which ends when it grows; and the
- * device itself has no space for what is written to it (a thin volume, a sparse
- * file on a full file system), which ends when somebody frees some below.
+ * There are two kinds: the backing device has no room for one more block, which
+ * ends when it grows; and the device itself has no space for what is written to
+ * it (a thin volume, a sparse file on a full file system), which ends when
+ * somebody frees some below.
  * Neither is an I/O error: what had no space is done again, the same bytes at
  * the same place.
  */
@@ -23,8 +23,6 @@
  * @ti: the target, whose table's events are raised
  * @what: clause for the kernel log: what is lacking, and what to do
  *
- * Nobody waits in vhdx_nospace_wait() before vhdx_nospace_hurry(ns, false).
- *
  * Context: any.
  */
 void vhdx_nospace_init(struct vhdx_nospace *ns, struct dm_target *ti,
@@ -34,7 +32,6 @@ void vhdx_nospace_init(struct vhdx_nospace *ns, struct dm_target *ti,
 	init_waitqueue_head(&ns->wait);
 	ns->ti = ti;
 	ns->what = what;
-	ns->hurry = true;
 }
 
 /**

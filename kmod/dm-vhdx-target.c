@@ -182,6 +182,8 @@ static void vhdx_dtr(struct dm_target *ti)
 
 static struct vhdx_target *vhdx_new_target(struct dm_target *ti)
 {
+	static const char no_space[] =
+		"the backing device has no space for what is written: free some below it";
 	struct vhdx_target *vt = kzalloc(sizeof(*vt), GFP_KERNEL);
 
 	if (!vt)
@@ -195,8 +197,9 @@ static struct vhdx_target *vhdx_new_target(struct dm_target *ti)
 	vt->zeroed_from_mib = U32_MAX;
 	vhdx_nospace_init(&vt->no_room, ti,
 			  "no space left: extend the backing device");
-	vhdx_nospace_init(&vt->no_space, ti,
-			  "the backing device has no space for what is written: free some below it");
+	vhdx_nospace_init(&vt->no_space, ti, no_space);
+	vhdx_nospace_init(&vt->no_meta_space, ti, no_space);
+	vhdx_nospace_hurry(&vt->no_meta_space, true);	/* not resumed yet */
 	spin_lock_init(&vt->lock);
 	bio_list_init(&vt->deferred);
 	bio_list_init(&vt->returned);
@@ -237,9 +240,10 @@ static int vhdx_init_writer(struct vhdx_target *vt, char **error)
 {
 	int r;
 
-	vt->image.no_space = &vt->no_space;
+	vt->image.no_space = &vt->no_meta_space;
 	vt->no_room.fail_at_once = vt->error_if_no_space;
 	vt->no_space.fail_at_once = vt->error_if_no_space;
+	vt->no_meta_space.fail_at_once = vt->error_if_no_space;
 	/* One after another, but for blocks: and those never before a commit. */
 	vt->alloc_wq = alloc_ordered_workqueue("dm-vhdx-alloc", WQ_MEM_RECLAIM);
 	vt->prepare_wq = alloc_workqueue("dm-vhdx-prepare",
@@ -345,7 +349,7 @@ static void vhdx_presuspend(struct dm_target *ti)
 	vt->requeue_no_space = true;
 	bio_list_merge(&bios, &vt->space_waiters);
 	bio_list_init(&vt->space_waiters);
-	if (READ_ONCE(vt->no_space.lacking)) {
+	if (READ_ONCE(vt->no_meta_space.lacking)) {
 		bio_list_merge(&bios, &vt->deferred);
 		bio_list_init(&vt->deferred);
 		bio_list_merge(&bios, &vt->flushes);
@@ -401,7 +405,7 @@ static void vhdx_postsuspend(struct dm_target *ti)
 
 	if (!vt->read_only) {
 		/* Nobody waits any more who could be told but who suspends. */
-		vhdx_nospace_hurry(&vt->no_space, true);
+		vhdx_nospace_hurry(&vt->no_meta_space, true);
 		cancel_delayed_work_sync(&vt->space_timer);
 		flush_work(&vt->worker);
 		cancel_delayed_work_sync(&vt->commit_timer);
@@ -439,6 +443,7 @@ static int vhdx_refresh(struct vhdx_target *vt, const char **error)
 		return 0;
 	vhdx_nospace_reset(&vt->no_room);
 	vhdx_nospace_reset(&vt->no_space);
+	vhdx_nospace_reset(&vt->no_meta_space);
 	r = vhdx_image_replay(&vt->image);
 	if (r) {
 		*error = r == -ENOSPC ?
@@ -470,7 +475,7 @@ static int vhdx_preresume(struct dm_target *ti)
 		      vt->read_only ? VHDX_MODE_RO : VHDX_MODE_RW, NULL);
 	vt->stale = r;
 	if (!r)
-		vhdx_nospace_hurry(&vt->no_space, false);
+		vhdx_nospace_hurry(&vt->no_meta_space, false);
 	return r;
 }
 

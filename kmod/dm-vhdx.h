@@ -351,7 +351,8 @@ struct vhdx_target {
 	u32 aside[VHDX_ASIDE];	/* taken, as it could not be written */
 	unsigned int nr_aside;
 	struct vhdx_nospace no_room;	/* on the backing device, for a block */
-	struct vhdx_nospace no_space;	/* below it */
+	struct vhdx_nospace no_space;	/* below it, for what guests write */
+	struct vhdx_nospace no_meta_space;	/* below it, for metadata */
 
 	struct workqueue_struct *alloc_wq;	/* the worker, one at a time */
 	struct workqueue_struct *prepare_wq;	/* blocks, a few at a time */

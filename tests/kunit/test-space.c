@@ -648,7 +648,7 @@ static void space_test_late(void *arg)
 	struct space_test *t = arg;
 
 	if (fake.waits == 3)
-		t->vkt.vt->no_space.deadline = jiffies - 1;
+		t->vkt.vt->no_meta_space.deadline = jiffies - 1;
 }
 
 /* Metadata that finds none in time: mode ro, and nobody is told otherwise. */
