@@ -93,6 +93,8 @@ stop
 start holes commit_interval 3600000 zeroed_from $((6 * 2048))
 stamp /dev/mapper/a 0 64 safe
 sync /dev/mapper/a
+# What the log will need next is a hole, and nothing is held in reserve for it.
+fallocate --punch-hole --keep-size -o $((1048576 + 12288)) -l $((1048576 - 12288)) a.vhdx
 fill_host
 stamp /dev/mapper/a 0 8 over 2>/dev/null || true
 dmsetup suspend --nolockfs a

@@ -20,6 +20,9 @@ free_host() { rm -f ballast ballast2 ballast3; }
 point=0
 told() { grep -q 'has no space for what is written' <<<"$(kmsg_since "$point")"; }
 
+# What the log will need next is a hole, and nothing is held in reserve for it.
+dig() { fallocate --punch-hole --keep-size -o $((1048576 + 12288)) -l $((1048576 - 12288)) a.vhdx; }
+
 # An image with holes where its log is, and space for $1 MiB of blocks.
 start()
 {
@@ -65,11 +68,11 @@ note 'a suspend that is given up'
 start 20
 stamp /dev/mapper/a 0 64 first
 sync /dev/mapper/a
+dig
 fill_host
 point=$(kmsg_point)
-dd if=/dev/zero of=/dev/mapper/a bs=4k seek=768 count=1 oflag=direct status=none
 remap slow "0 $(sectors "$dev") delay $dev 0 8000 $dev 0 0"
-sync /dev/mapper/a 2>"$STATE/out" &
+{ dd if=/dev/zero of=/dev/mapper/a bs=4k seek=768 count=1 oflag=direct conv=fsync status=none 2>"$STATE/out"; } &
 sync=$!
 wait_for 60 told
 dd if=/dev/mapper/a of=/dev/null bs=4k count=1 iflag=direct status=none &
@@ -91,6 +94,7 @@ mkdir -p inside
 mount /dev/mapper/a inside
 at_exit eval "! mountpoint -q $SCRATCH/inside || umount $SCRATCH/inside"
 sync
+dig
 fill_host
 dd if=/dev/zero of=inside/file bs=1M count=8 status=none
 { sleep 3; free_host; } &
@@ -107,6 +111,7 @@ note 'a resume'
 start 20
 stamp /dev/mapper/a 0 64 first
 sync /dev/mapper/a
+dig
 fill_host
 dmsetup suspend --nolockfs a
 [ "$(status a mode)" = ro ]
