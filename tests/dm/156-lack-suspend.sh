@@ -115,6 +115,9 @@ dig
 fill_host
 dmsetup suspend --nolockfs a
 [ "$(status a mode)" = ro ]
+# The BAT is all in the log; its place is a hole.
+fallocate --punch-hole --keep-size -o 3M -l 1M a.vhdx
+fill_host
 expect_fail -k 'no space for' dmsetup resume a
 free_host
 dmsetup resume a
