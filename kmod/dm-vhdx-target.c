@@ -447,7 +447,7 @@ static int vhdx_refresh(struct vhdx_target *vt, const char **error)
 	r = vhdx_image_replay(&vt->image);
 	if (r) {
 		*error = r == -ENOSPC ?
-			 "the backing device has no space for the log's changes: free some below it" :
+			 "there is no space for the log's changes: free some below the device" :
 			 "the log cannot be replayed";
 		vt->stale = true;
 	}
