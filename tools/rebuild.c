@@ -24,6 +24,7 @@
 #include "edit.h"
 #include "guid.h"
 #include "message.h"
+#include "pending.h"
 #include "rebuild.h"
 
 #define REBUILD_LOG_BYTES	SZ_1M	/* of a log that has nowhere been found */
@@ -44,8 +45,10 @@ struct rebuild_place {
  * struct rebuild_search - what rebuild_look() is at
  * @rebuild: result
  * @image: the image
- * @hint: what the newer one of the damaged headers says
- * @hinted: that makes sense
+ * @header: what the damaged headers say
+ * @found: there is a log such as that one names
+ * @hint: the newer one of them
+ * @hinted: there is one
  * @conflict: the two do not say the same
  * @space: who owns what in the image as it is
  * @mibs: where its blocks are; NULL if it cannot be read
@@ -55,12 +58,14 @@ struct rebuild_place {
  * @places: how many
  * @tried: the logs of the place at hand that were looked at
  * @tries: how many
- * @overflow: there are more logs than can be looked at
+ * @overflow: there are more logs than can be told apart
  * @audit: memory
  */
 struct rebuild_search {
 	struct rebuild *rebuild;
 	struct image *image;
+	struct vhdx_header header[2];
+	bool found[2];
 	struct vhdx_header hint;
 	bool hinted;
 	bool conflict;
@@ -116,8 +121,32 @@ static int rebuild_read_hints(struct rebuild_search *search)
 		if (!search->hinted || header.sequence > search->hint.sequence)
 			search->hint = header;
 		search->hinted = true;
+		search->header[slot] = header;
 	}
 	return 0;
+}
+
+/* Does a damaged header name this log?  Then it is there. */
+static void rebuild_mark_found(struct rebuild_search *search,
+			       const guid_t *guid)
+{
+	int slot;
+
+	for (slot = 0; slot < 2; slot++)
+		if (guid_equal(&search->header[slot].log_guid, guid))
+			search->found[slot] = true;
+}
+
+/* Does a damaged header name a log of which nothing is left? */
+static bool rebuild_is_lost(const struct rebuild_search *search)
+{
+	int slot;
+
+	for (slot = 0; slot < 2; slot++)
+		if (!guid_is_null(&search->header[slot].log_guid) &&
+		    !search->found[slot])
+			return true;
+	return false;
 }
 
 static int rebuild_visit_plain(void *arg, u64 index, u32 block, bool bitmap,
@@ -264,55 +293,11 @@ static int rebuild_find_places(struct rebuild_search *search)
 	return r;
 }
 
-/* struct vhdx_log_sink that looks whether anything differs from the file. */
-struct rebuild_sink {
-	struct vhdx_log_sink sink;	/* first */
-	struct image *image;
-	bool differs;
-};
-
-static int rebuild_compare(struct rebuild_sink *to, u64 off)
-{
-	u8 want[VHDX_SECTOR], have[VHDX_SECTOR];
-	int r;
-
-	/* All of the sequence, as later entries may have changed it again. */
-	r = to->image->reader.read(&to->image->reader, off, want, sizeof(want));
-	if (!r)
-		r = image_pread(to->image, off, have, sizeof(have));
-	if (!r && memcmp(want, have, sizeof(want)))
-		to->differs = true;
-	return r;
-}
-
-static int rebuild_sink_data(struct vhdx_log_sink *sink, u64 off,
-			     const void *data)
-{
-	(void)data;
-	return rebuild_compare((struct rebuild_sink *)sink, off);
-}
-
-static int rebuild_sink_zero(struct vhdx_log_sink *sink, u64 off, u64 bytes)
-{
-	struct rebuild_sink *to = (struct rebuild_sink *)sink;
-	u64 end = min_t(u64, off + bytes, to->image->file_bytes);
-	int r = 0;
-
-	for (; !r && !to->differs && off < end; off += VHDX_SECTOR)
-		r = rebuild_compare(to, off);
-	return r;
-}
-
 /* Would this view's log change anything?  The image has just been audited. */
 static int rebuild_is_unapplied(struct rebuild_search *search,
 				struct rebuild_view *view)
 {
-	struct rebuild_sink to = {
-		.sink = { .data = rebuild_sink_data, .zero = rebuild_sink_zero },
-		.image = search->image,
-	};
 	const struct audit_problem *problem = search->audit.problem;
-	int r;
 
 	/* It does not fit the file, so nothing of it has been replayed. */
 	if (problem[VHDX_FAULT_FILE_CUT].count ||
@@ -322,10 +307,7 @@ static int rebuild_is_unapplied(struct rebuild_search *search,
 		view->unapplied = true;
 		return 0;
 	}
-	r = vhdx_log_replay(&search->image->source, &search->image->log,
-			    &to.sink);
-	view->unapplied = to.differs;
-	return r;
+	return pending_log(search->image, &view->unapplied);
 }
 
 /* Each log of a place is looked at once. */
@@ -375,10 +357,6 @@ static int rebuild_look_log(struct rebuild_search *search,
 	struct image *image = search->image;
 	int r;
 
-	if (rebuild->views == 1 + REBUILD_VIEWS) {
-		search->overflow = true;
-		return 0;
-	}
 	*view = (struct rebuild_view){ .header = {
 		.version = 1, .log_off = place->off,
 		.log_length = place->bytes, .log_guid = *guid } };
@@ -386,6 +364,7 @@ static int rebuild_look_log(struct rebuild_search *search,
 	if (r || !image->dirty ||
 	    search->audit.problem[VHDX_FAULT_LOG_LOST].count)
 		return r;	/* no sequence of it is left */
+	rebuild_mark_found(search, guid);
 	view->entries = image_log_entries(image);
 	r = rebuild_is_unapplied(search, view);
 	if (!r && view->readable && search->mibs) {
@@ -394,9 +373,41 @@ static int rebuild_look_log(struct rebuild_search *search,
 	}
 	if (r > 0)
 		view->errors++;		/* such as a target that cannot be */
-	if (r >= 0 && !rebuild_is_twin(search, view))
+	if (r < 0 || rebuild_is_twin(search, view))
+		return min_t(int, r, 0);
+	if (rebuild->views <= REBUILD_VIEWS)
 		rebuild->views++;
-	return r < 0 ? r : 0;
+	else if (view->unapplied)
+		search->overflow = true;
+	return 0;
+}
+
+/*
+ * Those that a damaged header names come first: sessions that are over may have
+ * left more than can be looked at.
+ */
+static int rebuild_look_named(struct rebuild_search *search)
+{
+	const guid_t *guid;
+	unsigned int i;
+	int r = 0, slot;
+
+	for (slot = 0; slot < 2; slot++) {
+		guid = &search->header[slot].log_guid;
+		if (guid_is_null(guid) ||
+		    (slot && guid_equal(guid, &search->header[0].log_guid)))
+			continue;
+		for (i = 0; !r && i < search->places; i++)
+			r = rebuild_look_log(search, &search->place[i], guid);
+	}
+	return r;
+}
+
+static bool rebuild_is_named(const struct rebuild_search *search,
+			     const guid_t *guid)
+{
+	return guid_equal(guid, &search->header[0].log_guid) ||
+	       guid_equal(guid, &search->header[1].log_guid);
 }
 
 static int rebuild_look_place(struct rebuild_search *search,
@@ -411,16 +422,43 @@ static int rebuild_look_place(struct rebuild_search *search,
 	for (off = place->off; !r && off < place->off + place->bytes;
 	     off += VHDX_SECTOR) {
 		r = rebuild_read_guid(search->image, off, &found, &guid);
-		if (!r && found && rebuild_try(search, &guid))
+		if (!r && found && !rebuild_is_named(search, &guid) &&
+		    rebuild_try(search, &guid))
 			r = rebuild_look_log(search, place, &guid);
 	}
 	return r;
 }
 
+/* Why a log had better not be replayed, or was lost; NULL if all is well. */
+static const char *rebuild_objection(const struct rebuild_search *search,
+				     const struct rebuild_view *view,
+				     unsigned int unapplied)
+{
+	if (unapplied > 1)
+		return "which of several logs is the last one cannot be told";
+	if (search->overflow)
+		return "there are more logs than can be looked at";
+	if (rebuild_is_lost(search))
+		return "of a log that the damaged headers name nothing is left";
+	if (!unapplied)
+		return NULL;
+	if (search->conflict)
+		return "the two headers name different logs";
+	if (search->hinted && guid_is_null(&search->hint.log_guid))
+		return "the damaged headers say that the log is empty";
+	if (search->hinted && !guid_equal(&search->hint.log_guid,
+					  &view->header.log_guid))
+		return "the damaged headers name another log";
+	if (!search->hinted && view->missing)
+		return "the log lacks blocks that the image has, so it may be an old one";
+	if (!view->readable || view->errors)
+		return "what the log leads to has errors";
+	return NULL;
+}
+
 static void rebuild_choose(struct rebuild_search *search)
 {
 	struct rebuild *rebuild = search->rebuild;
-	const struct rebuild_view *view;
 	unsigned int i, unapplied = 0;
 
 	for (i = 1; i < rebuild->views; i++) {
@@ -429,22 +467,8 @@ static void rebuild_choose(struct rebuild_search *search)
 		unapplied++;
 		rebuild->chosen = i;
 	}
-	if (!unapplied)
-		return;
-	view = &rebuild->view[rebuild->chosen];
-	if (unapplied > 1 || search->overflow)
-		rebuild->why = "which of several logs is the last one cannot be told";
-	else if (search->conflict)
-		rebuild->why = "the two headers name different logs";
-	else if (search->hinted && guid_is_null(&search->hint.log_guid))
-		rebuild->why = "the damaged headers say that the log is empty";
-	else if (search->hinted && !guid_equal(&search->hint.log_guid,
-					       &view->header.log_guid))
-		rebuild->why = "the damaged headers name another log";
-	else if (!search->hinted && view->missing)
-		rebuild->why = "the log lacks blocks that the image has, so it may be an old one";
-	else if (!view->readable || view->errors)
-		rebuild->why = "what the log leads to has errors";
+	rebuild->why = rebuild_objection(search, &rebuild->view[rebuild->chosen],
+					 unapplied);
 	if (rebuild->why)
 		rebuild->chosen = 0;
 }
@@ -503,6 +527,8 @@ static int rebuild_search(struct rebuild_search *search)
 		r = rebuild_look_plain(search);
 	if (!r && !search->hinted && search->space.map)
 		r = rebuild_find_places(search);
+	if (!r)
+		r = rebuild_look_named(search);
 	for (i = 0; !r && i < search->places; i++)
 		r = rebuild_look_place(search, &search->place[i]);
 	if (r)

@@ -5,7 +5,7 @@
 
 #include "audit.h"
 
-#define REBUILD_VIEWS	16	/* more logs than that cannot be told apart */
+#define REBUILD_VIEWS	16	/* more logs than that are not shown */
 
 /**
  * struct rebuild_view - the image as it is, or with one of its logs replayed
@@ -29,14 +29,15 @@ struct rebuild_view {
 
 /**
  * struct rebuild - what the headers may have been
- * @view: the image as it is, then with each log that was found
+ * @view: the image as it is, then with each log that was found; the last one is
+ *	for looking only
  * @views: how many
  * @header: the one to write
  * @chosen: the view that it makes
- * @why: why it is not another one; NULL if there is no other
+ * @why: why no log is replayed, though one may have had to be; NULL if none has
  */
 struct rebuild {
-	struct rebuild_view view[1 + REBUILD_VIEWS];
+	struct rebuild_view view[1 + REBUILD_VIEWS + 1];
 	unsigned int views;
 	struct vhdx_header header;
 	unsigned int chosen;

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What a log holds that the file does not. */
+#ifndef VHDX_TOOLS_PENDING_H
+#define VHDX_TOOLS_PENDING_H
+
+#include "image.h"
+
+int pending_log(struct image *image, bool *pending);
+
+#endif /* VHDX_TOOLS_PENDING_H */
