@@ -13,7 +13,7 @@
  * - it is the only one that would change anything;
  * - a damaged header names it, or at least no block gets lost by it: entries
  *   older than the BAT lack the blocks that were allocated since;
- * - what comes out has no errors.
+ * - what comes out has no errors that the image as it is has not.
  *
  * Otherwise the image stays as it is, with an empty log.
  */
@@ -49,7 +49,9 @@ struct rebuild_place {
  * @found: there is a log such as that one names
  * @hint: the newer one of them
  * @hinted: there is one
- * @conflict: the two do not say the same
+ * @conflict: the two do not name the same log: a damaged header's sequence
+ *	number does not tell which one is newer
+ * @plain: how often each problem is there without a log
  * @space: who owns what in the image as it is
  * @mibs: where its blocks are; NULL if it cannot be read
  * @blocks: how many there are
@@ -69,6 +71,7 @@ struct rebuild_search {
 	struct vhdx_header hint;
 	bool hinted;
 	bool conflict;
+	u64 plain[AUDIT_NR];
 	struct vhdx_space space;
 	u32 *mibs;
 	u32 blocks;
@@ -114,10 +117,8 @@ static int rebuild_read_hints(struct rebuild_search *search)
 			continue;
 		rebuild_add_place(search, header.log_off, header.log_length);
 		if (search->hinted)
-			search->conflict =
-				header.sequence == search->hint.sequence &&
-				!guid_equal(&header.log_guid,
-					    &search->hint.log_guid);
+			search->conflict = !guid_equal(&header.log_guid,
+						       &search->hint.log_guid);
 		if (!search->hinted || header.sequence > search->hint.sequence)
 			search->hint = header;
 		search->hinted = true;
@@ -179,20 +180,30 @@ static int rebuild_visit_log(void *arg, u64 index, u32 block, bool bitmap,
 /* Fill in the view that is next. */
 static int rebuild_audit(struct rebuild_search *search)
 {
-	struct rebuild_view *view = &search->rebuild->view[search->rebuild->views];
+	struct rebuild *rebuild = search->rebuild;
+	struct rebuild_view *view = &rebuild->view[rebuild->views];
 	struct image *image = search->image;
 	struct audit *audit = &search->audit;
-	int r;
+	const struct audit_problem *problem;
+	int kind, r;
 
 	image_forget(image);
 	r = audit_image_with(audit, image, &view->header);
 	if (r)
 		return r;
 	view->readable = audit->readable;
-	/* That there is something to replay is no error here. */
-	view->errors = audit_errors(audit, NULL) -
-		       audit->problem[AUDIT_LOG_DIRTY].count;
 	view->allocated = audit->allocated;
+	/* What is repaired in a moment, such as a log to replay, is none here. */
+	for (kind = 0; kind < AUDIT_NR; kind++) {
+		problem = &audit->problem[kind];
+		if (problem->level != AUDIT_ERROR || audit_fixable(kind, image))
+			continue;
+		view->errors += problem->count;
+		if (!rebuild->views)
+			search->plain[kind] = problem->count;
+		else if (problem->count > search->plain[kind])
+			view->worse = true;
+	}
 	return 0;
 }
 
@@ -371,8 +382,10 @@ static int rebuild_look_log(struct rebuild_search *search,
 		view->missing = search->present;
 		r = image_rescan_bat(image, rebuild_visit_log, search);
 	}
-	if (r > 0)
-		view->errors++;		/* such as a target that cannot be */
+	if (r > 0) {			/* such as a target that cannot be */
+		view->errors++;
+		view->worse = true;
+	}
 	if (r < 0 || rebuild_is_twin(search, view))
 		return min_t(int, r, 0);
 	if (rebuild->views <= REBUILD_VIEWS)
@@ -451,7 +464,7 @@ static const char *rebuild_objection(const struct rebuild_search *search,
 		return "the damaged headers name another log";
 	if (!search->hinted && view->missing)
 		return "the log lacks blocks that the image has, so it may be an old one";
-	if (!view->readable || view->errors)
+	if (!view->readable || view->worse)
 		return "what the log leads to has errors";
 	return NULL;
 }

@@ -13,7 +13,8 @@
  * @entries: log entries to be replayed
  * @unapplied: they change something
  * @readable: regions and metadata are good
- * @errors: problems that are left then
+ * @errors: problems that are left then, without those that a repair mends
+ * @worse: some of them are not there without the log
  * @allocated: blocks with data
  * @missing: blocks that have data without this log
  */
@@ -23,6 +24,7 @@ struct rebuild_view {
 	bool unapplied;
 	bool readable;
 	u64 errors;
+	bool worse;
 	u64 allocated;
 	u64 missing;
 };
