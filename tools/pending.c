@@ -43,18 +43,28 @@ static int pending_sink_zero(struct vhdx_log_sink *sink, u64 off, u64 bytes)
 /**
  * pending_log() - would a replay of the log change anything?
  * @image: the image, with its log loaded
+ * @audit: what is wrong with it then
  * @pending: takes whether it would
  *
  * Return: as vhdx_log_replay().
  */
-int pending_log(struct image *image, bool *pending)
+int pending_log(struct image *image, const struct audit *audit, bool *pending)
 {
 	struct pending_sink to = {
 		.sink = { .data = pending_sink_data, .zero = pending_sink_zero },
 		.image = image,
 	};
-	int r = vhdx_log_replay(&image->source, &image->log, &to.sink);
+	int r;
 
+	/* It does not fit the file, so nothing of it has been replayed. */
+	if (audit->problem[VHDX_FAULT_FILE_CUT].count ||
+	    audit->problem[VHDX_FAULT_LOG_TARGET].count ||
+	    audit->problem[VHDX_FAULT_LOG_GROWS].count ||
+	    audit->problem[VHDX_FAULT_LOG_ABSURD].count) {
+		*pending = true;
+		return 0;
+	}
+	r = vhdx_log_replay(&image->source, &image->log, &to.sink);
 	*pending = to.differs;
 	return r;
 }

@@ -3,8 +3,8 @@
 #ifndef VHDX_TOOLS_PENDING_H
 #define VHDX_TOOLS_PENDING_H
 
-#include "image.h"
+#include "audit.h"
 
-int pending_log(struct image *image, bool *pending);
+int pending_log(struct image *image, const struct audit *audit, bool *pending);
 
 #endif /* VHDX_TOOLS_PENDING_H */

@@ -11,8 +11,9 @@
  * take back what was written since.  So one is replayed only if
  *
  * - it is the only one that would change anything;
- * - a damaged header names it, or at least no block gets lost by it: entries
- *   older than the BAT lack the blocks that were allocated since;
+ * - a damaged header names it, or at least no block gets lost by it, and none
+ *   that was discarded returns: entries older than the BAT lack the blocks that
+ *   were allocated since, and have those that were discarded since;
  * - what comes out has no errors that the image as it is has not.
  *
  * Otherwise the image stays as it is, with an empty log.
@@ -30,6 +31,7 @@
 #define REBUILD_LOG_BYTES	SZ_1M	/* of a log that has nowhere been found */
 #define REBUILD_PLACES		64	/* where a log may be */
 #define REBUILD_TRIES		64	/* sessions that have left something there */
+#define REBUILD_DISCARDED	(~0U)	/* no MiB, and not for want of a write */
 
 /**
  * struct rebuild_place - where a log may be
@@ -53,7 +55,7 @@ struct rebuild_place {
  *	number does not tell which one is newer
  * @plain: how often each problem is there without a log
  * @space: who owns what in the image as it is
- * @mibs: where its blocks are; NULL if it cannot be read
+ * @mibs: where its blocks are, or REBUILD_DISCARDED; NULL if it cannot be read
  * @blocks: how many there are
  * @present: how many of them have data
  * @place: where logs may be
@@ -156,14 +158,18 @@ static int rebuild_visit_plain(void *arg, u64 index, u32 block, bool bitmap,
 	struct rebuild_search *search = arg;
 
 	(void)index;
-	if (bitmap || result || entry->state != VHDX_BLOCK_FULL)
+	if (bitmap || result)
 		return 0;
-	search->mibs[block] = entry->mib;
-	search->present++;
+	if (entry->state == VHDX_BLOCK_FULL) {
+		search->mibs[block] = entry->mib;
+		search->present++;
+	} else if (entry->state != VHDX_BLOCK_NOT_PRESENT) {
+		search->mibs[block] = REBUILD_DISCARDED;
+	}
 	return 0;
 }
 
-/* Which blocks that are there without the log are elsewhere with it? */
+/* Which blocks does the log take away, and which discarded ones return? */
 static int rebuild_visit_log(void *arg, u64 index, u32 block, bool bitmap,
 			     const struct vhdx_bat_entry *entry, int result)
 {
@@ -171,9 +177,13 @@ static int rebuild_visit_log(void *arg, u64 index, u32 block, bool bitmap,
 	struct rebuild_view *view = &search->rebuild->view[search->rebuild->views];
 
 	(void)index;
-	if (!bitmap && !result && entry->state == VHDX_BLOCK_FULL &&
-	    block < search->blocks && search->mibs[block] == entry->mib)
+	if (bitmap || result || entry->state != VHDX_BLOCK_FULL ||
+	    block >= search->blocks)
+		return 0;
+	if (search->mibs[block] == entry->mib)
 		view->missing--;
+	else if (search->mibs[block] == REBUILD_DISCARDED)
+		view->returning++;
 	return 0;
 }
 
@@ -304,23 +314,6 @@ static int rebuild_find_places(struct rebuild_search *search)
 	return r;
 }
 
-/* Would this view's log change anything?  The image has just been audited. */
-static int rebuild_is_unapplied(struct rebuild_search *search,
-				struct rebuild_view *view)
-{
-	const struct audit_problem *problem = search->audit.problem;
-
-	/* It does not fit the file, so nothing of it has been replayed. */
-	if (problem[VHDX_FAULT_FILE_CUT].count ||
-	    problem[VHDX_FAULT_LOG_TARGET].count ||
-	    problem[VHDX_FAULT_LOG_GROWS].count ||
-	    problem[VHDX_FAULT_LOG_ABSURD].count) {
-		view->unapplied = true;
-		return 0;
-	}
-	return pending_log(search->image, &view->unapplied);
-}
-
 /* Each log of a place is looked at once. */
 static bool rebuild_try(struct rebuild_search *search, const guid_t *guid)
 {
@@ -352,6 +345,7 @@ static bool rebuild_is_twin(const struct rebuild_search *search,
 		    other->errors == view->errors &&
 		    other->allocated == view->allocated &&
 		    other->missing == view->missing &&
+		    other->returning == view->returning &&
 		    other->unapplied == view->unapplied)
 			return true;
 	}
@@ -377,7 +371,7 @@ static int rebuild_look_log(struct rebuild_search *search,
 		return r;	/* no sequence of it is left */
 	rebuild_mark_found(search, guid);
 	view->entries = image_log_entries(image);
-	r = rebuild_is_unapplied(search, view);
+	r = pending_log(image, &search->audit, &view->unapplied);
 	if (!r && view->readable && search->mibs) {
 		view->missing = search->present;
 		r = image_rescan_bat(image, rebuild_visit_log, search);
@@ -464,6 +458,8 @@ static const char *rebuild_objection(const struct rebuild_search *search,
 		return "the damaged headers name another log";
 	if (!search->hinted && view->missing)
 		return "the log lacks blocks that the image has, so it may be an old one";
+	if (!search->hinted && view->returning)
+		return "the log brings back blocks that were discarded, so it may be an old one";
 	if (!view->readable || view->worse)
 		return "what the log leads to has errors";
 	return NULL;

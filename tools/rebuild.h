@@ -17,6 +17,7 @@
  * @worse: some of them are not there without the log
  * @allocated: blocks with data
  * @missing: blocks that have data without this log
+ * @returning: blocks with data that were discarded in the image as it is
  */
 struct rebuild_view {
 	struct vhdx_header header;
@@ -27,6 +28,7 @@ struct rebuild_view {
 	bool worse;
 	u64 allocated;
 	u64 missing;
+	u64 returning;
 };
 
 /**

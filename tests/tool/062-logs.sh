@@ -105,3 +105,23 @@ for image in sequence stale; do
 	[ "$(json '[(v["changes"], v["blocks_allocated"]) for v in j["views"]]')" = '[(False, 3), (True, 4)]' ] ||
 		fail "$image: $(cat out)"
 done
+
+# An old log would bring back what was discarded since. Nothing but a header that names it speaks for it.
+make_images <<'PYTHON'
+for name, state in ('zeroed', ZERO), ('unmapped', UNMAPPED), ('undefined', UNDEFINED):
+    image = pending(*finished(1), off=64 * KIB)
+    image.blocks[1] = Block(state, 0)
+    image.both_headers(damage=1)
+    image.write(name + '-named')
+    image.patches.append((64 * KIB, bytes([1]) * (128 * KIB)))
+    image.write(name)
+PYTHON
+for image in zeroed unmapped undefined; do
+	salvage $image 'False True' 'the log brings back blocks that were discarded, so it may be an old one'
+	[ "$(json '[(v["changes"], v["blocks_allocated"]) for v in j["views"]]')" = \
+		'[(False, 3), (False, 3), (True, 4)]' ] || fail "$image: $(cat out)"
+	expect_status 0 info --json broken
+	[ "$(json 'j["log_state"], j["blocks_allocated"]')" = 'clean 3' ] || fail "$image: $(cat out)"
+	salvage $image-named 'True False' None
+	[ "$(raw broken)" = "$wanted" ] || fail "$image-named: the log was not replayed"
+done
