@@ -243,6 +243,7 @@ static int audit_visit(void *arg, u64 index, u32 block, bool bitmap,
 	if (bitmap || (result && result != VHDX_FAULT_BAT_CUT))
 		return 0;
 	audit->allocated += entry->state == VHDX_BLOCK_FULL;
+	audit->undefined += entry->state == VHDX_BLOCK_UNDEFINED;
 	if (entry->mib) {
 		end = (entry->mib + vhdx_block_mib(&scan->image->layout.geo)) *
 		      SZ_1M;

@@ -83,6 +83,7 @@ struct audit_problem {
  * @problem: by enum vhdx_fault and enum audit_kind
  * @readable: header, log, regions and metadata are good enough to go on
  * @allocated: blocks with data
+ * @undefined: blocks whose contents nobody knows
  * @end: where the last block ends, past the end of the file if it is cut
  * @free_inside: bytes below @end that nothing owns
  * @free_behind: bytes of the file behind @end
@@ -91,6 +92,7 @@ struct audit {
 	struct audit_problem problem[AUDIT_NR];
 	bool readable;
 	u64 allocated;
+	u64 undefined;
 	u64 end;
 	u64 free_inside;
 	u64 free_behind;

@@ -96,8 +96,9 @@ static int check_rebuild(struct check *check, struct image *image, bool *wrote)
 		return audit_image(&check->audit, image);
 	if (r)
 		return r;
-	report_rebuild(check, image);
-	r = rebuild_write(&check->rebuild, image);
+	r = report_rebuild(check, image);
+	if (!r)
+		r = rebuild_write(&check->rebuild, image);
 	if (r)
 		return r;
 	check->rebuilt = true;
@@ -106,34 +107,43 @@ static int check_rebuild(struct check *check, struct image *image, bool *wrote)
 	return audit_image(&check->audit, image);
 }
 
-/* Give up what is lost. */
-static int check_salvage(struct check *check, struct image *image, bool *wrote)
+/* Give up what is lost, or only name what another run may have given up. */
+static int check_give_up(struct check *check, struct image *image, bool *wrote)
 {
 	struct salvage *salvage = &check->salvage;
+	bool write = check_has(check, audit_is_loss);
 	char text[SIZE_TEXT];
-	int r = 0;
+	int r;
 
-	if (check_has(check, audit_is_headless))
-		r = check_rebuild(check, image, wrote);
-	if (r || !check_has(check, audit_is_loss))
-		return r;
 	r = salvage_look(salvage, image);
 	if (r < 0)
 		return r;
-	if (!r && image->block_device && salvage->end > salvage->cut) {
+	if (!r && write && image->block_device && salvage->end > salvage->cut) {
 		complain(image->path, "extend it, or copy the image to a file and salvage that",
 			 "the device is too small by %s",
 			 size_text(text, salvage->end - salvage->cut));
 		salvage_free(salvage);
 		r = VHDX_FAULT_BAT_RANGE;
 	}
-	if (!r) {
-		report_salvage(check, image);
+	if (!r)
+		r = report_salvage(check, image);
+	if (!r && write) {
 		r = salvage_write(salvage, image);
 		*wrote |= !r;
 	}
 	image_forget(image);
 	return r < 0 ? r : audit_image(&check->audit, image);
+}
+
+static int check_salvage(struct check *check, struct image *image, bool *wrote)
+{
+	int r = 0;
+
+	if (check_has(check, audit_is_headless))
+		r = check_rebuild(check, image, wrote);
+	if (r || !(check_has(check, audit_is_loss) || check->audit.undefined))
+		return r;
+	return check_give_up(check, image, wrote);
 }
 
 /* Do what was asked for about what was found. */
@@ -156,7 +166,8 @@ static int check_mend(struct check *check, struct image *image, int *status)
 	if (!r)
 		return 0;
 	progress_end();
-	complain_errno(image->path, vhdx_fault_errno(r), "cannot repair");
+	if (r != -ECANCELED)
+		complain_errno(image->path, vhdx_fault_errno(r), "cannot repair");
 	return r;
 }
 

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "guid.h"
+#include "message.h"
 #include "report.h"
 #include "size.h"
 
@@ -164,7 +165,7 @@ static const char *const report_verdicts[] = {
 	[CHECK_ERRORS] = "errors",
 };
 
-/* JSON only: people were told before anything was written. */
+/* JSON only: it was told before anything was written, too. */
 static void report_losses(struct check *check)
 {
 	static const struct output_column none[] = { {} };
@@ -180,12 +181,14 @@ static void report_losses(struct check *check)
 		output_row(out);
 		output_number(out, "start", NULL, salvage->lost[i].start);
 		output_number(out, "length", NULL, salvage->lost[i].bytes);
+		output_bool(out, "was_undefined", NULL,
+			    salvage->lost[i].undefined);
 	}
 	output_list_end(out);
 	output_bool(out, "log_dropped", NULL, salvage->log_dropped ||
-		    rebuild->why);
+		    (check->rebuilt && rebuild->why));
 	output_bool(out, "headers_rebuilt", NULL, check->rebuilt);
-	if (rebuild->why)
+	if (check->rebuilt && rebuild->why)
 		output_text(out, "log_dropped_because", NULL, rebuild->why);
 	output_list(out, "views", none);
 	for (i = 0; i < rebuild->views; i++) {
@@ -217,8 +220,10 @@ static void report_verdict(const struct check *check, const struct image *image,
 		       image->shown, size_text(inside, audit->free_inside),
 		       size_text(behind, audit->free_behind));
 	if (check->salvage.lost_bytes)
-		printf("%s: info: %s of the disk are lost, see above\n",
-		       image->shown, size_text(lost, check->salvage.lost_bytes));
+		printf("%s: info: %s of the disk are %s, see above\n",
+		       image->shown, size_text(lost, check->salvage.lost_bytes),
+		       check->salvage.undefined_bytes ? "lost or undefined" :
+							"lost");
 	if (status != CHECK_ERRORS)
 		printf("%s: %s, %" PRIu64 " of %u blocks allocated\n",
 		       image->shown, report_verdicts[status], audit->allocated,
@@ -261,45 +266,65 @@ void report_check(struct check *check, const struct image *image, int status)
 		report_verdict(check, image, status);
 }
 
+/* JSON comes at the end, and a run may not get there. */
+static FILE *report_stream(const struct check *check)
+{
+	return check->json ? stderr : stdout;
+}
+
+/* What nobody has been told must not be given up. */
+static int report_told(FILE *to, const struct image *image)
+{
+	if (!fflush(to) && !ferror(to))
+		return 0;
+	complain(image->path, NULL,
+		 "what is lost cannot be told, so it is not given up");
+	return -ECANCELED;
+}
+
 /**
  * report_rebuild() - say which logs were found, and which one counts
  * @check: the run; the headers are about to be written
  * @image: the image
  *
- * For people only; what is left of it in JSON is in report_check().
+ * With --json only what is lost, on standard error; all of it is once more in
+ * report_check().
+ *
+ * Return: 0, or -ECANCELED: nobody can be told, which has been said.
  */
-void report_rebuild(const struct check *check, const struct image *image)
+int report_rebuild(const struct check *check, const struct image *image)
 {
 	const struct rebuild *rebuild = &check->rebuild;
 	const struct rebuild_view *view;
+	FILE *to = report_stream(check);
 	char guid[GUID_TEXT];
 	unsigned int i;
 
-	if (check->quiet || check->json)
-		return;
-	printf("%s: salvage: writing new headers, %s\n", image->shown,
-	       rebuild->chosen ? "with a log to replay" : "with an empty log");
+	if (check->quiet || (check->json && !rebuild->why))
+		return 0;
+	fprintf(to, "%s: salvage: writing new headers, %s\n", image->shown,
+		rebuild->chosen ? "with a log to replay" : "with an empty log");
 	if (rebuild->why)
-		printf("%s: salvage: the log is not replayed: %s\n",
-		       image->shown, rebuild->why);
+		fprintf(to, "%s: salvage: the log is not replayed: %s\n",
+			image->shown, rebuild->why);
 	for (i = 0; i < rebuild->views; i++) {
 		view = &rebuild->view[i];
-		printf("%s: salvage: %s", image->shown,
-		       i ? "with the log " : "without a log");
+		fprintf(to, "%s: salvage: %s", image->shown,
+			i ? "with the log " : "without a log");
 		if (i)
-			printf("%s (%" PRIu64 " %s)",
-			       guid_text(guid, &view->header.log_guid),
-			       view->entries,
-			       view->entries == 1 ? "entry" : "entries");
+			fprintf(to, "%s (%" PRIu64 " %s)",
+				guid_text(guid, &view->header.log_guid),
+				view->entries,
+				view->entries == 1 ? "entry" : "entries");
 		if (i && !view->unapplied)
-			printf(": the same\n");
+			fprintf(to, ": the same\n");
 		else if (view->readable)
-			printf(": %" PRIu64 " blocks allocated, %" PRIu64 " errors\n",
-			       view->allocated, view->errors);
+			fprintf(to, ": %" PRIu64 " blocks allocated, %" PRIu64 " errors\n",
+				view->allocated, view->errors);
 		else
-			printf(": cannot be read\n");
+			fprintf(to, ": cannot be read\n");
 	}
-	fflush(stdout);
+	return report_told(to, image);
 }
 
 /**
@@ -307,27 +332,31 @@ void report_rebuild(const struct check *check, const struct image *image)
  * @check: the run; nothing is written yet
  * @image: the image
  *
- * For people only; what is left of it in JSON is in report_check().
+ * With --json on standard error; it is once more in report_check().
+ *
+ * Return: 0, or -ECANCELED: nobody can be told, which has been said.
  */
-void report_salvage(const struct check *check, const struct image *image)
+int report_salvage(const struct check *check, const struct image *image)
 {
 	const struct salvage *salvage = &check->salvage;
 	const struct salvage_range *range;
+	FILE *to = report_stream(check);
 	char text[SIZE_TEXT];
 	size_t i;
 
-	if (check->quiet || check->json)
-		return;
+	if (check->quiet)
+		return 0;
 	if (salvage->log_dropped)
-		printf("%s: salvage: the log is lost, and what it would have changed\n",
-		       image->shown);
+		fprintf(to, "%s: salvage: the log is lost, and what it would have changed\n",
+			image->shown);
 	for (i = 0; i < salvage->count; i++) {
 		range = &salvage->lost[i];
-		printf("%s: salvage: lost: bytes %" PRIu64 " to %" PRIu64 " of the disk (%s)\n",
-		       image->shown, range->start,
-		       range->start + range->bytes - 1,
-		       size_text(text, range->bytes));
+		fprintf(to, "%s: salvage: %s: bytes %" PRIu64 " to %" PRIu64 " of the disk (%s)\n",
+			image->shown,
+			range->undefined ? "undefined already" : "lost",
+			range->start, range->start + range->bytes - 1,
+			size_text(text, range->bytes));
 	}
-	fflush(stdout);
+	return report_told(to, image);
 }
 

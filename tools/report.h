@@ -54,8 +54,8 @@ struct check {
 	struct salvage salvage;
 };
 
-void report_rebuild(const struct check *check, const struct image *image);
-void report_salvage(const struct check *check, const struct image *image);
+int report_rebuild(const struct check *check, const struct image *image);
+int report_salvage(const struct check *check, const struct image *image);
 void report_check(struct check *check, const struct image *image, int status);
 
 #endif /* VHDX_TOOLS_REPORT_H */

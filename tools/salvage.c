@@ -20,6 +20,8 @@
  *
  * The file grows last.  As long as it is too short it can be seen what is lost,
  * so a crash before the end of 4 leaves an image that can be salvaged again.
+ * Blocks that are undefined by then count as lost once more: whoever asks again
+ * may not have seen the first answer.
  */
 #include <stdlib.h>
 
@@ -31,7 +33,7 @@
 
 /* Blocks come in order, so there are only as many ranges as there are gaps. */
 static int salvage_lose(struct salvage *salvage, const struct image *image,
-			u32 block, u64 kept)
+			u32 block, u64 kept, bool undefined)
 {
 	const struct vhdx_geometry *geo = &image->layout.geo;
 	u64 start = ((u64)block << geo->block_shift) + kept;
@@ -42,8 +44,11 @@ static int salvage_lose(struct salvage *salvage, const struct image *image,
 	if (start >= end)
 		return 0;
 	salvage->lost_bytes += end - start;
+	if (undefined)
+		salvage->undefined_bytes += end - start;
 	range = salvage->count ? &salvage->lost[salvage->count - 1] : NULL;
-	if (range && range->start + range->bytes == start) {
+	if (range && range->start + range->bytes == start &&
+	    range->undefined == undefined) {
 		range->bytes += end - start;
 		return 0;
 	}
@@ -55,7 +60,8 @@ static int salvage_lose(struct salvage *salvage, const struct image *image,
 		salvage->lost = range;
 	}
 	salvage->lost[salvage->count++] = (struct salvage_range){
-		.start = start, .bytes = end - start };
+		.start = start, .bytes = end - start,
+		.undefined = undefined };
 	return 0;
 }
 
@@ -120,19 +126,21 @@ static int salvage_visit(void *arg, u64 index, u32 block, bool bitmap,
 		salvage->end = max_t(u64, salvage->end, off +
 			(1ULL << scan->image->layout.geo.block_shift));
 		return salvage_lose(salvage, scan->image, block,
-				    salvage->cut - off);
+				    salvage->cut - off, false);
 	case SALVAGE_UNDEFINED:
 		salvage->blocks++;
-		return salvage_lose(salvage, scan->image, block, 0);
+		return salvage_lose(salvage, scan->image, block, 0, false);
 	case SALVAGE_UNANCHOR:
 		salvage->anchors++;
-		return 0;
+		break;
 	case SALVAGE_CLEAR:
 		salvage->slots++;
-		return 0;
+		break;
 	default:
-		return 0;
+		break;
 	}
+	return bitmap || entry->state != VHDX_BLOCK_UNDEFINED ? 0 :
+	       salvage_lose(salvage, scan->image, block, 0, true);
 }
 
 /*
@@ -313,7 +321,8 @@ int salvage_write(const struct salvage *salvage, struct image *image)
 	if (image->block_device && salvage->end > salvage->cut)
 		return -ENOSPC;
 	/* What somebody reads has changed, so whoever relies on it has to know. */
-	if (salvage->lost_bytes || salvage->log_dropped)
+	if (salvage->lost_bytes > salvage->undefined_bytes ||
+	    salvage->log_dropped)
 		guid_random(&image->layout.header.data_write_guid);
 	if (salvage->log_dropped)
 		memset(&image->layout.header.log_guid, 0, sizeof(guid_t));

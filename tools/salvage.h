@@ -9,10 +9,13 @@
  * struct salvage_range - a part of the disk whose data is gone
  * @start: bytes from the start of the disk
  * @bytes: how much
+ * @undefined: it was undefined already, as a salvage that was interrupted leaves
+ *	it
  */
 struct salvage_range {
 	u64 start;
 	u64 bytes;
+	bool undefined;
 };
 
 /**
@@ -21,6 +24,7 @@ struct salvage_range {
  * @count: how many
  * @room: for how many there is memory
  * @lost_bytes: sum of them
+ * @undefined_bytes: sum of those that were undefined already
  * @blocks: blocks of which nothing is left: their entries become "undefined"
  * @anchors: entries that keep space which they cannot own; they let go of it
  * @slots: sector bitmap entries with bits that must not be set
@@ -34,6 +38,7 @@ struct salvage {
 	size_t count;
 	size_t room;
 	u64 lost_bytes;
+	u64 undefined_bytes;
 	u64 blocks;
 	u64 anchors;
 	u64 slots;
