@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* vhdx info */
-#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,15 +78,11 @@ static int info_load(struct image *image, struct info *info)
 static void info_print_text(struct output *out, const char *key,
 			    const struct vhdx_locator_text *value)
 {
-	char *text = malloc(2 * value->bytes), *c;
+	char *text = malloc(2 * value->bytes);
 
 	if (!text)
 		return;
 	vhdx_locator_utf8(value, text, 2 * value->bytes);
-	/* Nothing that an image says goes to a terminal as it is. */
-	for (c = text; !out->json && *c; c++)
-		if (iscntrl((unsigned char)*c))
-			*c = '?';
 	output_text(out, key, "", text);
 	free(text);
 }

@@ -81,12 +81,19 @@ char *text_utf8(const char *value)
 	return text_convert(value, text_put_utf8);
 }
 
+/* Does a character change the direction or order of those around it? */
+static bool text_is_bidi(wint_t c)
+{
+	return c == 0x061c || c == 0x200e || c == 0x200f ||
+	       (c >= 0x202a && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
+}
+
 /* As lsblk and findmnt do it; a backslash that looks like one of these, too. */
 static void text_put_printable(FILE *to, const char *at, size_t n, wint_t c)
 {
 	size_t i;
 
-	if (n && !iswcntrl(c) && (c != '\\' || at[1] != 'x')) {
+	if (n && !iswcntrl(c) && !text_is_bidi(c) && (c != '\\' || at[1] != 'x')) {
 		fwrite(at, 1, n, to);
 		return;
 	}
@@ -98,8 +105,9 @@ static void text_put_printable(FILE *to, const char *at, size_t n, wint_t c)
  * text_printable() - make a string safe for a terminal
  * @value: the string
  *
- * Return: a copy in one line, in which control characters and bytes that are
- * no UTF-8 are written as \xNN, to be freed; NULL without memory.
+ * Return: a copy in one line, in which control characters, those that turn the
+ * direction of text, and bytes that are no UTF-8 are written as \xNN, to be
+ * freed; NULL without memory.
  */
 char *text_printable(const char *value)
 {

@@ -119,8 +119,8 @@ fi
 
 # --- names --------------------------------------------------------------------
 
-name=$'esc\e[31m\nline\x7f\xff\\x \\n'
-shown='esc\x1b[31m\x0aline\x7f\xff\x5cx \n'
+name=$'esc\e[31m\nline\x7f\xff\\x \\n\xe2\x80\xae'
+shown='esc\x1b[31m\x0aline\x7f\xff\x5cx \n\xe2\x80\xae'
 "$vhdx" create --size 8M --block-size 1M "$name"
 for args in info check 'create --size 1M' replay; do
 	# shellcheck disable=SC2086 # words
