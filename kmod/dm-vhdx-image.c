@@ -282,6 +282,17 @@ static u32 vhdx_loader_max_mib(const struct vhdx_image *image, u64 mib)
 	return min_t(u64, mib, VHDX_MIB_MAX);
 }
 
+/*
+ * Up to 256 MiB of zeros, in large pages if there are some.  Who is short of
+ * memory would look very long for those, and needs none.
+ */
+static void *vhdx_loader_alloc(size_t n, size_t bytes)
+{
+	void *p = kvcalloc(n, bytes, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
+
+	return p ?: __vmalloc(array_size(n, bytes), VHDX_LOAD_GFP | __GFP_ZERO);
+}
+
 static int vhdx_loader_bat(struct vhdx_loader *loader)
 {
 	struct vhdx_image *image = loader->image;
@@ -290,10 +301,9 @@ static int vhdx_loader_bat(struct vhdx_loader *loader)
 
 	image->space.size = min_t(u64, mib, VHDX_MIB_MAX);
 	image->max_mib = vhdx_loader_max_mib(image, mib);
-	image->space.map = kvcalloc(BITS_TO_LONGS(image->max_mib),
-				    sizeof(long), VHDX_LOAD_GFP);
-	image->bat = kvcalloc(image->layout.geo.blocks, sizeof(u32),
-			      VHDX_LOAD_GFP);
+	image->space.map = vhdx_loader_alloc(BITS_TO_LONGS(image->max_mib),
+					     sizeof(long));
+	image->bat = vhdx_loader_alloc(image->layout.geo.blocks, sizeof(u32));
 	if (!image->space.map || !image->bat)
 		return -ENOMEM;
 	return vhdx_load_space(&loader->reader, &image->layout, &image->space,
