@@ -139,13 +139,18 @@ expect_fail -m 'of that name exists' "$vhdx" attach --dry-run disk.vhdx
 
 # --- file systems below -----------------------------------------------------
 
-# The VM's root, an overlay over a tmpfs, takes direct I/O and then fails each read.
+# The VM's root, an overlay over a tmpfs, takes direct I/O and then, on 6.1, fails each read.
 below=$(mktemp -d /tmp/vhdx.XXXXXX)
 chmod 755 "$below"
 at_exit rm -r "$below"
 "$vhdx" create --size 16M --block-size 1M "$below/o.vhdx"
 "$vhdx" attach "$below/o.vhdx" >out 2>&1
-grep -q 'o.vhdx: note: .*through the page cache' out || fail "$(<out)"
+if [ "$(losetup --noheadings -O DIO -j "$below/o.vhdx" | tr -d ' ')" = 1 ]; then
+	[[ $(uname -r) != 6.1.* ]] || fail 'direct I/O on an overlay over a tmpfs'
+	[ "$(grep -c 'page cache' out)" = 0 ]
+else
+	grep -q 'o.vhdx: note: .*through the page cache' out || fail "$(<out)"
+fi
 dd if=/dev/urandom of=/dev/mapper/o bs=1M count=2 oflag=direct status=none
 "$vhdx" detach o
 "$vhdx" check "$below/o.vhdx"
