@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# debug: check
+# debug: long
 # timeout: 600
 #
 # A suspend that cannot commit loses writes that were acknowledged. Whatever comes between, the next

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# debug: check
+# debug: long
 # timeout: 300
 #
 # A table is judged when it is loaded, unless an active one may be writing the image. And what a mapped
