@@ -370,8 +370,11 @@ static void vhdx_worker_take(struct vhdx_target *vt,
 	bio_list_init(&load->returned);
 	INIT_LIST_HEAD(&load->done);
 	spin_lock_irq(&vt->lock);
-	bio_list_merge(&load->deferred, &vt->deferred);
-	bio_list_init(&vt->deferred);
+	/* One that came after the look for a session is for the next run. */
+	if (vt->session_open || vt->mode != VHDX_MODE_RW) {
+		bio_list_merge(&load->deferred, &vt->deferred);
+		bio_list_init(&vt->deferred);
+	}
 	bio_list_merge(&load->returned, &vt->returned);
 	bio_list_init(&vt->returned);
 	list_splice_init(&vt->done, &load->done);

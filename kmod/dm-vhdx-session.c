@@ -74,7 +74,7 @@ int vhdx_session_open(struct vhdx_target *vt)
 	/* A flush of a guest may have failed meanwhile. */
 	spin_lock_irq(&vt->lock);
 	if (vt->mode == VHDX_MODE_RW)
-		/* Pairs with vhdx_must_defer(): the headers come first. */
+		/* Pairs with vhdx_map(): the headers come first. */
 		smp_store_release(&vt->may_overwrite, true);
 	else
 		r = -EIO;
