@@ -18,4 +18,4 @@ $(obj)/kmod/compat/have.h: $(src)/kmod/compat/probe $(wildcard $(src)/kmod/compa
 targets += kmod/compat/have.h
 $(addprefix $(obj)/,$(vhdx-objects)): $(obj)/kmod/compat/have.h
 
-ccflags-y += -I$(src)/kmod -I$(obj)/kmod
+ccflags-y += -I$(src)/kmod/format -I$(src)/kmod/target -I$(src)/kmod -I$(obj)/kmod

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Instead of tools/use.c and who.c: nobody else uses an image that is in memory only. */
+/* Instead of tools/device/use.c and who.c: nobody else uses an image that is in memory only. */
 #include "use.h"
 #include "who.h"
 

@@ -15,7 +15,7 @@ cases.tsv has one line per expectation, with eight columns:
   device    size in bytes of the backing device that holds it; 0: that of the file
   mode      rw or ro; a file without an ro line reacts to ro as to rw
   result    ok, or the errno's name
-  fault     name of the fault in kmod/vhdx-fault.h, or -
+  fault     name of the fault in kmod/format/vhdx-fault.h, or -
   length    for ok: how many bytes of the disk to compare, else -
   sha256    of these bytes, else -
 
@@ -521,7 +521,7 @@ class Cases:
         self.names = set()
 
     def add(self, case, name, image, rw='ok', ro=None, device=0, compare=4 * MIB):
-        """@rw, @ro: "ok", or a fault of kmod/vhdx-fault.h with its errno: "EINVAL NAME"."""
+        """@rw, @ro: "ok", or a fault of kmod/format/vhdx-fault.h with its errno: "EINVAL NAME"."""
         number = f'{case:03d}' if isinstance(case, int) else str(case)
         file = f'{number}-{name}.vhdx'
         assert file not in self.names, file

@@ -3,7 +3,7 @@
  * The oracle of the log tests: search and replay written straight from the
  * description of the format (Documentation/on-disk.md, log), rule by rule, with
  * no thought of speed.  Byte offsets are spelled out; no code is shared with
- * kmod/vhdx-log.c.
+ * kmod/format/vhdx-log.c.
  */
 #include "test.h"
 #include "log-build.h"

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The tool's overlay (tools/overlay.c): against a naive model, and with changes
+ * The tool's overlay (tools/image/overlay.c): against a naive model, and with changes
  * in an order that somebody has chosen.
  */
 #include <pthread.h>
 
-#include "../../tools/overlay.h"
+#include "../../tools/image/overlay.h"
 #include "test.h"
 
 #define SECTORS		256
