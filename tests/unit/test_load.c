@@ -4,7 +4,7 @@
  * can tell.  The images of tests/images go through test_images.c.
  */
 #include "test.h"
-#include "vhdx-load.h"
+#include "memory.h"
 
 #define IMAGE		MIB(12)
 #define LOG_OFF		MIB(1)
@@ -12,49 +12,14 @@
 #define BAT_OFF		MIB(3)
 #define DATA_MIB	4
 
-/**
- * struct memory - an image in memory
- * @reader: for the tested code
- * @bytes: the image
- * @reads: so far
- * @fail_read: number of the read that fails (-1: none)
- * @farthest: end of what was read so far
- */
-struct memory {
-	struct vhdx_reader reader;
-	u8 *bytes;
-	long reads;
-	long fail_read;
-	u64 farthest;
-};
-
 static struct memory image;
 static struct vhdx_layout layout;
 static struct vhdx_space space;
 static u8 scratch[VHDX_LOAD_SCRATCH];
 
-static int memory_read(struct vhdx_reader *reader, u64 off, void *buf, u32 bytes)
-{
-	struct memory *from = container_of(reader, struct memory, reader);
-
-	assert_true(off <= reader->image_bytes);
-	assert_true(bytes <= reader->image_bytes - off);
-	if (from->reads++ == from->fail_read)
-		return -EIO;
-	memcpy(buf, from->bytes + off, bytes);
-	from->farthest = max_t(u64, from->farthest, off + bytes);
-	return 0;
-}
-
 static int setup(void **state)
 {
-	memset(&image, 0, sizeof(image));
-	image.bytes = calloc(1, IMAGE);
-	image.fail_read = -1;
-	image.reader.read = memory_read;
-	image.reader.image_bytes = IMAGE;
-	image.reader.logical_bytes = 512;
-	image.reader.writable = true;
+	memory_init(&image, IMAGE);
 	memset(&layout, 0xee, sizeof(layout));
 	space.size = IMAGE >> 20;
 	space.map = calloc(BITS_TO_LONGS(space.size), sizeof(long));
@@ -65,7 +30,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	free(image.bytes);
+	memory_free(&image);
 	free(space.map);
 	return 0;
 }
