@@ -58,6 +58,8 @@ static inline void *fake_bio_data(struct fake_bio *fbio)
  * @waits: how often something has waited for space
  * @on_wait: called then; has to see to it that there is an end
  * @wait_arg: for @on_wait
+ * @on_unlock: called once, when the target next releases a lock it took with interrupts on
+ * @unlock_arg: for @on_unlock
  * @noflush: dm_noflush_suspending()
  * @starve: so many allocations that must not wait find no memory
  * @allocated: what mempool_alloc() has given and has not back
@@ -76,6 +78,8 @@ struct fake_kernel {
 	unsigned int waits;
 	void (*on_wait)(void *arg);
 	void *wait_arg;
+	void (*on_unlock)(void *arg);
+	void *unlock_arg;
 	bool noflush;
 	unsigned int starve;
 	unsigned int allocated;

@@ -68,6 +68,22 @@ void fake_wait(void)
 		fake.on_wait(fake.wait_arg);
 }
 
+#undef spin_unlock_irq
+
+/**
+ * fake_unlock_irq() - spin_unlock_irq(), and whoever has waited for the lock goes on
+ * @lock: the lock
+ */
+void fake_unlock_irq(spinlock_t *lock)
+{
+	void (*next)(void *arg) = fake.on_unlock;
+
+	raw_spin_unlock_irq(&lock->rlock);
+	fake.on_unlock = NULL;
+	if (next)
+		next(fake.unlock_arg);
+}
+
 void fake_guid_gen(guid_t *guid)
 {
 	prandom_bytes_state(&fake.rnd, guid, sizeof(*guid));

@@ -13,6 +13,7 @@ struct session_test {
 	bool opened;		/* the new header is durable */
 	u32 crashes;		/* states at each step */
 	u32 writes;		/* of guests, completed */
+	struct fake_bio *late;
 	u8 *buf;
 };
 
@@ -463,6 +464,35 @@ static void session_table_length(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, vk_target_new(&t->vkt, t->dev, sectors));
 }
 
+/*
+ * One comes after the worker has looked whether a session is due and before it
+ * takes what there is to do: a session it has to wait for, not an error.
+ */
+static void session_test_late(void *arg)
+{
+	struct session_test *t = arg;
+
+	vk_guest_submit(&t->vkt, t->late);
+}
+
+static void session_late_write(struct kunit *test)
+{
+	struct session_test *t = test->priv;
+
+	session_test_start(t);
+	t->late = fake_bio_new(REQ_OP_WRITE, VK_BEGIN + 3 * 2048, 8);
+	fake.on_unlock = session_test_late;
+	fake.unlock_arg = t;
+	vhdx_worker(&t->vkt.vt->worker);
+	KUNIT_EXPECT_PTR_EQ(test, NULL, fake.on_unlock);
+	KUNIT_EXPECT_FALSE(test, t->late->done);
+	fake_kernel_run();
+	KUNIT_EXPECT_TRUE(test, t->late->done);
+	KUNIT_EXPECT_EQ(test, 0, t->late->status);
+	KUNIT_EXPECT_TRUE(test, t->vkt.vt->session_open);
+	fake_bio_free(t->late);
+}
+
 static struct kunit_case session_cases[] = {
 	KUNIT_CASE(session_open_order),
 	KUNIT_CASE(session_log_version),
@@ -472,6 +502,7 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(session_crash),
 	KUNIT_CASE(session_mend_regions),
 	KUNIT_CASE(session_errors),
+	KUNIT_CASE(session_late_write),
 	KUNIT_CASE(session_edited_while_suspended),
 	KUNIT_CASE(session_table_length),
 	{}
