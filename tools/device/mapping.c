@@ -4,12 +4,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "mapping.h"
 #include "message.h"
+#include "task.h"
 
 static char mapping_message[512];	/* libdevmapper's last error */
 
@@ -80,26 +80,6 @@ static int mapping_run_wait(struct dm_task *task, uint16_t flags)
 	return r;
 }
 
-static bool mapping_has_target(const char *target)
-{
-	struct dm_task *task = dm_task_create(DM_DEVICE_LIST_VERSIONS);
-	struct dm_versions *versions;
-	bool found = false;
-
-	if (task && dm_task_run(task)) {
-		versions = dm_task_get_versions(task);
-		for (;;) {
-			found |= !strcmp(versions->name, target);
-			if (!versions->next)
-				break;
-			versions = (void *)((char *)versions + versions->next);
-		}
-	}
-	if (task)
-		dm_task_destroy(task);
-	return found;
-}
-
 static void mapping_modprobe(const char *module)
 {
 	char path[256] = "/sbin/modprobe";
@@ -132,10 +112,12 @@ static void mapping_modprobe(const char *module)
  */
 int mapping_need_target(const char *target, const char *module)
 {
-	if (mapping_has_target(target))
+	u32 version[3];
+
+	if (task_find_target(target, version))
 		return 0;
 	mapping_modprobe(module);
-	if (mapping_has_target(target))
+	if (task_find_target(target, version))
 		return 0;
 	complain(NULL, "install the module for the running kernel and try 'modprobe dm-vhdx'",
 		 "the kernel has no '%s' target and the module '%s' cannot be loaded",
@@ -143,51 +125,25 @@ int mapping_need_target(const char *target, const char *module)
 	return -ENODEV;
 }
 
-/* The first target of a table or status task. */
-static int mapping_take_target(struct dm_task *task, struct mapping *mapping,
-			       char params[MAPPING_PARAMS])
-{
-	uint64_t start = 0, length = 0;
-	char *type = NULL, *text = NULL;
-	struct dm_info info;
-
-	if (!dm_task_get_info(task, &info) || !info.exists)
-		return -ENODEV;
-	snprintf(mapping->name, sizeof(mapping->name), "%s",
-		 dm_task_get_name(task));
-	snprintf(mapping->uuid, sizeof(mapping->uuid), "%s",
-		 dm_task_get_uuid(task) ?: "");
-	mapping->dev = makedev(info.major, info.minor);
-	mapping->read_only = info.read_only;
-	mapping->suspended = info.suspended;
-	mapping->inactive = !info.live_table && info.inactive_table;
-	mapping->open_count = info.open_count;
-
-	dm_get_next_target(task, NULL, &start, &length, &type, &text);
-	mapping->sectors = length;
-	snprintf(mapping->target, sizeof(mapping->target), "%s", type ?: "");
-	snprintf(params, MAPPING_PARAMS, "%s", text ?: "");
-	return 0;
-}
-
 static int mapping_query(int type, const char *name, struct mapping *mapping,
 			 char params[MAPPING_PARAMS])
 {
 	struct dm_task *task = dm_task_create(type);
-	int r = -ENOMEM;
+	u32 event;
+	int r;
 
 	if (!task)
-		return r;
+		return -ENOMEM;
 	/* Where nothing was ever resumed, what was loaded is what there is. */
 	if (!dm_task_set_name(task, name) ||
 	    (mapping->inactive && !dm_task_query_inactive_table(task)))
 		r = -EINVAL;
-	else if (!dm_task_no_flush(task) || !dm_task_run(task))
-		r = -(dm_task_get_errno(task) ?: EIO);
 	else
-		r = mapping_take_target(task, mapping, params);
+		r = dm_task_no_flush(task) ? task_run(task) : -EINVAL;
+	if (!r)
+		r = task_take_target(task, mapping, params, &event);
 	dm_task_destroy(task);
-	return r == -ENXIO ? -ENODEV : r;
+	return r;
 }
 
 /**

@@ -4,11 +4,10 @@
  * while somebody waits for events of this one.
  */
 #define _GNU_SOURCE
-#include <libdevmapper.h>
-#include <stdio.h>
 #include <sys/sysmacros.h>
 
 #include "target.h"
+#include "task.h"
 
 /**
  * target_has_version() - is a target at least of a version?
@@ -20,21 +19,11 @@
  */
 bool target_has_version(const char *target, u32 major, u32 minor)
 {
-	struct dm_task *task = dm_task_create(DM_DEVICE_LIST_VERSIONS);
-	struct dm_versions *each;
-	bool found = false;
+	u32 version[3];
 
-	each = task && dm_task_run(task) ? dm_task_get_versions(task) : NULL;
-	while (each) {
-		if (!strcmp(each->name, target))
-			found = each->version[0] > major ||
-				(each->version[0] == major &&
-				 each->version[1] >= minor);
-		each = each->next ? (void *)((char *)each + each->next) : NULL;
-	}
-	if (task)
-		dm_task_destroy(task);
-	return found;
+	return task_find_target(target, version) &&
+	       (version[0] > major ||
+		(version[0] == major && version[1] >= minor));
 }
 
 static struct dm_task *target_task(int type, dev_t dev)
@@ -49,40 +38,6 @@ static struct dm_task *target_task(int type, dev_t dev)
 	return NULL;
 }
 
-static int target_run(struct dm_task *task)
-{
-	int r;
-
-	if (dm_task_run(task))
-		return 0;
-	r = -(dm_task_get_errno(task) ?: EIO);
-	return r == -ENXIO ? -ENODEV : r;
-}
-
-static int target_take(struct dm_task *task, struct mapping *mapping,
-		       char params[MAPPING_PARAMS], u32 *event)
-{
-	uint64_t start = 0, length = 0;
-	char *type = NULL, *text = NULL;
-	struct dm_info info;
-
-	if (!dm_task_get_info(task, &info) || !info.exists)
-		return -ENODEV;
-	snprintf(mapping->name, sizeof(mapping->name), "%s",
-		 dm_task_get_name(task) ?: "");
-	snprintf(mapping->uuid, sizeof(mapping->uuid), "%s",
-		 dm_task_get_uuid(task) ?: "");
-	mapping->dev = makedev(info.major, info.minor);
-	mapping->read_only = info.read_only;
-	*event = info.event_nr;
-
-	dm_get_next_target(task, NULL, &start, &length, &type, &text);
-	mapping->sectors = length;
-	snprintf(mapping->target, sizeof(mapping->target), "%s", type ?: "");
-	snprintf(params, MAPPING_PARAMS, "%s", text ?: "");
-	return 0;
-}
-
 static int target_query(int type, struct mapping *mapping, dev_t dev,
 			char params[MAPPING_PARAMS], u32 *event)
 {
@@ -91,9 +46,9 @@ static int target_query(int type, struct mapping *mapping, dev_t dev,
 
 	if (!task)
 		return -ENOMEM;
-	r = dm_task_no_flush(task) ? target_run(task) : -EINVAL;
+	r = dm_task_no_flush(task) ? task_run(task) : -EINVAL;
 	if (!r)
-		r = target_take(task, mapping, params, event);
+		r = task_take_target(task, mapping, params, event);
 	dm_task_destroy(task);
 	return r;
 }
@@ -135,7 +90,7 @@ int target_wait(dev_t dev, u32 event)
 	if (!task)
 		return -ENOMEM;
 	r = dm_task_set_event_nr(task, event) && dm_task_no_flush(task) ?
-	    target_run(task) : -EINVAL;
+	    task_run(task) : -EINVAL;
 	dm_task_destroy(task);
 	return r;
 }
@@ -155,7 +110,7 @@ int target_message(dev_t dev, const char *message)
 	if (!task)
 		return -ENOMEM;
 	r = dm_task_set_sector(task, 0) && dm_task_set_message(task, message) ?
-	    target_run(task) : -EINVAL;
+	    task_run(task) : -EINVAL;
 	dm_task_destroy(task);
 	return r;
 }

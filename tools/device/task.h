@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What libdevmapper's tasks answer. */
+#ifndef VHDX_TOOLS_TASK_H
+#define VHDX_TOOLS_TASK_H
+
+#include <libdevmapper.h>
+
+#include "mapping.h"
+
+bool task_find_target(const char *target, u32 version[3]);
+int task_run(struct dm_task *task);
+int task_take_target(struct dm_task *task, struct mapping *mapping,
+		     char params[MAPPING_PARAMS], u32 *event);
+
+#endif /* VHDX_TOOLS_TASK_H */
