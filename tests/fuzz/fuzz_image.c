@@ -111,6 +111,11 @@ static void check_audit(const struct sparse *raw, int fd, bool device,
 	must_be_result(r);
 	MUST(!r);
 	first = audit_first(audit);
+	/* One without an identifier is audited as if it had one. */
+	if (audit->problem[AUDIT_IDENTIFIER].count) {
+		MUST(expected == VHDX_FAULT_NOT_VHDX);
+		device = false;
+	}
 	/*
 	 * An audit judges as a writer, and goes on behind a fault of the BAT:
 	 * it may know more than a load, but never less.

@@ -5,7 +5,7 @@
 #
 # What is no VHDX image is called by its name; what a differencing image says of its parent is shown.
 . "$VHDX_TOP/tests/lib/tool.sh"
-need qemu-img gzip xz
+need qemu-img qemu-io gzip xz
 
 is() # FILE RE
 {
@@ -55,6 +55,55 @@ is short "no VHDX image: the signature 'vhdxfile' is missing"
 head -c 70000 image.vhdx >start
 expect_status 4 check start
 expect_output 'shorter than 1 MiB.*make sure that the copy of the image is complete'
+
+# Only the identifier is lost: that is said, with what else there is, and a salvage writes it again.
+lost() # FILE: status 4 and 1 as for what is in it, and all of it as it was in image.vhdx
+{
+	expect_status 1 info "$1"
+	expect_output "the file identifier is lost, but there is more of a VHDX image: run 'vhdx check --repair=salvage' on a copy"
+	before=$(sha256sum <"$1")
+	for repair in '' --repair; do
+		expect_status 4 check $repair "$1"
+		expect_output "error: the file identifier 'vhdxfile' is lost, .*: run 'vhdx check --repair=salvage' on a copy"
+	done
+	[ "$before" = "$(sha256sum <"$1")" ] || fail "$1: a repair that was not asked for"
+	expect_status 1 check --repair=salvage "$1"
+	expect_output "repaired: the file identifier 'vhdxfile' is lost"
+	expect_status 0 check "$1"
+	qemu-img compare -q -f vhdx -F vhdx "$1" whole.vhdx || fail "$1: other contents"
+}
+
+cp image.vhdx whole.vhdx
+qemu-io -f vhdx -c 'write -P 65 1M 64k' whole.vhdx >out
+cp whole.vhdx first.vhdx
+dd if=/dev/zero of=first.vhdx bs=4096 count=1 conv=notrunc status=none
+lost first.vhdx
+cmp <(tail -c +4097 first.vhdx) <(tail -c +4097 whole.vhdx) || fail 'more than the identifier was written'
+# Whatever came over it; and further damage beside it.
+cp whole.vhdx garbage.vhdx
+dd if=/dev/urandom of=garbage.vhdx bs=4096 count=1 conv=notrunc status=none
+dd if=/dev/zero of=garbage.vhdx bs=4096 seek=16 count=1 conv=notrunc status=none
+lost garbage.vhdx
+# Without headers, too, by what the region tables say.
+cp whole.vhdx headless.vhdx
+dd if=/dev/zero of=headless.vhdx bs=4096 count=33 conv=notrunc status=none
+expect_status 4 check headless.vhdx
+expect_output 'identifier .* is lost'
+expect_output 'both headers are damaged'
+lost headless.vhdx
+# A log to replay is not hidden by it.
+mkvhdx image dirty.vhdx --size 16777216 --dirty >out
+cp dirty.vhdx replayed.vhdx
+expect_status 0 replay replayed.vhdx
+dd if=/dev/zero of=dirty.vhdx bs=4096 count=1 conv=notrunc status=none
+expect_status 4 check --json dirty.vhdx
+[ "$(json '[p["name"] for p in j["problems"]]')" = "['IDENTIFIER_LOST', 'LOG_DIRTY']" ] || fail "$(cat out)"
+expect_status 1 check --repair=salvage dirty.vhdx
+qemu-img compare -q -f vhdx -F vhdx dirty.vhdx replayed.vhdx || fail 'the log was not replayed'
+# What is another format by its start stays that, whatever follows.
+cp whole.vhdx disguised
+printf 'QFI\373' | dd of=disguised conv=notrunc status=none
+is disguised 'no VHDX image but a QCOW2 image'
 
 # Differencing images.
 PYTHONPATH=$VHDX_TOP/tests/images python3 - <<'EOF2'

@@ -68,6 +68,7 @@ static bool check_can_repair(const struct check *check,
 
 	/* Whoever would have to guess does not write. */
 	if (!check->audit.readable ||
+	    check->audit.problem[AUDIT_IDENTIFIER].count ||
 	    check->audit.problem[VHDX_FAULT_HEADER_SEQ_MAX].count)
 		return false;
 	for (kind = 0; kind < AUDIT_NR; kind++)
@@ -135,11 +136,32 @@ static int check_give_up(struct check *check, struct image *image, bool *wrote)
 	return r < 0 ? r : audit_image(&check->audit, image);
 }
 
+/*
+ * Before all else, as nobody reads an image without it.  Only eight bytes of it
+ * matter, so it is there or not, wherever a crash comes.
+ */
+static int check_identify(struct check *check, struct image *image, bool *wrote)
+{
+	int r;
+
+	vhdx_ident_encode(image->scratch, "dm-vhdx " VERSION);
+	r = edit_write(image, VHDX_IDENT_OFF, image->scratch, VHDX_SECTOR);
+	if (!r)
+		r = edit_sync(image);
+	if (r)
+		return r;
+	*wrote = true;
+	image_forget(image);
+	return audit_image(&check->audit, image);
+}
+
 static int check_salvage(struct check *check, struct image *image, bool *wrote)
 {
 	int r = 0;
 
-	if (check_has(check, audit_is_headless))
+	if (check->audit.problem[AUDIT_IDENTIFIER].count)
+		r = check_identify(check, image, wrote);
+	if (!r && check_has(check, audit_is_headless))
 		r = check_rebuild(check, image, wrote);
 	if (r || !(check_has(check, audit_is_loss) || check->audit.undefined))
 		return r;
@@ -265,7 +287,8 @@ const struct command command_check = {
 "  -r, --repair               replay the log, write a damaged header or region\n"
 "                             table again, extend a file whose last block is cut\n"
 "      --repair=salvage       the same, and if the image has lost a part of itself\n"
-"                             give that up, say what it is, and keep the rest\n"
+"                             give that up, say what it is, and keep the rest;\n"
+"                             write identifier and headers anew\n"
 "  -f, --force                check an image that is in use; what is found need\n"
 "                             not be true\n"
 "  -q, --quiet                print errors of the operation only\n"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include "audit.h"
+#include "identify.h"
 #include "message.h"
 #include "size.h"
 
@@ -8,6 +9,10 @@ static const struct {
 	const char *text;
 	const char *advice;
 } audit_kinds[AUDIT_NR - VHDX_NR_FAULTS] = {
+	[AUDIT_IDENTIFIER - VHDX_NR_FAULTS] = {
+		"IDENTIFIER_LOST",
+		"the file identifier 'vhdxfile' is lost, which says that this is an image",
+		VHDX_ADVICE_SALVAGE },
 	[AUDIT_LOG_DIRTY - VHDX_NR_FAULTS] = {
 		"LOG_DIRTY", "the image was not closed, its log has to be replayed",
 		"run 'vhdx replay' on it, or attach it" },
@@ -98,6 +103,8 @@ const char *audit_advice(int kind, const struct image *image, bool fixable,
 {
 	const char *advice;
 
+	if (kind == AUDIT_IDENTIFIER)
+		return salvageable ? VHDX_ADVICE_SALVAGE : VHDX_ADVICE_COPY;
 	if (kind >= (int)VHDX_NR_FAULTS)
 		return fixable || kind == AUDIT_BITMAP_STALE ?
 		       audit_kinds[kind - VHDX_NR_FAULTS].advice : NULL;
@@ -127,7 +134,8 @@ bool audit_fixable(int kind, const struct image *image)
 {
 	if (kind == VHDX_FAULT_BAT_CUT)
 		return !image->block_device;
-	return kind >= (int)VHDX_NR_FAULTS && kind != AUDIT_BITMAP_STALE;
+	return kind >= (int)VHDX_NR_FAULTS && kind != AUDIT_BITMAP_STALE &&
+	       kind != AUDIT_IDENTIFIER;
 }
 
 /**
@@ -162,6 +170,16 @@ static struct audit_problem *audit_add(struct audit *audit, int kind)
 	return &audit->problem[kind];
 }
 
+/* Without the identifier: as if it were there, to see what else there is. */
+static int audit_identifier(struct audit *audit, struct image *image)
+{
+	if (!identify_is_lost(image))
+		return VHDX_FAULT_NOT_VHDX;
+	audit_add(audit, AUDIT_IDENTIFIER);
+	vhdx_ident_encode(image->scratch, "");
+	return overlay_data(&image->overlay, VHDX_IDENT_OFF, image->scratch);
+}
+
 static int audit_header(struct audit *audit, struct image *image)
 {
 	struct vhdx_layout *layout = &image->layout;
@@ -173,6 +191,12 @@ static int audit_header(struct audit *audit, struct image *image)
 	 */
 	image->reader.writable = false;
 	r = vhdx_load_header(&image->reader, layout, image->scratch);
+	if (r == VHDX_FAULT_NOT_VHDX) {
+		r = audit_identifier(audit, image);
+		if (!r)
+			r = vhdx_load_header(&image->reader, layout,
+					     image->scratch);
+	}
 	image->reader.writable = true;
 	if (r)
 		return r;

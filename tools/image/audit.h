@@ -7,7 +7,8 @@
 
 /* What a reader can live with, beside the faults of enum vhdx_fault. */
 enum audit_kind {
-	AUDIT_LOG_DIRTY = VHDX_NR_FAULTS,
+	AUDIT_IDENTIFIER = VHDX_NR_FAULTS,
+	AUDIT_LOG_DIRTY,
 	AUDIT_HEADER_DAMAGED,
 	AUDIT_REGION_TABLE,
 	AUDIT_BITMAP_STALE,

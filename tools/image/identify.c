@@ -74,6 +74,40 @@ static const struct identify *identify_find(const struct image *image)
 }
 
 /**
+ * identify_is_lost() - has a VHDX image lost no more than its identifier?
+ * @image: the image, open; its scratch memory is used
+ *
+ * The identifier is written once and never again, so nobody can have meant it to
+ * go.  A header or a region table with a good checksum is enough to tell.
+ *
+ * Return: true if there is something of an image behind it, and what is in its
+ * place says of nothing else that it is one.
+ */
+bool identify_is_lost(const struct image *image)
+{
+	u8 *first = image->scratch, *second = first + VHDX_REGION_BYTES;
+	struct vhdx_header header;
+	bool flag;
+	int slot;
+
+	if (image->file_bytes < VHDX_HEAD_BYTES || identify_find(image))
+		return false;
+	if (image_pread(image, VHDX_IDENT_OFF, first, VHDX_SECTOR) ||
+	    !vhdx_ident_check(first) ||
+	    image_pread(image, VHDX_HEADER_OFF(0), first, VHDX_HEADER_BYTES) ||
+	    image_pread(image, VHDX_HEADER_OFF(1), second, VHDX_HEADER_BYTES))
+		return false;
+	if (vhdx_header_select(first, second, &header, &slot, &flag) !=
+	    VHDX_FAULT_NO_HEADER)
+		return true;
+	return !image_pread(image, VHDX_REGION_OFF(0), first,
+			    VHDX_REGION_BYTES) &&
+	       !image_pread(image, VHDX_REGION_OFF(1), second,
+			    VHDX_REGION_BYTES) &&
+	       !vhdx_region_table_select(first, second, &slot, &flag);
+}
+
+/**
  * identify_is_foreign() - does a fault say that this is no VHDX image?
  * @image: the image, open
  * @result: what a function of the format code returned
@@ -105,7 +139,10 @@ void identify_complain(const struct image *image, int result)
 		return;
 	}
 	format = identify_find(image);
-	if (format)
+	if (identify_is_lost(image))
+		complain(image->path, VHDX_ADVICE_SALVAGE,
+			 "the file identifier is lost, but there is more of a VHDX image");
+	else if (format)
 		complain(image->path, format->advice, "no VHDX image but %s",
 			 format->name);
 	else if (!image->file_bytes)
