@@ -67,7 +67,7 @@ boot() # VM_OPTION... -- GUEST_ARGUMENT...
 	done
 	shift
 	# Acknowledgements are worth what the log file has of them at the cut.
-	"$run" --kernel "$VHDX_KERNEL" --timeout 120 "${options[@]}" \
+	"$run" --kernel "$VHDX_KERNEL" --smp 1 --timeout 120 "${options[@]}" \
 		--disk "$SCRATCH/disk,serial=cut" -- bash "$SCRATCH/guest" "$@" "$seed" >out 2>&1 ||
 		{ tail -n 40 out; fail "tests/vm/run ended with status $?"; }
 	grep -vE '^(writing|durable) ' out || true
