@@ -166,9 +166,48 @@ static int hostfs_write(int fd, const void *buf, size_t bytes, u64 off)
 	return 0;
 }
 
+/* What the file system gives space to at a time: no smaller than a hole is. */
+static u32 hostfs_cluster(int fd)
+{
+	struct statfs fs;
+	u32 bytes = 4096;
+
+	if (!fstatfs(fd, &fs) && fs.f_bsize >= 512 &&
+	    fs.f_bsize <= HOSTFS_CHUNK && !(fs.f_bsize & (fs.f_bsize - 1)))
+		bytes = fs.f_bsize;
+	return bytes;
+}
+
+static bool hostfs_is_zero(const char *buf, size_t bytes)
+{
+	return !buf[0] && !memcmp(buf, buf + 1, bytes - 1);
+}
+
+/* Write those clusters of @buf, which is at @off, that are zero. */
+static int hostfs_rewrite_clusters(int fd, const char *buf, u32 bytes, u64 off,
+				   u32 cluster)
+{
+	u32 start, end;
+	int r = 0;
+
+	for (start = 0; !r && start < bytes; start = end) {
+		end = start;
+		while (end < bytes && hostfs_is_zero(buf + end,
+				min_t(u32, cluster, bytes - end)))
+			end = min_t(u32, end + cluster, bytes);
+		if (end > start)
+			r = hostfs_write(fd, buf + start, end - start,
+					 off + start);
+		else
+			end += cluster;
+	}
+	return r;
+}
+
 /* Write the zeros that are there, which gives space to holes. */
 static int hostfs_rewrite_zeros(int fd, u64 from, u64 to)
 {
+	u32 cluster = hostfs_cluster(fd);
 	char *buf = malloc(HOSTFS_CHUNK);
 	ssize_t n;
 	u64 off;
@@ -180,8 +219,7 @@ static int hostfs_rewrite_zeros(int fd, u64 from, u64 to)
 			r = n < 0 ? -errno : 0;
 			break;
 		}
-		if (!buf[0] && !memcmp(buf, buf + 1, n - 1))
-			r = hostfs_write(fd, buf, n, off);
+		r = hostfs_rewrite_clusters(fd, buf, n, off, cluster);
 		progress("Taking space", off + n - from, to - from);
 	}
 	progress_end();
