@@ -110,6 +110,7 @@ while IFS=$'\t' read -r _ file device mode result fault _; do
 	case $fault in
 	LOG_RANGE | LOG_LOST | FILE_CUT | BAT_RANGE | BAT_FAR | BAT_OFFSET | BAT_STATE | BAT_RESERVED | \
 		BAT_PARTIAL | BAT_ANCHOR | NO_HEADER | HEADER_TIE) wanted='1 0' ;;
+	NOT_VHDX) wanted='1 0'; [[ $file != *-vhd.* ]] || wanted='8 8' ;;
 	*)
 		# Of the others some; a file can grow where a device cannot.
 		[[ $((tried % 8)) = 0 && $file != *.device.* ]] || continue
@@ -117,7 +118,6 @@ while IFS=$'\t' read -r _ file device mode result fault _; do
 		-) wanted='0 0|1 0' ;;
 		LOG_NONE | HEADER_SEQ_MAX) wanted='0 0' ;;
 		BAT_CUT) wanted='1 0' ;;
-		NOT_VHDX) wanted='8 8' ;;
 		*) wanted='4 4' ;;
 		esac
 		;;
