@@ -13,7 +13,7 @@ bulk=$VHDX_TOP/build/fuzz
 [ -x "$bulk/bulk" ] || fail 'build/fuzz/bulk is missing: run "make bulk"'
 
 # KASAN and lockdep take their time.
-count=2000
+count=1000
 [ "$VHDX_KERNEL" != debug ] || count=200
 count=${VHDX_BULK_COUNT:-$count}
 seed=${VHDX_SEED:-$(($(od -An -N4 -tu4 /dev/urandom)))}
