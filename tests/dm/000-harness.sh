@@ -74,8 +74,9 @@ for signal in none:3 TERM:143 KILL:137; do
 	leash=$! status=0
 	wait_for 20 test -e session
 	[ "${signal%:*}" = none ] || kill -"${signal%:*}" $leash
+	# Also while nobody asks for its exit status.
+	[ "${signal%:*}" != KILL ] || wait_for 30 nobody_left
 	wait $leash || status=$?
 	[ $status = "${signal#*:}" ] || fail "$signal: the leash ended with $status"
-	[ "${signal%:*}" != KILL ] || wait_for 30 nobody_left
 	nobody_left || fail "$signal: something goes on"
 done
