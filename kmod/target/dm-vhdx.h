@@ -50,6 +50,10 @@
 #include "compat/blk-mode.h"
 #include "dm-vhdx-image.h"
 
+#if BITS_PER_LONG != 64
+#error "dm-vhdx takes a 64-bit kernel"
+#endif
+
 #define DM_MSG_PREFIX "vhdx"
 
 /* ------------------------------------------------------------------------
