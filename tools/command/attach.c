@@ -18,12 +18,12 @@
 #include "loop.h"
 #include "mapping.h"
 #include "message.h"
+#include "module.h"
 #include "name.h"
 #include "options.h"
 #include "output.h"
 #include "partition.h"
 #include "signals.h"
-#include "target.h"
 
 /* Options without a short form. */
 enum {
@@ -136,14 +136,43 @@ static int attach_grow(struct attach *attach)
 	return 0;
 }
 
-/* Must no holes be made in the file, and does the target know how? */
+/* Must no holes be made in the file? */
+static bool attach_is_whole(const struct attach *attach)
+{
+	return attach->host.whole ||
+	       (attach->host.ntfs && !attach->host.sparse);
+}
+
+/* ... and does the target know how? */
 static bool attach_no_unmap(const struct attach *attach)
 {
-	if (!attach->host.whole &&
-	    (!attach->host.ntfs || attach->host.sparse))
-		return false;
-	return target_has_version("vhdx", 1, 1) &&
-	       !strstr(attach->options.text, " no_unmap");
+	char lack[256];
+
+	return attach_is_whole(attach) &&
+	       !strstr(attach->options.text, " no_unmap") &&
+	       !module_lacks("no_unmap", lack, sizeof(lack));
+}
+
+/* An upgrade may have brought a tool that is newer than what is loaded. */
+static int attach_check_module(const struct attach *attach)
+{
+	char lack[256];
+
+	if (module_lacks(attach->options.text, lack, sizeof(lack))) {
+		complain(attach->path, MODULE_ADVICE, "%s", lack);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static void attach_note_module(const struct attach *attach)
+{
+	char lack[256];
+
+	if (attach_is_whole(attach) &&
+	    module_lacks("no_unmap", lack, sizeof(lack)))
+		note(attach->path, "holes may be made in the file: %s: %s",
+		     lack, MODULE_ADVICE);
 }
 
 /* Where the file has no room for all blocks, somebody has to see to it. */
@@ -281,6 +310,8 @@ static int attach_steps(struct attach *attach)
 
 	r = attach_grow(attach);
 	if (!r)
+		attach_note_module(attach);
+	if (!r)
 		r = signals_pending();
 	if (!r)
 		r = attach_device(attach, &dev);
@@ -348,7 +379,9 @@ static int attach_all(struct attach *attach)
 	if (!r)
 		r = attach_load(attach);
 	if (!r)
-		r = mapping_need_target("vhdx", "dm-vhdx");
+		r = module_need();
+	if (!r)
+		r = attach_check_module(attach);
 	if (r)
 		return r;
 	signals_hold(&before);

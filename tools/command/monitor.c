@@ -35,6 +35,7 @@
 #include "kmsg.h"
 #include "loop.h"
 #include "message.h"
+#include "module.h"
 #include "size.h"
 #include "sysfs.h"
 #include "target.h"
@@ -56,6 +57,7 @@
  * @kmsg: kernel log
  * @starving: the target has found no space since the file was last extended
  * @told: what was said of a failure, to say it once
+ * @mute: the target is too old to be told what reads as zeros
  * @daemon: messages go to the system log
  */
 struct monitor {
@@ -68,6 +70,7 @@ struct monitor {
 	int kmsg;
 	bool starving;
 	int told;
+	bool mute;
 	bool daemon;
 };
 
@@ -131,6 +134,17 @@ static void monitor_say(const struct monitor *monitor, int priority,
 		complain(monitor->mapping.name, NULL, "%s", text);
 	else
 		note(monitor->mapping.name, "%s", text);
+}
+
+/* It stays what it is as long as there is a mapping. */
+static void monitor_check_module(struct monitor *monitor)
+{
+	char lack[256];
+
+	monitor->mute = module_lacks("zeroed", lack, sizeof(lack));
+	if (monitor->mute)
+		monitor_say(monitor, LOG_NOTICE, "what is added to the file is zeroed once more: %s: %s",
+			    lack, MODULE_ADVICE);
 }
 
 /* Look at the mapping; -ENODEV if it is not there any more. */
@@ -250,7 +264,7 @@ static int monitor_extend(struct monitor *monitor, struct monitor_file *file,
 	snprintf(message, sizeof(message), "zeroed %" PRIu64 " %" PRIu64,
 		 round_up_u64(file->bytes, 512) / 512, to / 512);
 	/* One that has not been told zeroes once more: no reason to fail. */
-	if (target_has_version("vhdx", 1, 1))
+	if (!monitor->mute)
 		target_message(monitor->dev, message);
 	file->bytes = to;
 	monitor->starving = false;
@@ -459,6 +473,7 @@ static int monitor_serve(struct monitor *monitor, const char *name,
 		openlog("vhdx-monitor", LOG_PID, LOG_DAEMON);
 		daemon_detach(ready);
 	}
+	monitor_check_module(monitor);
 	r = monitor_watch(monitor);
 	if (r)
 		monitor_say(monitor, LOG_ERR, "cannot wait for events: %s",

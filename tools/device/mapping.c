@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "mapping.h"
@@ -78,51 +77,6 @@ static int mapping_run_wait(struct dm_task *task, uint16_t flags)
 	/* Also without udev: this is what creates or removes the node then. */
 	dm_udev_wait(cookie);
 	return r;
-}
-
-static void mapping_modprobe(const char *module)
-{
-	char path[256] = "/sbin/modprobe";
-	pid_t pid;
-	FILE *file;
-
-	file = fopen("/proc/sys/kernel/modprobe", "re");
-	if (file) {
-		if (fscanf(file, "%255s", path) != 1)
-			strcpy(path, "/sbin/modprobe");
-		fclose(file);
-	}
-	pid = fork();
-	if (!pid) {
-		execl(path, path, "-q", module, (char *)NULL);
-		_exit(127);
-	}
-	if (pid > 0)
-		waitpid(pid, NULL, 0);
-}
-
-/**
- * mapping_need_target() - make sure that the kernel has a target
- * @target: its name
- * @module: the module to load if it does not
- *
- * Says what is wrong.
- *
- * Return: 0 or -ENODEV.
- */
-int mapping_need_target(const char *target, const char *module)
-{
-	u32 version[3];
-
-	if (task_find_target(target, version))
-		return 0;
-	mapping_modprobe(module);
-	if (task_find_target(target, version))
-		return 0;
-	complain(NULL, "install the module for the running kernel and try 'modprobe dm-vhdx'",
-		 "the kernel has no '%s' target and the module '%s' cannot be loaded",
-		 target, module);
-	return -ENODEV;
 }
 
 static int mapping_query(int type, const char *name, struct mapping *mapping,

@@ -43,7 +43,6 @@ typedef int (*mapping_visit_fn)(void *arg, const char *name, dev_t dev);
 
 int mapping_start(void);
 const char *mapping_error(void);
-int mapping_need_target(const char *target, const char *module);
 int mapping_get(const char *name, struct mapping *mapping);
 int mapping_each(mapping_visit_fn visit, void *arg);
 int mapping_create(const struct mapping *mapping);

@@ -9,23 +9,6 @@
 #include "target.h"
 #include "task.h"
 
-/**
- * target_has_version() - is a target at least of a version?
- * @target: its name
- * @major: of the version
- * @minor: the same
- *
- * Return: false also if the kernel does not have it (yet).
- */
-bool target_has_version(const char *target, u32 major, u32 minor)
-{
-	u32 version[3];
-
-	return task_find_target(target, version) &&
-	       (version[0] > major ||
-		(version[0] == major && version[1] >= minor));
-}
-
 static struct dm_task *target_task(int type, dev_t dev)
 {
 	struct dm_task *task = dm_task_create(type);

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0 */
-/* The target behind a mapping: its version, events, messages. */
+/* The target behind a mapping: its events and messages. */
 #ifndef VHDX_TOOLS_TARGET_H
 #define VHDX_TOOLS_TARGET_H
 
 #include "mapping.h"
 
-bool target_has_version(const char *target, u32 major, u32 minor);
 int target_get(dev_t dev, struct mapping *mapping, u32 *event);
 int target_wait(dev_t dev, u32 event);
 int target_message(dev_t dev, const char *message);

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kmsg.h"
+#include "message.h"
+#include "module.h"
+#include "task.h"
+
+/* What the target has learned since its first version, 1.0. */
+static const struct module_feature {
+	const char *word;
+	const char *kind;
+	u32 major;
+	u32 minor;
+} module_features[] = {
+	{ "no_unmap", "option", 1, 1 },
+	{ "zeroed", "message", 1, 1 },
+	{}
+};
+
+static void module_load(void)
+{
+	char path[256] = "/sbin/modprobe";
+	pid_t pid;
+	FILE *file;
+
+	file = fopen("/proc/sys/kernel/modprobe", "re");
+	if (file) {
+		if (fscanf(file, "%255s", path) != 1)
+			strcpy(path, "/sbin/modprobe");
+		fclose(file);
+	}
+	pid = fork();
+	if (!pid) {
+		execl(path, path, "-q", "dm-vhdx", (char *)NULL);
+		_exit(127);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+}
+
+/**
+ * module_need() - make sure that the kernel has the target
+ *
+ * Says what is wrong: in the module's own words if it has any.
+ *
+ * Return: 0 or -ENODEV.
+ */
+int module_need(void)
+{
+	u32 version[3];
+	char reason[512];
+	bool told;
+	int kmsg;
+
+	if (task_find_target("vhdx", version))
+		return 0;
+	kmsg = kmsg_open();
+	module_load();
+	told = kmsg_find(kmsg, "vhdx: ", reason, sizeof(reason));
+	kmsg_close(kmsg);
+	if (task_find_target("vhdx", version))
+		return 0;
+	if (told)
+		complain(NULL, NULL, "the module 'dm-vhdx' refuses to load: %s",
+			 reason);
+	else
+		complain(NULL, "install the module for the running kernel and try 'modprobe dm-vhdx'",
+			 "the kernel has no 'vhdx' target and the module 'dm-vhdx' cannot be loaded");
+	return -ENODEV;
+}
+
+static const struct module_feature *module_feature(const char *word,
+						   size_t length)
+{
+	const struct module_feature *feature;
+
+	for (feature = module_features; feature->word; feature++)
+		if (strlen(feature->word) == length &&
+		    !strncmp(feature->word, word, length))
+			return feature;
+	return NULL;
+}
+
+/**
+ * module_lacks() - is the loaded target too old for something?
+ * @words: options or messages of the target, with spaces between
+ * @text: takes a clause that names the first one it does not know
+ * @size: size of @text
+ *
+ * What to do about it says MODULE_ADVICE.
+ *
+ * Return: false also if no target is loaded: one that will be is new.
+ */
+bool module_lacks(const char *words, char *text, size_t size)
+{
+	const struct module_feature *feature;
+	u32 version[3];
+
+	if (!task_find_target("vhdx", version))
+		return false;
+	for (; *words; words += strcspn(words, " ")) {
+		words += strspn(words, " ");
+		feature = module_feature(words, strcspn(words, " "));
+		if (!feature || version[0] > feature->major ||
+		    (version[0] == feature->major &&
+		     version[1] >= feature->minor))
+			continue;
+		snprintf(text, size, "the %s %s needs version %u.%u of the kernel's vhdx target, and %u.%u is loaded",
+			 feature->kind, feature->word, feature->major,
+			 feature->minor, version[0], version[1]);
+		return true;
+	}
+	return false;
+}
