@@ -7,6 +7,7 @@
 # W=1 C=1 and the like reach the kernel's build system.
 
 BUILD := $(CURDIR)/build
+VERSION := $(shell sed -n 's/^VERSION := //p' tools/Makefile)
 
 # The running kernel's headers; else (a container, a kernel without any) the newest ones there are.
 KDIR ?= $(or $(wildcard /lib/modules/$(shell uname -r)/build), \
@@ -19,10 +20,11 @@ KOUT = $(BUILD)/$(KREL)
 DEPS_TOOL := gcc libc6-dev libjson-c-dev libdevmapper-dev libblkid-dev uuid-dev libisal-dev
 DEPS_VM := qemu-system-x86 busybox-static binutils cpio kmod libelf1 xz-utils zstd
 DEPS_DEMO := $(DEPS_TOOL) $(DEPS_VM) dmsetup e2fsprogs qemu-utils
+DEPS_DEB := $(DEPS_TOOL) make debhelper dh-dkms lintian
 DEPS := $(DEPS_DEMO) make bc bison flex bzip2 procps iproute2 debootstrap pahole \
 	linux-headers-amd64 linux-source-6.1 libelf-dev libssl-dev libcmocka-dev fio \
 	7zip libvhdi-utils nbd-client thin-provisioning-tools xfsprogs dosfstools ntfs-3g exfatprogs attr patch \
-	clang llvm libclang-rt-14-dev sparse shellcheck mandoc perl python3 gnuplot-nox
+	clang llvm libclang-rt-14-dev sparse shellcheck mandoc perl python3 gnuplot-nox $(DEPS_DEB)
 
 all: modules tools
 
@@ -33,10 +35,12 @@ help:
 	@echo 'make install         both, the module for the kernel of KDIR (PREFIX=/usr/local, DESTDIR=...);'
 	@echo '                     install-modules, install-tools: one of them'
 	@echo 'make uninstall       what "make install" has installed, for all kernels'
+	@echo 'make deb             Debian packages of both in build/deb (deps-deb: what that needs)'
 	@echo 'make demo            shows in a VM what it does; IMAGE=... with a copy of an image of yours'
 	@echo 'make check           all tests; check-unit, -tool, -kunit, -dm, -kernels, -debug: one suite'
 	@echo '                     (TESTS="003 01*" picks numbered ones; check-debug runs all of tests/dm'
 	@echo '                     on the debug kernel, "check" those of them that are marked so)'
+	@echo 'make check-packages  the Debian packages in clean roots: installed, upgraded, purged'
 	@echo 'make check-kcsan     what is to race, on a kernel with the Kernel Concurrency Sanitizer'
 	@echo 'make matrix          all of tests/dm on each of the kernels 6.1, 6.12 and sid has'
 	@echo 'make bare            "make demo" in a root that has nothing installed'
@@ -52,6 +56,9 @@ deps:
 
 deps-demo:
 	@tests/lib/packages 'make demo' $(DEPS_DEMO)
+
+deps-deb:
+	@tests/lib/packages 'make deb' $(DEPS_DEB)
 
 # Kbuild puts its outputs beside the sources it is given, so it is given a directory of links.
 # $(call mirror,FROM,TO)
@@ -106,8 +113,17 @@ $(BUILD)/stamper $(BUILD)/lossy-disk $(BUILD)/nth-fault: $(BUILD)/%: tests/lib/%
 
 install: install-modules install-tools
 
+deb:
+	@tools/packaging/make-deb $(BUILD)/deb $(VERSION)
+
+# That of DKMS is below updates/, too, and nothing says which one depmod prefers.
+no-dkms:
+	@! ls $(DESTDIR)/lib/modules/$(KREL)/updates/dkms/dm-vhdx.ko* 2>/dev/null || { \
+		echo 'DKMS has installed the module (see above): remove the package dm-vhdx-dkms first.' >&2; \
+		exit 1; }
+
 # Distributions' headers ask for a signature but have no key.
-install-modules: modules
+install-modules: no-dkms modules
 	$(MAKE) -C $(KDIR) M=$(KOUT) INSTALL_MOD_PATH=$(DESTDIR) INSTALL_MOD_DIR=updates \
 		$(if $(wildcard $(strip $(KDIR))/certs/signing_key.pem),,CONFIG_MODULE_SIG_ALL=) modules_install
 	[ -n "$(DESTDIR)" ] || depmod $(KREL)
@@ -146,6 +162,9 @@ check-unit check-tool check-kunit check-dm check-kernels check-debug check-kcsan
 matrix:
 	@tests/run $@
 
+check-packages:
+	@tests/packages/run
+
 bare:
 	@tests/vm/bare
 
@@ -177,9 +196,11 @@ lint-modules:
 	@mkdir -p $(LINT)
 	@$(MAKE) modules W=1 C=1 KBUILD_CHECKSRC=1 KOUT=$(LINT)/modules >$(LINT)/log 2>&1 || \
 		{ cat $(LINT)/log; exit 1; }
+	@$(MAKE) modules W=1 C=1 KBUILD_CHECKSRC=1 VHDX_UNSUPPORTED=1 KOUT=$(LINT)/unsupported >>$(LINT)/log 2>&1 || \
+		{ cat $(LINT)/log; exit 1; }
 	@! grep -E '(kmod/[^ ]*|Kbuild): ?.*(warning|error):|kmod/[^ ]*:[0-9:]+ (warning|error)|^[A-Z]+: modpost' \
 		$(LINT)/log
-	@[ "$$(grep -c '^ *CHECK ' $(LINT)/log)" -eq "$$(grep -c 'kmod/.*\.o' Kbuild)" ] || \
+	@[ "$$(grep -c '^ *CHECK ' $(LINT)/log)" -eq "$$(cat Kbuild kmod/compat/unsupported.mk | grep -c 'kmod/.*\.o')" ] || \
 		{ cat $(LINT)/log; echo 'sparse has not seen all of kmod/' >&2; exit 1; }
 
 lint: lint-modules
@@ -193,6 +214,7 @@ clean:
 	rm -rf $(BUILD)
 
 .PHONY: all help deps deps-demo modules kunit build-modules build-kunit tools bench-programs fill-log \
-	test-helpers bulk install install-modules install-tools kernel-note uninstall check check-unit check-tool \
+	test-helpers bulk install install-modules install-tools deb deps-deb no-dkms \
+	kernel-note uninstall check check-packages check-unit check-tool \
 	check-kunit check-dm check-kernels check-debug check-kcsan matrix bare crash fuzz fuzz-cov bench mutate demo \
 	lint lint-modules clean

@@ -29,7 +29,14 @@ for prefix in /usr/local /opt/it; do
 	rm -r d
 done
 
-mkdir -p headers/include/generated
+# Nor does it put a module beside that of DKMS.
+mkdir -p headers/include/generated d/lib/modules/1.2.3/updates/dkms
+echo '#define UTS_RELEASE "1.2.3"' >headers/include/generated/utsrelease.h
+"${make[@]}" no-dkms KDIR="$PWD/headers" DESTDIR="$PWD/d"
+touch d/lib/modules/1.2.3/updates/dkms/dm-vhdx.ko
+expect_fail -m 'remove the package dm-vhdx-dkms first' \
+	"${make[@]}" install-modules KDIR="$PWD/headers" DESTDIR="$PWD/d"
+
 for release in "$(uname -r)" 1.2.3; do
 	echo "#define UTS_RELEASE \"$release\"" >headers/include/generated/utsrelease.h
 	"${make[@]}" kernel-note KDIR="$PWD/headers" >"out-$release" 2>&1
