@@ -33,3 +33,19 @@ sources_list()
 }
 
 as_root() { if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi; }
+
+# enter_root ROOT COMMAND...: in there, with namespaces of its own: nothing is left mounted, and nothing
+# left running.
+enter_root()
+{
+	# shellcheck disable=SC2016 # for the shell in there
+	as_root unshare --mount --pid --fork --kill-child sh -c '
+		set -e
+		root=$1
+		shift
+		mount -t proc proc "$root/proc"
+		mount --rbind /dev "$root/dev"
+		exec chroot "$root" /usr/bin/env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+			LC_ALL=C.UTF-8 TERM=dumb DEBIAN_FRONTEND=noninteractive "$@"
+	' sh "$@"
+}
