@@ -37,9 +37,9 @@ help:
 	@echo 'make uninstall       what "make install" has installed, for all kernels'
 	@echo 'make deb             Debian packages of both in build/deb (deps-deb: what that needs)'
 	@echo 'make demo            shows in a VM what it does; IMAGE=... with a copy of an image of yours'
-	@echo 'make check           all tests; check-unit, -tool, -kunit, -dm, -kernels, -debug: one suite'
+	@echo 'make check           all tests; check-unit, -tool, -kunit, -dm, -kernels, -debug, -boot: one suite'
 	@echo '                     (TESTS="003 01*" picks numbered ones; check-debug runs all of tests/dm'
-	@echo '                     on the debug kernel, "check" those of them that are marked so)'
+	@echo '                     on the debug kernel, "check" those of them that are marked so; and check-boot of tests/boot)'
 	@echo 'make check-packages  the Debian packages in clean roots: installed, upgraded, purged'
 	@echo 'make check-kcsan     what is to race, on a kernel with the Kernel Concurrency Sanitizer'
 	@echo 'make matrix          all of tests/dm on each of the kernels 6.1, 6.12 and sid has'
@@ -156,7 +156,7 @@ uninstall:
 check:
 	@tests/run
 
-check-unit check-tool check-kunit check-dm check-kernels check-debug check-kcsan:
+check-unit check-tool check-kunit check-dm check-kernels check-debug check-boot check-kcsan:
 	@tests/run $(@:check-%=%)
 
 matrix:
@@ -208,7 +208,7 @@ lint: lint-modules
 		--no-summary --ignore $(CHECKPATCH_IGNORE) -f $$(git ls-files -co --exclude-standard 'kmod/*.[ch]')
 	shellcheck -x $$(git ls-files -co --exclude-standard | while read -r f; do \
 		head -n 1 "$$f" | grep -qE '^(#!.*sh$$|# shellcheck shell=)' && echo "$$f"; done)
-	mandoc -Tlint -W style tools/man/*.8
+	mandoc -Tlint -W style tools/man/*.[58]
 
 clean:
 	rm -rf $(BUILD)
@@ -216,5 +216,5 @@ clean:
 .PHONY: all help deps deps-demo modules kunit build-modules build-kunit tools bench-programs fill-log \
 	test-helpers bulk install install-modules install-tools deb deps-deb no-dkms \
 	kernel-note uninstall check check-packages check-unit check-tool \
-	check-kunit check-dm check-kernels check-debug check-kcsan matrix bare crash fuzz fuzz-cov bench mutate demo \
+	check-kunit check-dm check-kernels check-debug check-boot check-kcsan matrix bare crash fuzz fuzz-cov bench mutate demo \
 	lint lint-modules clean

@@ -23,14 +23,25 @@ static const struct command *const commands[] = {
 	NULL
 };
 
+/* For programs: what people need not know of is in no list. */
+static const struct command *const helpers[] = {
+	&command_generator,
+	&command_udev,
+	NULL
+};
+
+static const struct command *find_among(const struct command *const *list,
+					const char *name)
+{
+	for (; *list; list++)
+		if (!strcmp((*list)->name, name))
+			return *list;
+	return NULL;
+}
+
 static const struct command *find_command(const char *name)
 {
-	int i;
-
-	for (i = 0; commands[i]; i++)
-		if (!strcmp(commands[i]->name, name))
-			return commands[i];
-	return NULL;
+	return find_among(commands, name) ?: find_among(helpers, name);
 }
 
 static void print_help(FILE *to)

@@ -75,6 +75,16 @@ for command in $names; do
 	done
 	grep -q "vhdx\\\\-$command (8)" "$tools/man/vhdx.8" || fail "vhdx.8 lacks $command"
 done
+# What is for programs is not listed, but documented all the same.
+expect_status 0 generator --help
+grep -qF -- '\-\-units' "$tools/man/vhdx-generator.8"
+# All that the table takes.
+words=$(sed -nE 's/^\t\t\{ "([a-z_.-]+)", &entry.*/\1/p' "$tools/boot/tab.c" | grep -vx read_only)
+words+=$'\n'$(sed -nE 's/^\t\{ "([a-z_]+)", [^ ]* ?.*\},?$/\1/p' "$tools/lib/options.c" | grep -vx read_only)
+[ "$(wc -w <<<"$words")" -ge 14 ]
+for word in $words; do
+	grep -qF -- "${word//-/\\-}" "$tools/man/vhdxtab.5" || fail "vhdxtab.5 lacks $word"
+done
 for page in "$tools"/man/*.8; do
 	for section in EXAMPLES 'EXIT STATUS' 'SEE ALSO'; do
 		grep -q "^\\.SH $section$" "$page" || fail "$page has no $section"
@@ -90,7 +100,7 @@ explained=$(awk '/^\.B [A-Z_]+$/ { name = $2; next } name && /[a-z]/ { print nam
 lacking=$(comm -23 <(sort -u <<<"$problems") <(sort -u <<<"$explained"))
 [ -z "$lacking" ] || fail "vhdx-check.8 does not explain $lacking"
 if command -v mandoc >/dev/null; then
-	mandoc -Tlint -W style "$tools"/man/*.8
+	mandoc -Tlint -W style "$tools"/man/*.[58]
 else
 	note 'mandoc is not installed'
 fi

@@ -10,8 +10,8 @@ make=(env -u MAKEFLAGS -u MAKELEVEL make -C "$VHDX_TOP" --no-print-directory)
 for prefix in /usr/local /opt/it; do
 	"${make[@]}" install-tools DESTDIR="$PWD/d" PREFIX=$prefix >out 2>&1 || { cat out; fail 'make install-tools'; }
 	[ -x d$prefix/bin/vhdx ] || fail "no $prefix/bin/vhdx"
-	for page in "$VHDX_TOP"/tools/man/*.8; do
-		cmp "$page" "d$prefix/share/man/man8/${page##*/}"
+	for page in "$VHDX_TOP"/tools/man/*.[58]; do
+		cmp "$page" "d$prefix/share/man/man${page##*.}/${page##*/}"
 	done
 	# In pairs: where it comes from, where it goes.
 	while read -r source name; do
@@ -21,6 +21,15 @@ for prefix in /usr/local /opt/it; do
 		vhdx.bash bash-completion/completions/vhdx
 		_vhdx zsh/site-functions/_vhdx
 	END
+	# What runs the program has to know where it is.
+	for file in system/vhdx@.service system-generators/vhdx-generator; do
+		grep -q "$prefix/bin/vhdx " "d$prefix/lib/systemd/$file" || fail "$file runs another program"
+	done
+	[ -x d$prefix/lib/systemd/system-generators/vhdx-generator ]
+	grep -qF " $prefix/lib/systemd/system " d$prefix/lib/systemd/system-generators/vhdx-generator
+	grep -qF "\"$prefix/bin/vhdx " d$prefix/lib/udev/rules.d/59-vhdx.rules
+	! grep -rn '@[A-Z]*@' d$prefix/lib || fail 'something is not filled in'
+	cmp "$VHDX_TOP/tools/systemd/vhdx.target" d$prefix/lib/systemd/system/vhdx.target
 	[ "$(find d -type f ! -path "d$prefix/*")" = '' ] || fail "something is not below $prefix"
 	mkdir -p d/lib/modules/1.2.3/updates
 	touch d/lib/modules/1.2.3/updates/{dm-vhdx.ko.xz,other.ko}

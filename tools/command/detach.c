@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "backing.h"
+#include "busy.h"
 #include "command.h"
 #include "daemon.h"
 #include "extent.h"
@@ -24,13 +25,17 @@
 #include "message.h"
 #include "output.h"
 #include "partition.h"
+#include "resolve.h"
 #include "signals.h"
 #include "size.h"
-#include "who.h"
 
-#define DETACH_TRIES	25	/* udev's programs open a device for a moment */
 #define DETACH_MONITOR_SECONDS	60
-#define DETACH_WAIT_US	200000	/* between them */
+
+/* Options without a short form. */
+enum {
+	DETACH_NO_TRIM = OPTION_LONG,
+	DETACH_IF_ATTACHED,
+};
 
 /**
  * struct detach - a mapping that is being removed
@@ -38,6 +43,7 @@
  * @status: its status then
  * @partitions: those of @disk
  * @trim: cut off what the file has behind the image
+ * @wait_seconds: how long to wait for it to be in use no more
  * @backing: what the image is on
  * @flush_error: errno of the last flush, which may have been the first one to
  *               hear of a loss
@@ -49,6 +55,7 @@ struct detach {
 	struct health status;
 	struct partitions partitions;
 	bool trim;
+	unsigned int wait_seconds;
 	struct backing backing;
 	int flush_error;
 	bool lost;
@@ -61,72 +68,6 @@ static int detach_open(const char *name, int flags)
 
 	return open(mapping_path(path, sizeof(path), name),
 		    O_RDONLY | O_CLOEXEC | flags);
-}
-
-/* Does somebody have this device for himself, such as a file system? */
-static bool detach_claimed(const char *name)
-{
-	int fd = detach_open(name, O_EXCL);
-	bool busy = fd < 0 && errno == EBUSY;
-
-	if (fd >= 0)
-		close(fd);
-	return busy;
-}
-
-/* Is it open more than @users times, for longer than udev would have it? */
-static bool detach_opened(const char *name, unsigned int users)
-{
-	struct mapping now;
-	unsigned int tries;
-
-	for (tries = 0; tries < DETACH_TRIES; tries++) {
-		if (tries)
-			usleep(DETACH_WAIT_US);
-		if (mapping_get(name, &now) || now.open_count <= users)
-			return false;
-	}
-	return true;
-}
-
-static void detach_say_busy(const char *name)
-{
-	const char *advice = NULL;
-	char by[256], path[256];
-	struct stat st;
-
-	if (!stat(mapping_path(path, sizeof(path), name), &st))
-		advice = who_find(&st, by, sizeof(by));
-	if (advice)
-		complain(name, advice, "in use by %s", by);
-	else
-		complain(name, "unmount it or end what uses it, and try again",
-			 "in use");
-}
-
-/* Before anything is removed, so that a device in use keeps its partitions. */
-static int detach_check_use(struct detach *detach)
-{
-	struct partitions *partitions = &detach->partitions;
-	const char *name = detach->disk.name, *busy = NULL;
-	char foreign[MAPPING_NAME];
-	unsigned int i;
-
-	if (partitions_find(partitions, &detach->disk, foreign)) {
-		complain(name, "remove that first", "in use by '%s'", foreign);
-		return -EBUSY;
-	}
-	for (i = 0; !busy && i < partitions->count; i++)
-		if (detach_claimed(partitions->name[i]) ||
-		    detach_opened(partitions->name[i], 0))
-			busy = partitions->name[i];
-	if (!busy && ((!partitions->count && detach_claimed(name)) ||
-		      detach_opened(name, partitions->count)))
-		busy = name;
-	if (!busy)
-		return 0;
-	detach_say_busy(busy);
-	return -EBUSY;
 }
 
 /* The file was extended for the disk to grow: cut off what it did not use. */
@@ -203,9 +144,9 @@ static int detach_remove(struct detach *detach)
 	bool was_suspended;
 	int r, back;
 
-	for (tries = 0; tries < DETACH_TRIES; tries++) {
+	for (tries = 0; tries < BUSY_TRIES; tries++) {
 		if (tries)
-			usleep(DETACH_WAIT_US);
+			usleep(BUSY_WAIT_US);
 		r = mapping_get(name, &detach->disk);
 		was_suspended = detach->disk.suspended;
 		if (!r)
@@ -227,7 +168,7 @@ static int detach_remove(struct detach *detach)
 			break;
 	}
 	if (r == -EBUSY)
-		detach_say_busy(name);
+		busy_say(name);
 	else
 		complain(name, "end what uses it and try again",
 			 "cannot be removed: %s", mapping_error());
@@ -295,6 +236,23 @@ static int detach_end_monitor(const struct mapping *disk, int monitor)
 	return r;
 }
 
+/* The loop device goes by itself, once udev's programs have closed it. */
+static void detach_release(const struct backing *backing)
+{
+	char attribute[SYSFS_PATH + 32], file[PATH_MAX];
+	unsigned int tries;
+
+	snprintf(attribute, sizeof(attribute), "block/%s/loop/backing_file",
+		 strrchr(backing->device, '/') + 1);
+	for (tries = 0; tries < BUSY_TRIES; tries++) {
+		if (sysfs_read(attribute, file, sizeof(file)) ||
+		    strcmp(file, backing->file.path))
+			break;
+		usleep(BUSY_WAIT_US);
+	}
+	resolve_release(backing->file.path);
+}
+
 static int detach_mapping(struct detach *detach)
 {
 	sigset_t before;
@@ -306,7 +264,8 @@ static int detach_mapping(struct detach *detach)
 	    detach->backing.file.read_only)
 		detach->trim = false;
 
-	r = detach_check_use(detach);
+	r = busy_wait(&detach->partitions, &detach->disk,
+		      detach->wait_seconds);
 	if (r)
 		return r;
 	signals_hold(&before);
@@ -324,6 +283,8 @@ static int detach_mapping(struct detach *detach)
 	if (!r && detach->trim)
 		detach_trim(&detach->backing.file,
 			    strstr(detach->disk.table, " no_unmap"));
+	if (!r && detach->backing.on_file)
+		detach_release(&detach->backing);
 	return r;
 }
 
@@ -333,6 +294,8 @@ static int detach_mapping(struct detach *detach)
  * @json: there is one
  * @verbose: say what is done
  * @trim: cut off what files have behind their images
+ * @wait_seconds: how long to wait for what is in use
+ * @if_attached: what is not attached is no error
  * @count: how many mappings @name has
  * @name: all there are, for --all
  */
@@ -341,6 +304,8 @@ struct detach_run {
 	bool json;
 	bool verbose;
 	bool trim;
+	unsigned int wait_seconds;
+	bool if_attached;
 	unsigned int count;
 	char (*name)[MAPPING_NAME];
 };
@@ -381,6 +346,12 @@ static bool detach_one(struct detach_run *run, const char *what)
 		return false;
 	}
 	detach->trim = run->trim;
+	detach->wait_seconds = run->wait_seconds;
+	if (run->if_attached && !strchr(what, '/') &&
+	    mapping_get(what, &detach->disk) == -ENODEV) {
+		free(detach);
+		return true;
+	}
 	r = find_mapping(what, &detach->disk);
 	if (!r) {
 		r = detach_mapping(detach);
@@ -460,11 +431,21 @@ static bool detach_all(struct detach_run *run)
 	return well;
 }
 
+static unsigned int detach_seconds(const struct command *self, const char *text)
+{
+	if (!*text || text[strspn(text, "0123456789")] || strlen(text) > 6)
+		command_usage(self, "--wait needs a number of seconds, not '%s'",
+			      text);
+	return strtoul(text, NULL, 10);
+}
+
 static int detach_run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "all", no_argument, NULL, 'a' },
-		{ "no-trim", no_argument, NULL, OPTION_LONG },
+		{ "no-trim", no_argument, NULL, DETACH_NO_TRIM },
+		{ "if-attached", no_argument, NULL, DETACH_IF_ATTACHED },
+		{ "wait", required_argument, NULL, 'w' },
 		{ "verbose", no_argument, NULL, 'v' },
 		OPTION_JSON,
 		OPTION_HELP,
@@ -477,7 +458,10 @@ static int detach_run(const struct command *self, int argc, char **argv)
 
 	while ((c = command_option(self, argc, argv, options)) >= 0) {
 		all |= c == 'a';
-		run.trim &= c != OPTION_LONG;
+		run.trim &= c != DETACH_NO_TRIM;
+		run.if_attached |= c == DETACH_IF_ATTACHED;
+		if (c == 'w')
+			run.wait_seconds = detach_seconds(self, optarg);
 		run.verbose |= c == 'v';
 		run.json |= c == 'J';
 	}
@@ -508,6 +492,8 @@ const struct command command_detach = {
 	.synopsis = "[OPTION...] NAME|FILE|DEVICE...",
 	.help =
 "  -a, --all                  detach all that 'vhdx list' shows\n"
+"      --if-attached          a NAME that is not attached is no error\n"
+"  -w, --wait SECONDS         wait that long for what is in use\n"
 "      --no-trim              leave the file as long as it is\n"
 "  -v, --verbose              say what is done\n"
 "  -J, --json                 print JSON\n"

@@ -17,10 +17,10 @@ _vhdx_options()
 	check) echo '--repair --repair=salvage --force --quiet --json' ;;
 	replay) echo '--quiet --json' ;;
 	attach)
-		echo '--read-only --no-grow --partitions --no-partitions --options --dry-run --quiet' \
-			'--verbose --json'
+		echo '--read-only --no-grow --partitions --no-partitions --options --all --tab --tab-file' \
+			'--dry-run --quiet --verbose --json'
 		;;
-	detach) echo '--all --no-trim --verbose --json' ;;
+	detach) echo '--all --if-attached --wait --no-trim --verbose --json' ;;
 	monitor) echo '--daemon' ;;
 	list) echo '--output --noheadings --bytes --json' ;;
 	esac
@@ -35,6 +35,8 @@ _vhdx_values()
 	create:--block-size | create:-b) echo '1M 2M 4M 8M 16M 32M 64M 128M 256M' ;;
 	create:--size | create:-s | create:--log-size) echo '' ;;
 	attach:--options | attach:-o) echo 'commit_interval error_if_no_space no_unmap read_only zeroed_from' ;;
+	attach:--tab | attach:-t) sed -n 's/^[[:blank:]]*\([^#[:blank:]]\{1,\}\)[[:blank:]].*/\1/p' /etc/vhdxtab 2>/dev/null ;;
+	detach:--wait | detach:-w) echo '' ;;
 	list:--output | list:-o)
 		echo 'NAME PATH UUID SIZE MODE STATE BLOCKS USE% BLOCK-SIZE USED BACKING-SIZE FULL%' \
 			'UNCOMMITTED BACKING'

@@ -38,6 +38,19 @@ const char *mapping_error(void)
 }
 
 /**
+ * mapping_possible() - could the device mapper be used just now?
+ *
+ * Asks without loading its module or making its node.
+ *
+ * Return: true if the kernel has it and the caller may.
+ */
+bool mapping_possible(void)
+{
+	return !access("/sys/class/misc/device-mapper", F_OK) &&
+	       !access("/dev/mapper/control", R_OK | W_OK);
+}
+
+/**
  * mapping_start() - get ready to use the device mapper
  *
  * Says what is wrong.

@@ -41,6 +41,7 @@ struct mapping {
 
 typedef int (*mapping_visit_fn)(void *arg, const char *name, dev_t dev);
 
+bool mapping_possible(void);
 int mapping_start(void);
 const char *mapping_error(void);
 int mapping_get(const char *name, struct mapping *mapping);

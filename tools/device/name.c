@@ -60,7 +60,24 @@ void name_from_path(const char *path, char name[NAME_MAX_CHARS + 1])
 }
 
 /**
- * name_check() - can a mapping be called that?
+ * name_is_good() - can a mapping be called that?
+ * @name: its name
+ *
+ * Return: true if so.
+ */
+bool name_is_good(const char *name)
+{
+	const char *c = name;
+
+	while (name_takes(*c))
+		c++;
+	return !*c && *name && c - name <= NAME_MAX_CHARS &&
+	       strcmp(name, ".") && strcmp(name, "..") &&
+	       strcmp(name, "control");
+}
+
+/**
+ * name_check() - see that a mapping can be called that
  * @name: its name
  *
  * Says what is wrong.
@@ -69,14 +86,8 @@ void name_from_path(const char *path, char name[NAME_MAX_CHARS + 1])
  */
 int name_check(const char *name)
 {
-	const char *c = name;
-
-	while (name_takes(*c))
-		c++;
-	if (!*c && *name && c - name <= NAME_MAX_CHARS && strcmp(name, ".") &&
-	    strcmp(name, "..") && strcmp(name, "control"))
+	if (name_is_good(name))
 		return 0;
-	complain(name, "name it with up to 64 letters, digits or '#+-.:=@_'",
-		 "a mapping cannot be called that");
+	complain(name, NAME_ADVICE, "a mapping cannot be called that");
 	return -EINVAL;
 }

@@ -38,12 +38,14 @@ extern const struct command command_attach;
 extern const struct command command_check;
 extern const struct command command_create;
 extern const struct command command_detach;
+extern const struct command command_generator;
 extern const struct command command_info;
 extern const struct command command_list;
 extern const struct command command_map;
 extern const struct command command_monitor;
 extern const struct command command_replay;
 extern const struct command command_status;
+extern const struct command command_udev;
 
 int command_finish(const struct command *self, int status);
 void command_version(void);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,39 +21,81 @@ static const struct option_word {
 	{}
 };
 
-static const struct option_word *options_find(const struct command *self,
-					      const char *name)
+static const struct option_word *options_find(const char *name)
 {
 	const struct option_word *word;
 
 	for (word = option_words; word->name; word++)
 		if (!strcmp(word->name, name))
 			return word;
-	command_usage(self, "--options: the target has no option '%s', it has "
-		      "commit_interval, error_if_no_space, no_unmap, read_only and zeroed_from",
-		      name);
+	return NULL;
 }
 
-static void options_add(struct options *options, const struct command *self,
-			const char *word)
+/**
+ * options_known() - does the target have an option of that name?
+ * @name: the option's name
+ *
+ * Return: true if so.
+ */
+bool options_known(const char *name)
 {
-	size_t length = strlen(options->text);
-
-	if (length + 1 + strlen(word) >= sizeof(options->text))
-		command_usage(self, "--options is too long");
-	sprintf(options->text + length, " %s", word);
+	return options_find(name);
 }
 
-static void options_check_number(const struct command *self,
-				 const struct option_word *word,
-				 const char *value)
+/* Return: 0 or -EINVAL, with @why filled in. */
+static int options_check_value(const struct option_word *word,
+			       const char *value, char why[OPTIONS_WHY])
 {
 	const char *digits = "0123456789";
 
-	if (!value || !*value || value[strspn(value, digits)] ||
-	    strlen(value) > 18 || strtoull(value, NULL, 10) > word->max)
-		command_usage(self, "--options: %s needs a number up to %llu",
-			      word->name, word->max);
+	if (!word->max && !value)
+		return 0;
+	if (!word->max)
+		snprintf(why, OPTIONS_WHY, "%s takes no value", word->name);
+	else if (!value || !*value || value[strspn(value, digits)] ||
+		 strlen(value) > 18 || strtoull(value, NULL, 10) > word->max)
+		snprintf(why, OPTIONS_WHY, "%s needs a number up to %llu",
+			 word->name, word->max);
+	else
+		return 0;
+	return -EINVAL;
+}
+
+/**
+ * options_add() - add an option
+ * @options: what there is already is kept
+ * @name: its name
+ * @value: its value; NULL: it has none
+ * @why: takes what is wrong
+ *
+ * Return: 0, or -EINVAL if the target would not take it.
+ */
+int options_add(struct options *options, const char *name, const char *value,
+		char why[OPTIONS_WHY])
+{
+	const struct option_word *word = options_find(name);
+	size_t length = strlen(options->text);
+	int n;
+
+	if (!word) {
+		snprintf(why, OPTIONS_WHY, "the target has no option '%.100s', it has "
+			 "commit_interval, error_if_no_space, no_unmap, read_only and zeroed_from",
+			 name);
+		return -EINVAL;
+	}
+	if (options_check_value(word, value, why))
+		return -EINVAL;
+	if (!strcmp(name, "read_only")) {
+		options->read_only = true;
+		return 0;
+	}
+	options->zeroed_from |= !strcmp(name, "zeroed_from");
+	n = snprintf(options->text + length, sizeof(options->text) - length,
+		     " %s%s%s", name, value ? " " : "", value ?: "");
+	if (length + n < sizeof(options->text))
+		return 0;
+	strcpy(why, "that is too long");
+	return -EINVAL;
 }
 
 /**
@@ -66,24 +109,18 @@ static void options_check_number(const struct command *self,
 void options_parse(struct options *options, const struct command *self,
 		   const char *text)
 {
+	char *copy = strdup(text), *rest = copy, *word, *value;
 	const struct option_word *known;
-	char *copy = strdup(text), *rest = copy, *word;
+	char why[OPTIONS_WHY];
 
 	if (!copy)
 		command_usage(self, "--options is too long");
 	while ((word = strtok_r(rest, OPTIONS_BLANKS, &rest))) {
-		known = options_find(self, word);
-		if (!strcmp(word, "read_only")) {
-			options->read_only = true;
-			continue;
-		}
-		options->zeroed_from |= !strcmp(word, "zeroed_from");
-		options_add(options, self, word);
-		if (!known->max)
-			continue;
-		word = strtok_r(rest, OPTIONS_BLANKS, &rest);
-		options_check_number(self, known, word);
-		options_add(options, self, word);
+		known = options_find(word);
+		value = known && known->max ?
+			strtok_r(rest, OPTIONS_BLANKS, &rest) : NULL;
+		if (options_add(options, word, value, why))
+			command_usage(self, "--options: %s", why);
 	}
 	free(copy);
 }

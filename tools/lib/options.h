@@ -5,6 +5,8 @@
 
 #include "command.h"
 
+#define OPTIONS_WHY	256	/* what is wrong with an option */
+
 /**
  * struct options - what the words of --options say
  * @text: those that are passed on, each with a space before it
@@ -17,6 +19,9 @@ struct options {
 	bool zeroed_from;
 };
 
+bool options_known(const char *name);
+int options_add(struct options *options, const char *name, const char *value,
+		char why[OPTIONS_WHY]);
 void options_parse(struct options *options, const struct command *self,
 		   const char *text);
 

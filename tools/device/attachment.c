@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "attachment.h"
+#include "daemon.h"
+#include "edit.h"
+#include "guid.h"
+#include "identify.h"
+#include "kmsg.h"
+#include "message.h"
+#include "module.h"
+#include "name.h"
+#include "signals.h"
+
+/**
+ * attachment_new() - begin with an image that is to be attached
+ *
+ * Return: the image, with defaults; attachment_free() it; NULL if there is no
+ * memory.
+ */
+struct attachment *attachment_new(void)
+{
+	struct attachment *attach = calloc(1, sizeof(*attach));
+
+	if (!attach)
+		return NULL;
+	attach->grow = true;
+	attach->loop.fd = -1;
+	attach->image.fd = -1;
+	return attach;
+}
+
+/**
+ * attachment_free() - end with an image, attached or not
+ * @attach: from attachment_new()
+ */
+void attachment_free(struct attachment *attach)
+{
+	image_close(&attach->image);
+	free(attach);
+}
+
+static int attach_check_name(const char *name)
+{
+	struct mapping other;
+	int r = name_check(name);
+
+	if (r)
+		return r;
+	if (mapping_get(name, &other) != -ENODEV) {
+		complain(name, "choose another NAME or detach it first",
+			 "a mapping of that name exists");
+		return -EEXIST;
+	}
+	return 0;
+}
+
+/* Read the image: the kernel would refuse a bad one, but in fewer words. */
+static int attach_load(struct attachment *attach)
+{
+	struct image *image = &attach->image;
+	int r;
+
+	r = image_open(image, attach->path,
+		       attach->read_only ? IMAGE_READ : IMAGE_WRITE);
+	if (r)
+		return r;
+	attach->file_bytes = image->file_bytes;
+	r = image_load(image);
+	if (!r)
+		r = extent_load(&attach->extent, image);
+	if (r)
+		identify_complain(image, r);
+	attach->disk.sectors = image->layout.meta.disk_bytes / 512;
+	return r;
+}
+
+/* Make room in the file. */
+static int attach_grow(struct attachment *attach)
+{
+	struct image *image = &attach->image;
+	int r;
+
+	if (image->block_device || attach->read_only)
+		return 0;
+	r = hostfs_look(&attach->host, image->fd);
+	attach->data_end = extent_data_end(image, attach->extent.end);
+	if (!attach->grow)
+		attach->extent.max_bytes = attach->extent.end;
+	if (!r)
+		r = extent_grow(&attach->extent, image, &attach->host,
+				&attach->steps);
+	if (r) {
+		complain_errno(attach->path, r, "cannot extend the file");
+		return r;
+	}
+	r = extent_reserve(image, &attach->host);
+	if (r) {
+		complain_errno(attach->path, r, "cannot reserve space for log and tables of the image");
+		return r;
+	}
+	hostfs_note_windows(&attach->host, attach->path);
+	hostfs_note_copies(&attach->host, attach->path);
+	return 0;
+}
+
+/* Must no holes be made in the file? */
+static bool attach_is_whole(const struct attachment *attach)
+{
+	return attach->host.whole ||
+	       (attach->host.ntfs && !attach->host.sparse);
+}
+
+/* ... and does the target know how? */
+static bool attach_no_unmap(const struct attachment *attach)
+{
+	char lack[256];
+
+	return attach_is_whole(attach) &&
+	       !strstr(attach->options.text, " no_unmap") &&
+	       !module_lacks("no_unmap", lack, sizeof(lack));
+}
+
+/* An upgrade may have brought a tool that is newer than what is loaded. */
+static int attach_check_module(const struct attachment *attach)
+{
+	char lack[256];
+
+	if (module_lacks(attach->options.text, lack, sizeof(lack))) {
+		complain(attach->path, MODULE_ADVICE, "%s", lack);
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static void attach_note_module(const struct attachment *attach)
+{
+	char lack[256];
+
+	if (attach_is_whole(attach) &&
+	    module_lacks("no_unmap", lack, sizeof(lack)))
+		note(attach->path, "holes may be made in the file: %s: %s",
+		     lack, MODULE_ADVICE);
+}
+
+/* Where the file has no room for all blocks, somebody has to see to it. */
+static void attach_watch(const struct attachment *attach)
+{
+	if (attach->steps && daemon_start(attach->disk.name))
+		note(attach->disk.name, "its file is not extended, so that writes to new blocks are going to wait for space and fail: run 'vhdx monitor %s'",
+		     attach->disk.name);
+}
+
+/* Find or make the block device to map. */
+static int attach_device(struct attachment *attach, dev_t *dev)
+{
+	struct image *image = &attach->image;
+	struct stat st;
+	int r;
+
+	if (image->block_device) {
+		*dev = image->st.st_rdev;
+		/* The mapping wants to have it exclusively, too. */
+		close(image->fd);
+		image->fd = -1;
+		return 0;
+	}
+
+	r = loop_attach(&attach->loop, image->fd, attach->path,
+			image->layout.meta.logical_bytes, attach->read_only);
+	if (!r && fstat(attach->loop.fd, &st))
+		r = -errno;
+	if (r) {
+		complain(attach->path, "try 'modprobe loop', and 'losetup -a' to see what is in use",
+			 "cannot set up a loop device: %s", strerror(-r));
+		return r;
+	}
+	if (attach->verbose)
+		note(attach->path, "%s set up, %s, with sectors of %u bytes",
+		     attach->loop.path, attach->loop.direct ? "direct I/O" :
+		     "through the page cache",
+		     image->layout.meta.logical_bytes);
+	if (!attach->loop.direct)
+		note(attach->path, "the file system does not take direct I/O for this image, so it goes through the page cache");
+	*dev = st.st_rdev;
+	return 0;
+}
+
+static unsigned int attach_count_words(const char *text)
+{
+	unsigned int words = 0;
+
+	while ((text = strchr(text, ' '))) {
+		words++;
+		text++;
+	}
+	return words;
+}
+
+/* @device: its number or its node. */
+static void attach_make_table(struct attachment *attach, const char *device)
+{
+	struct mapping *disk = &attach->disk;
+	char options[512] = "";
+	int n = 0;
+
+	if (attach->read_only)
+		n += snprintf(options + n, sizeof(options) - n, " read_only");
+	if (attach->data_end && !attach->options.zeroed_from &&
+	    attach->data_end < attach->image.file_bytes)
+		n += snprintf(options + n, sizeof(options) - n,
+			      " zeroed_from %" PRIu64, attach->data_end / 512);
+	if (attach_no_unmap(attach))
+		n += snprintf(options + n, sizeof(options) - n, " no_unmap");
+	snprintf(options + n, sizeof(options) - n, "%s", attach->options.text);
+
+	strcpy(disk->target, "vhdx");
+	n = snprintf(disk->table, sizeof(disk->table), "%s", device);
+	if (*options)
+		snprintf(disk->table + n, sizeof(disk->table) - n, " %u%s",
+			 attach_count_words(options), options);
+}
+
+static int attach_map(struct attachment *attach)
+{
+	struct mapping *disk = &attach->disk;
+	char id[GUID_TEXT], reason[512];
+	int kmsg, r;
+
+	disk->read_only = attach->read_only;
+	snprintf(disk->uuid, sizeof(disk->uuid), "VHDX-%s-%.64s",
+		 guid_text(id, &attach->image.layout.meta.disk_id), disk->name);
+
+	kmsg = kmsg_open();
+	r = mapping_create(disk);
+	if (r) {
+		if (!kmsg_find(kmsg, "vhdx: ", reason, sizeof(reason)))
+			snprintf(reason, sizeof(reason), "%s", mapping_error());
+		complain(attach->path, "the kernel log ('dmesg') may tell more",
+			 "cannot be mapped: %s", reason);
+	}
+	kmsg_close(kmsg);
+	if (r)
+		return r;
+	attach->mapped = true;
+	if (attach->verbose)
+		note(disk->name, "mapped, with the table '0 %" PRIu64 " %s %s'",
+		     disk->sectors, disk->target, disk->table);
+	return mapping_get(disk->name, disk);
+}
+
+/* Undo what has been done, the last step first. */
+static void attach_undo(struct attachment *attach)
+{
+	partitions_remove(&attach->partitions);
+	if (attach->mapped && mapping_remove(attach->disk.name))
+		complain(attach->disk.name, "run 'vhdx detach' on it",
+			 "cannot be removed: %s", mapping_error());
+	loop_close(&attach->loop);
+	if (attach->image.fd < 0 ||
+	    attach->image.file_bytes <= attach->file_bytes)
+		return;
+	if (attach->mapped) {
+		/* It may have replayed the log into the new space. */
+		image_forget(&attach->image);
+		extent_trim(&attach->image);
+	} else {
+		edit_resize(&attach->image, attach->file_bytes);
+	}
+}
+
+/* What is left behind unless it is undone. */
+static int attach_steps(struct attachment *attach)
+{
+	char device[32];
+	dev_t dev;
+	int r;
+
+	r = attach_grow(attach);
+	if (!r)
+		attach_note_module(attach);
+	if (!r)
+		r = signals_pending();
+	if (!r)
+		r = attach_device(attach, &dev);
+	if (!r)
+		r = signals_pending();
+	if (!r) {
+		snprintf(device, sizeof(device), "%u:%u", major(dev),
+			 minor(dev));
+		attach_make_table(attach, device);
+		r = attach_map(attach);
+	}
+	if (!r)
+		r = partitions_create(&attach->partitions, &attach->disk,
+				      attach->wanted);
+	if (!r)
+		r = signals_pending();
+	if (r)
+		attach_undo(attach);
+	loop_close(&attach->loop);
+	if (!r)
+		attach_watch(attach);
+	return r;
+}
+
+/**
+ * attachment_pretend() - find out what attachment_make() would do
+ * @attach: the image
+ *
+ * Changes nothing; the table is as far as it can be told.  Says what is wrong.
+ *
+ * Return: 0 or a negative errno.
+ */
+int attachment_pretend(struct attachment *attach)
+{
+	struct image *image = &attach->image;
+	const struct extent *extent = &attach->extent;
+	int r = name_check(attach->disk.name);
+
+	/* Whoever may ask is told whether the name is free. */
+	if (!r && mapping_possible()) {
+		r = mapping_start();
+		if (!r)
+			r = attach_check_name(attach->disk.name);
+	}
+	if (!r)
+		r = attach_load(attach);
+	if (r)
+		return r;
+	if (image->block_device) {
+		attach_make_table(attach, attach->path);
+		return 0;
+	}
+	if (!attach->read_only) {
+		r = hostfs_look(&attach->host, image->fd);
+		attach->data_end = extent_data_end(image, extent->end);
+		image->file_bytes = max_t(u64, image->file_bytes, attach->grow ?
+					  extent->max_bytes : extent->end);
+	}
+	loop_first_free(attach->loop.path);
+	attach_make_table(attach, attach->loop.path);
+	return r;
+}
+
+/**
+ * attachment_make() - attach an image
+ * @attach: the image
+ *
+ * Nothing is left behind if it fails.  Says what is wrong.
+ *
+ * Return: 0 or a negative errno.
+ */
+int attachment_make(struct attachment *attach)
+{
+	sigset_t before;
+	int r;
+
+	r = mapping_start();
+	if (!r)
+		r = attach_check_name(attach->disk.name);
+	if (!r)
+		r = attach_load(attach);
+	if (!r)
+		r = module_need();
+	if (!r)
+		r = attach_check_module(attach);
+	if (r)
+		return r;
+	signals_hold(&before);
+	r = attach_steps(attach);
+	signals_release(&before);
+	return r;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* An image that is being attached. */
+#ifndef VHDX_TOOLS_ATTACHMENT_H
+#define VHDX_TOOLS_ATTACHMENT_H
+
+#include "extent.h"
+#include "hostfs.h"
+#include "image.h"
+#include "loop.h"
+#include "mapping.h"
+#include "options.h"
+#include "partition.h"
+
+/**
+ * struct attachment - what has been set up so far
+ * @path: the image's file or device
+ * @options: words for the table, from the user
+ * @wanted: which partitions to map
+ * @dry_run: change nothing, print the table
+ * @verbose: say what is done
+ * @read_only: the image is not written
+ * @grow: the file may be extended
+ * @image: the image
+ * @extent: how far it reaches
+ * @host: its file and the file system below, before the file was extended
+ * @steps: the file has to be extended while it is attached
+ * @file_bytes: size of the file before it was extended
+ * @data_end: everything behind that reads as zeros; 0 if nobody knows
+ * @loop: over a file
+ * @disk: the mapping
+ * @mapped: it exists
+ * @partitions: those of @disk
+ */
+struct attachment {
+	const char *path;
+	struct options options;
+	enum partitions_wanted wanted;
+	bool dry_run;
+	bool verbose;
+	bool read_only;
+	bool grow;
+	struct image image;
+	struct extent extent;
+	struct hostfs host;
+	bool steps;
+	u64 file_bytes;
+	u64 data_end;
+	struct loop loop;
+	struct mapping disk;
+	bool mapped;
+	struct partitions partitions;
+};
+
+struct attachment *attachment_new(void);
+void attachment_free(struct attachment *attach);
+int attachment_make(struct attachment *attach);
+int attachment_pretend(struct attachment *attach);
+
+#endif /* VHDX_TOOLS_ATTACHMENT_H */
