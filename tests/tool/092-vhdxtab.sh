@@ -38,7 +38,7 @@ show_units()
 count=0
 for tab in "$tables"/right/*.tab; do
 	generate "$tab"
-	[ $status = 0 ] && [ ! -s err ] || fail "${tab##*/}: status $status, $(<err)"
+	[ "$status $(<err)" = '0 ' ] || fail "${tab##*/}: status $status, $(<err)"
 	show_units >shown
 	sed "s,\$TABLES,$tables," "${tab%.tab}.units" | diff - shown || fail "${tab##*/} makes other units"
 	count=$((count + 1))
