@@ -103,6 +103,16 @@ wait_for 60 waits
 umount fs
 wait $pid
 nothing_left
+# What is on it and used by nobody stays: it waits for that no longer than a moment.
+"$vhdx" attach --tab outer >out
+map on_top "0 2048 linear /dev/mapper/outer 0"
+status=0
+timeout 300 "$vhdx" detach --wait 100000 outer 2>err || status=$?
+[ $status = 1 ] || fail "status $status"
+grep -q "outer: in use by 'on_top': remove that first" err || fail "$(<err)"
+unmap on_top
+"$vhdx" detach outer
+nothing_left
 expect_status 0 detach --if-attached outer
 expect_status 1 detach outer
 expect_output 'not attached'

@@ -11,6 +11,8 @@
 #include "message.h"
 #include "who.h"
 
+#define BUSY_IDLE_SECONDS	5
+
 static int busy_open(const char *name)
 {
 	char path[256];
@@ -93,6 +95,21 @@ static const char *busy_find(struct partitions *partitions,
 	return NULL;
 }
 
+/*
+ * A mapping on the disk that nobody uses, such as a logical volume, is likely
+ * to stay.  What is about to be removed, as an encrypted one after its file
+ * system was unmounted, is so soon.
+ */
+static void busy_limit(const char *foreign, time_t *end)
+{
+	time_t limit = busy_now() + BUSY_IDLE_SECONDS;
+	struct mapping on_top;
+
+	if (*foreign && !mapping_get(foreign, &on_top) &&
+	    !on_top.open_count && *end > limit)
+		*end = limit;
+}
+
 /* Until something is mounted or unmounted, or for a second. */
 static void busy_pause(int mounts)
 {
@@ -127,6 +144,7 @@ int busy_wait(struct partitions *partitions, const struct mapping *disk,
 			note(busy, "in use: waiting up to %u s for that to end",
 			     seconds);
 		told = true;
+		busy_limit(foreign, &end);
 		busy_pause(mounts);
 	}
 	if (mounts >= 0)
