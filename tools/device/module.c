@@ -20,6 +20,10 @@ static const struct module_feature {
 } module_features[] = {
 	{ "no_unmap", "option", 1, 1 },
 	{ "zeroed", "message", 1, 1 },
+	{ "idle_close", "option", 1, 2 },
+	{ "close", "message", 1, 2 },
+	{ "no_discard", "option", 1, 3 },
+	{ "no_discard_passdown", "option", 1, 3 },
 	{}
 };
 
