@@ -20,6 +20,8 @@ void vhdx_geometry_init(struct vhdx_geometry *geo, const struct vhdx_meta *meta)
 
 	geo->disk_bytes = meta->disk_bytes;
 	geo->block_shift = ilog2(meta->block_bytes);
+	geo->sector_shift = ilog2(meta->logical_bytes);
+	geo->has_parent = meta->has_parent;
 	geo->chunk_shift = ilog2(chunk_bytes) - geo->block_shift;
 	geo->blocks = (meta->disk_bytes + meta->block_bytes - 1) >>
 		      geo->block_shift;
@@ -54,7 +56,7 @@ static int vhdx_bat_check_range(const struct vhdx_geometry *geo, u32 block,
 
 /**
  * vhdx_bat_decode_payload() - decode and judge the entry of a payload block
- * @geo: the disk's geometry; one without a parent
+ * @geo: the disk's geometry
  * @block: payload block
  * @raw: the entry, in CPU byte order
  * @image_bytes: size of the backing device
@@ -93,6 +95,10 @@ int vhdx_bat_decode_payload(const struct vhdx_geometry *geo, u32 block, u64 raw,
 			return VHDX_FAULT_BAT_ANCHOR;
 		entry->mib = 0;
 		return 0;
+	case VHDX_BLOCK_PARTIAL:
+		if (!geo->has_parent)
+			return VHDX_FAULT_BAT_PARTIAL;	/* case 62 */
+		fallthrough;
 	case VHDX_BLOCK_FULL:
 		if (!entry->mib)
 			return VHDX_FAULT_BAT_OFFSET;	/* case 56 */
@@ -101,35 +107,63 @@ int vhdx_bat_decode_payload(const struct vhdx_geometry *geo, u32 block, u64 raw,
 			return VHDX_FAULT_BAT_FAR;
 		return vhdx_bat_check_range(geo, block, entry->mib,
 					    image_bytes, writable);
-	case VHDX_BLOCK_PARTIAL:
-		return VHDX_FAULT_BAT_PARTIAL;		/* case 62 */
 	default:
 		return VHDX_FAULT_BAT_STATE;		/* case 55 */
 	}
 }
 
+/*
+ * Case 64, without a parent.  Nobody has a use for it, so whatever is there is
+ * ignored, but for the state of a block with data.  QEMU before 8.0 could move
+ * the entries of a BAT sector by one: then this is the last block's that lies
+ * before it.  Its space is not free, and a writer would make things worse.
+ */
+static int vhdx_bat_judge_unused(u64 raw, bool writable,
+				 struct vhdx_bat_entry *entry)
+{
+	if (entry->state != VHDX_BITMAP_PRESENT)
+		return 0;
+	entry->mib = VHDX_BAT_MIB(raw);
+	return writable ? VHDX_FAULT_BITMAP_PRESENT : 0;
+}
+
+/* Cases 56 to 58 and 64, of a sector bitmap that somebody may read. */
+static int vhdx_bat_judge_bitmap(u64 raw, u64 image_bytes,
+				 struct vhdx_bat_entry *entry)
+{
+	if (entry->state == VHDX_BLOCK_NOT_PRESENT)
+		return 0;
+	if (entry->state != VHDX_BITMAP_PRESENT)
+		return VHDX_FAULT_BITMAP_STATE;
+	entry->mib = VHDX_BAT_MIB(raw);
+	if (!entry->mib)
+		return VHDX_FAULT_BAT_OFFSET;
+	if (entry->mib < image_bytes >> 20)
+		return entry->mib < VHDX_MAX_MIB ? 0 : VHDX_FAULT_BAT_FAR;
+	return VHDX_FAULT_BAT_RANGE;
+}
+
 /**
  * vhdx_bat_decode_bitmap() - decode and judge a sector bitmap entry
- * @raw: the entry, in CPU byte order; of an image without a parent
+ * @geo: the disk's geometry
+ * @raw: the entry, in CPU byte order
+ * @image_bytes: size of the backing device
  * @writable: judge as one who means to write
  * @entry: result: its state, and the space that it keeps
  *
- * Case 64.  Nobody has a use for it, so whatever is there is ignored, but for
- * the state of a block with data.  QEMU before 8.0 could move the entries of a
- * BAT sector by one: then this is the last block's that lies before it.  Its
- * space is not free, and a writer would make things worse.
+ * Whether there has to be a bitmap is judged by whoever sees the blocks.
  *
  * Context: any.
  * Return: 0 or a fault.
  */
-int vhdx_bat_decode_bitmap(u64 raw, bool writable, struct vhdx_bat_entry *entry)
+int vhdx_bat_decode_bitmap(const struct vhdx_geometry *geo, u64 raw,
+			   u64 image_bytes, bool writable,
+			   struct vhdx_bat_entry *entry)
 {
 	entry->state = VHDX_BAT_STATE(raw);
 	entry->mib = 0;
 	if (VHDX_BAT_RESERVED(raw))
 		return VHDX_FAULT_BAT_RESERVED;		/* case 54 */
-	if (entry->state != VHDX_BITMAP_PRESENT)
-		return 0;
-	entry->mib = VHDX_BAT_MIB(raw);
-	return writable ? VHDX_FAULT_BITMAP_PRESENT : 0;
+	return geo->has_parent ? vhdx_bat_judge_bitmap(raw, image_bytes, entry) :
+				 vhdx_bat_judge_unused(raw, writable, entry);
 }

@@ -13,6 +13,8 @@
  * @bat_entries: BAT entries that must exist, interleaved bitmap slots included
  * @block_shift: log2 of the block size in bytes
  * @chunk_shift: log2 of the payload blocks in a chunk
+ * @sector_shift: log2 of the logical sector size in bytes
+ * @has_parent: a differencing image
  */
 struct vhdx_geometry {
 	u64 disk_bytes;
@@ -21,6 +23,8 @@ struct vhdx_geometry {
 	u64 bat_entries;
 	u8 block_shift;
 	u8 chunk_shift;
+	u8 sector_shift;
+	bool has_parent;
 };
 
 /**
@@ -37,7 +41,8 @@ void vhdx_geometry_init(struct vhdx_geometry *geo, const struct vhdx_meta *meta)
 int vhdx_bat_decode_payload(const struct vhdx_geometry *geo, u32 block, u64 raw,
 			    u64 image_bytes, bool writable,
 			    struct vhdx_bat_entry *entry);
-int vhdx_bat_decode_bitmap(u64 raw, bool writable,
+int vhdx_bat_decode_bitmap(const struct vhdx_geometry *geo, u64 raw,
+			   u64 image_bytes, bool writable,
 			   struct vhdx_bat_entry *entry);
 
 /* Index in the BAT of payload block @block. */
@@ -59,6 +64,19 @@ static inline u64 vhdx_bat_blocks_before(const struct vhdx_geometry *geo,
 					 u64 index)
 {
 	return index - div64_u64(index, (1ULL << geo->chunk_shift) + 1);
+}
+
+/* Index in the BAT of the sector bitmap slot of @chunk. */
+static inline u64 vhdx_bat_bitmap_index(const struct vhdx_geometry *geo,
+					u32 chunk)
+{
+	return (((u64)chunk + 1) << geo->chunk_shift) + chunk;
+}
+
+/* Is there data of a block in this state, wholly or in part? */
+static inline bool vhdx_block_present(u8 state)
+{
+	return state == VHDX_BLOCK_FULL || state == VHDX_BLOCK_PARTIAL;
 }
 
 /* Blocks take whole MiB: how many. */

@@ -147,6 +147,10 @@
 	  VHDX_ADVICE_CHECK) /* 62 */ \
 	F(BITMAP_PRESENT, EINVAL, "a sector bitmap entry holds what may be a block's", \
 	  "map it read-only, and run 'vhdx check' on it") /* 64 */ \
+	F(BITMAP_STATE,	EINVAL, "a sector bitmap entry has an invalid state", \
+	  VHDX_ADVICE_CHECK) /* 64 */ \
+	F(BITMAP_MISSING, EINVAL, "partially present blocks without a sector bitmap", \
+	  VHDX_ADVICE_CHECK) /* 63 */ \
 	F(BAT_ANCHOR,	EINVAL, "an unmapped block keeps space that it cannot own", \
 	  "map it read-only, or " VHDX_ADVICE_SALVAGE) /* 66 */ \
 	/* Log */ \
@@ -160,7 +164,19 @@
 	F(LOG_ABSURD,	EFBIG, "the log asks for an absurd file size", \
 	  VHDX_ADVICE_COPY) /* 88 */ \
 	F(LOG_MEMORY,	ENOMEM, "too little memory for the log's changes", \
-	  "run 'vhdx replay' on it first")
+	  "run 'vhdx replay' on it first") \
+	/* Chain */ \
+	F(CHAIN_LINKAGE, EINVAL, \
+	  "the parent is not what the child was made from, or has changed since", \
+	  "name the right parent; 'vhdx chain' shows both GUIDs") /* 50 */ \
+	F(CHAIN_SECTOR,	EINVAL, "parent and child have logical sectors of different size", \
+	  "name the right parent") /* 51 */ \
+	F(CHAIN_LOOP,	ELOOP, "the chain of parents leads back to itself", \
+	  "name the right parent") /* 51 */ \
+	F(CHAIN_DEEP,	ELOOP, "a chain of more than 256 images", \
+	  "merge some of them first") /* 51 */ \
+	F(CHAIN_SPACE,	EFBIG, "the images of the chain take more than 256 TiB together", \
+	  "merge some of them first")
 
 enum vhdx_fault {
 	VHDX_OK,

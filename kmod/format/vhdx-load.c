@@ -89,10 +89,11 @@ static int vhdx_load_meta(struct vhdx_reader *reader, struct vhdx_layout *layout
 	}
 	if (!r)
 		r = vhdx_meta_check(&layout->meta);
-	if (!r && layout->meta.has_parent)
-		r = layout->locator.length ? VHDX_FAULT_HAS_PARENT :
-					     VHDX_FAULT_NO_LOCATOR;
-	return r;
+	if (r || !layout->meta.has_parent)
+		return r;
+	if (!layout->locator.length)
+		return VHDX_FAULT_NO_LOCATOR;		/* case 44 */
+	return reader->parents ? 0 : VHDX_FAULT_HAS_PARENT;
 }
 
 /**
@@ -164,6 +165,7 @@ int vhdx_load_space(struct vhdx_reader *reader, struct vhdx_layout *layout,
  * @arg: likewise
  * @anchors: this is the second pass, for the anchors and what is like them
  * @more: there are some
+ * @slot: index of a sector bitmap that has to be there; ~0: of none
  */
 struct vhdx_bat_scan {
 	struct vhdx_reader *reader;
@@ -173,6 +175,7 @@ struct vhdx_bat_scan {
 	void *arg;
 	bool anchors;
 	bool more;
+	u64 slot;
 };
 
 /*
@@ -184,35 +187,61 @@ static int vhdx_load_block(struct vhdx_bat_scan *scan, u64 index, u32 block,
 			   u64 raw)
 {
 	const struct vhdx_geometry *geo = &scan->layout->geo;
-	bool writable = scan->reader->writable, full, anchor;
+	bool writable = scan->reader->writable, present, anchor;
 	struct vhdx_bat_entry entry = {};
 	int r;
 
 	r = vhdx_bat_decode_payload(geo, block, raw, scan->reader->image_bytes,
 				    writable, &entry);
-	full = entry.state == VHDX_BLOCK_FULL;
-	if (!writable && !full)
+	present = vhdx_block_present(entry.state);
+	if (!writable && !present)
 		entry.mib = 0;
-	anchor = !r && !full && entry.mib;
+	anchor = !r && !present && entry.mib;
 	scan->more |= anchor;
 	if (anchor != scan->anchors)
 		return 0;		/* not in this pass */
+	if (geo->has_parent && entry.state == VHDX_BLOCK_PARTIAL)
+		scan->slot = vhdx_bat_bitmap_index(geo, block >>
+							geo->chunk_shift);
 	/* One that is cut off at the end has the rest of its space. */
 	if ((!r || r == VHDX_FAULT_BAT_CUT) && entry.mib &&
 	    !vhdx_space_claim(scan->space, entry.mib, vhdx_block_mib(geo)))
-		r = full ? VHDX_FAULT_BAT_OVERLAP : VHDX_FAULT_BAT_ANCHOR;
+		r = present ? VHDX_FAULT_BAT_OVERLAP : VHDX_FAULT_BAT_ANCHOR;
 	return scan->visit(scan->arg, index, block, false, &entry, r);
+}
+
+/* Of a differencing image: its space is its own, as a block's (cases 61, 63). */
+static int vhdx_load_bitmap(struct vhdx_bat_scan *scan, u64 index, u32 chunk,
+			    u64 raw)
+{
+	struct vhdx_bat_entry entry = {};
+	bool needed = scan->slot == index;
+	int r;
+
+	if (scan->anchors)
+		return 0;		/* not in this pass */
+	r = vhdx_bat_decode_bitmap(&scan->layout->geo, raw,
+				   scan->reader->image_bytes,
+				   scan->reader->writable, &entry);
+	if (!r && needed && !entry.mib)
+		r = VHDX_FAULT_BITMAP_MISSING;
+	if (!r && entry.mib && !vhdx_space_claim(scan->space, entry.mib, 1))
+		r = VHDX_FAULT_BAT_OVERLAP;
+	scan->slot = ~0ULL;
+	return scan->visit(scan->arg, index, chunk, true, &entry, r);
 }
 
 /*
  * A slot that is no bitmap may keep a block's space (case 64).  Blocks come
  * first here as well, so that none collides with it.
  */
-static int vhdx_load_bitmap(struct vhdx_bat_scan *scan, u64 index, u32 chunk,
+static int vhdx_load_unused(struct vhdx_bat_scan *scan, u64 index, u32 chunk,
 			    u64 raw)
 {
 	struct vhdx_bat_entry entry = {};
-	int r = vhdx_bat_decode_bitmap(raw, scan->reader->writable, &entry);
+	int r = vhdx_bat_decode_bitmap(&scan->layout->geo, raw,
+				       scan->reader->image_bytes,
+				       scan->reader->writable, &entry);
 	u32 mibs = vhdx_block_mib(&scan->layout->geo), i;
 	bool keeps = entry.mib;
 
@@ -231,10 +260,14 @@ static int vhdx_load_bat_entry(struct vhdx_bat_scan *scan, u64 index, u64 raw)
 	const struct vhdx_geometry *geo = &scan->layout->geo;
 	u64 block = vhdx_bat_blocks_before(geo, index);
 
+	/* A chunk's entries are all there, however few of them the disk needs. */
 	if (!vhdx_bat_is_bitmap(geo, index))
-		return vhdx_load_block(scan, index, block, raw);
+		return block < geo->blocks ?
+		       vhdx_load_block(scan, index, block, raw) : 0;
 	/* As many slots are before it as chunks. */
-	return vhdx_load_bitmap(scan, index, index - block, raw);
+	if (geo->has_parent)
+		return vhdx_load_bitmap(scan, index, index - block, raw);
+	return vhdx_load_unused(scan, index, index - block, raw);
 }
 
 static int vhdx_load_bat_pass(struct vhdx_bat_scan *scan, void *buf,
@@ -245,6 +278,7 @@ static int vhdx_load_bat_pass(struct vhdx_bat_scan *scan, void *buf,
 	const __le64 *raw = buf;
 	int r;
 
+	scan->slot = ~0ULL;
 	for (index = 0; index < entries; index += n) {
 		n = min_t(u64, per_read, entries - index);
 		r = scan->reader->read(scan->reader,
@@ -252,7 +286,7 @@ static int vhdx_load_bat_pass(struct vhdx_bat_scan *scan, void *buf,
 				       index * sizeof(__le64), buf,
 				       n * sizeof(__le64));
 		for (i = 0; !r; i++) {
-			while (i < n && !raw[i])
+			while (i < n && !raw[i] && index + i != scan->slot)
 				i++;
 			if (i == n)
 				break;
@@ -280,7 +314,8 @@ static int vhdx_load_bat_pass(struct vhdx_bat_scan *scan, void *buf,
  * @arg: for @visit
  *
  * An entry of zeros is a block or a sector bitmap that is not present.  There
- * may be 2^26 of them, most of them holes in a file.
+ * may be 2^26 of them, most of them holes in a file.  One of a sector bitmap
+ * that has to be there is visited (case 63).
  *
  * Context: may sleep if @reader does.
  * Return: 0, what @visit returned to end the scan, or a negative errno.

@@ -15,12 +15,14 @@
  * @image_bytes: size of the backing device or file
  * @logical_bytes: the smallest sector the backing device can address
  * @writable: the caller means to write
+ * @parents: the caller knows what to do with an image that has a parent
  */
 struct vhdx_reader {
 	int (*read)(struct vhdx_reader *reader, u64 off, void *buf, u32 bytes);
 	u64 image_bytes;
 	u32 logical_bytes;
 	bool writable;
+	bool parents;
 };
 
 /**
@@ -52,7 +54,7 @@ struct vhdx_layout {
 #define VHDX_LOAD_SCRATCH	(2 * VHDX_REGION_BYTES)
 
 /**
- * typedef vhdx_bat_visit_fn - called for each BAT entry that is not zero
+ * typedef vhdx_bat_visit_fn - called for each BAT entry that says something
  * @arg: the caller's
  * @index: in the BAT
  * @block: payload block; for a sector bitmap slot the number of the chunk

@@ -273,6 +273,27 @@ u32 vhdx_locator_linkage(const void *item, guid_t linkage[2])
 	return 1;
 }
 
+/**
+ * vhdx_locator_accepts() - is an image the parent that a locator means?
+ * @item: passed by vhdx_locator_check()
+ * @data_write_guid: of the image
+ *
+ * Case 50: the DataWriteGuid changes with what somebody could read.
+ *
+ * Context: any.
+ * Return: true if so.
+ */
+bool vhdx_locator_accepts(const void *item, const guid_t *data_write_guid)
+{
+	guid_t linkage[2];
+	u32 count = vhdx_locator_linkage(item, linkage), i;
+
+	for (i = 0; i < count; i++)
+		if (guid_equal(&linkage[i], data_write_guid))
+			return true;
+	return false;
+}
+
 /* One code point as UTF-8; returns its length. */
 static u32 vhdx_locator_encode(u32 point, char utf8[4])
 {
@@ -321,4 +342,99 @@ u32 vhdx_locator_utf8(const struct vhdx_locator_text *text, char *buf, u32 size)
 	}
 	buf[length] = 0;
 	return length;
+}
+
+/*
+ * The code point at *@utf8, which moves behind it.  0 where there is none: its
+ * end, or what is no UTF-8.
+ */
+static u32 vhdx_locator_next(const u8 **utf8)
+{
+	static const u32 least[4] = { 0, 0x80, 0x800, 0x10000 };
+	const u8 *at = *utf8;
+	u32 point = *at++, more, i;
+
+	more = point < 0x80 ? 0 : point < 0xc0 ? 4 : point < 0xe0 ? 1 :
+	       point < 0xf0 ? 2 : point < 0xf8 ? 3 : 4;
+	if (more > 3)
+		return 0;
+	if (more)
+		point &= 0x3f >> more;
+	for (i = 0; i < more; i++, at++) {
+		if ((*at & 0xc0) != 0x80)
+			return 0;
+		point = point << 6 | (*at & 0x3f);
+	}
+	if (point < least[more] || point > 0x10ffff ||
+	    (point >= 0xd800 && point <= 0xdfff))
+		return 0;
+	*utf8 = at;
+	return point;
+}
+
+static void vhdx_locator_put(u8 *item, u32 at, u32 unit)
+{
+	item[at] = unit;
+	item[at + 1] = unit >> 8;
+}
+
+/* @utf8 as UTF-16 at @at; returns its length in bytes, 0 if it cannot be. */
+static u32 vhdx_locator_write(u8 *item, u32 size, u32 at, const char *utf8)
+{
+	const u8 *from = (const u8 *)utf8;
+	u32 start = at, point;
+
+	while (*from) {
+		point = vhdx_locator_next(&from);
+		if (!point || size - at < 4 || at + 4 - start > 0xffff)
+			return 0;
+		if (point >= 0x10000) {
+			point -= 0x10000;
+			vhdx_locator_put(item, at, 0xd800 | point >> 10);
+			at += 2;
+			point = 0xdc00 | (point & 0x3ff);
+		}
+		vhdx_locator_put(item, at, point);
+		at += 2;
+	}
+	return at - start;
+}
+
+/**
+ * vhdx_locator_build() - build a parent locator
+ * @item: result
+ * @size: bytes of @item, at most VHDX_META_MAX_ITEM
+ * @words: its entries, none of them empty
+ * @count: how many, 1 to VHDX_LOCATOR_MAX_ENTRIES
+ *
+ * Context: any.
+ * Return: length of the result, which passes vhdx_locator_check() if the keys
+ * are fit for that; 0 if it does not fit, or something is no UTF-8.
+ */
+u32 vhdx_locator_build(void *item, u32 size,
+		       const struct vhdx_locator_words *words, u32 count)
+{
+	struct vhdx_locator_disk *disk = item;
+	u32 at = sizeof(*disk) + count * sizeof(disk->entry[0]), key, value, i;
+
+	if (at > size)
+		return 0;
+	memset(item, 0, at);
+	disk->type = vhdx_locator_type;
+	disk->entry_count = cpu_to_le16(count);
+	for (i = 0; i < count; i++) {
+		struct vhdx_locator_entry_disk *entry = &disk->entry[i];
+
+		key = vhdx_locator_write(item, size, at, words[i].key);
+		value = key ? vhdx_locator_write(item, size, at + key,
+						 words[i].value) : 0;
+		if (!value)
+			return 0;
+		entry->key_offset = cpu_to_le32(at);
+		entry->key_length = cpu_to_le16(key);
+		entry->value_offset = cpu_to_le32(at + key);
+		entry->value_length = cpu_to_le16(value);
+		at += key + value;
+	}
+	return at;
 }

@@ -9,6 +9,9 @@
 /* Keys that mean something. */
 #define VHDX_LOCATOR_LINKAGE	"parent_linkage"
 #define VHDX_LOCATOR_LINKAGE2	"parent_linkage2"
+#define VHDX_LOCATOR_RELATIVE	"relative_path"
+#define VHDX_LOCATOR_VOLUME	"volume_path"
+#define VHDX_LOCATOR_ABSOLUTE	"absolute_win32_path"
 
 /**
  * struct vhdx_locator_text - a key or value
@@ -30,6 +33,16 @@ struct vhdx_locator_pair {
 	struct vhdx_locator_text value;
 };
 
+/**
+ * struct vhdx_locator_words - an entry of a locator that is to be built
+ * @key: what is said, in UTF-8
+ * @value: what it is
+ */
+struct vhdx_locator_words {
+	const char *key;
+	const char *value;
+};
+
 int vhdx_locator_check(const void *item, u32 bytes);
 u32 vhdx_locator_count(const void *item);
 void vhdx_locator_decode(const void *item, u32 index,
@@ -37,7 +50,10 @@ void vhdx_locator_decode(const void *item, u32 index,
 bool vhdx_locator_find(const void *item, const char *key,
 		       struct vhdx_locator_text *value);
 u32 vhdx_locator_linkage(const void *item, guid_t linkage[2]);
+bool vhdx_locator_accepts(const void *item, const guid_t *data_write_guid);
 bool vhdx_locator_guid(const struct vhdx_locator_text *text, guid_t *guid);
+u32 vhdx_locator_build(void *item, u32 size,
+		       const struct vhdx_locator_words *words, u32 count);
 u32 vhdx_locator_utf8(const struct vhdx_locator_text *text, char *buf, u32 size);
 
 #endif /* VHDX_LOCATOR_H */

@@ -311,7 +311,10 @@ static void vhdx_meta_item_encode(enum vhdx_meta_kind kind,
 /**
  * vhdx_meta_region_encode() - build the metadata of a new image
  * @region: two times 64 KiB: the table, then the items
- * @meta: contents; no parent
+ * @meta: contents
+ *
+ * A parent locator, if there is to be one, comes behind them:
+ * vhdx_meta_locator_encode().
  *
  * Context: any.
  * Return: bytes at the start of @region that are in use.
@@ -336,4 +339,31 @@ u32 vhdx_meta_region_encode(void *region, const struct vhdx_meta *meta)
 		off += known->length;
 	}
 	return off;
+}
+
+/**
+ * vhdx_meta_locator_encode() - say in a metadata table where the locator is
+ * @table: 64 KiB; if it has no entry @index yet it gets that as its last one
+ * @index: which entry
+ * @off: bytes from the start of the region
+ * @length: bytes
+ *
+ * Nothing else changes in the sector that holds the entry.
+ *
+ * Context: any.
+ */
+void vhdx_meta_locator_encode(void *table, u32 index, u32 off, u32 length)
+{
+	const struct vhdx_meta_known *known =
+		&vhdx_meta_known[VHDX_META_PARENT_LOCATOR];
+	struct vhdx_meta_table_disk *disk = table;
+	struct vhdx_meta_entry_disk *entry = &disk->entry[index];
+
+	if (index >= le16_to_cpu(disk->entry_count)) {
+		disk->entry_count = cpu_to_le16(index + 1);
+		entry->item_id = known->id;
+		entry->flags = cpu_to_le32(known->flags);
+	}
+	entry->offset = cpu_to_le32(off);
+	entry->length = cpu_to_le32(length);
 }

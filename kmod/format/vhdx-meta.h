@@ -66,5 +66,6 @@ int vhdx_meta_item_decode(enum vhdx_meta_kind kind, const void *buf,
 			  struct vhdx_meta *meta);
 int vhdx_meta_check(struct vhdx_meta *meta);
 u32 vhdx_meta_region_encode(void *region, const struct vhdx_meta *meta);
+void vhdx_meta_locator_encode(void *table, u32 index, u32 off, u32 length);
 
 #endif /* VHDX_META_H */

@@ -33,6 +33,7 @@ static void make_meta(const struct sparse *image, struct vhdx_meta *meta)
 		meta->block_bytes = field(image, META_ITEMS);
 	meta->logical_bytes = image->flags & SPARSE_LOGICAL_4K ? 4096 : 512;
 	meta->physical_bytes = 4096;
+	meta->has_parent = field(image, META_ITEMS + 4) & VHDX_PARAM_HAS_PARENT;
 	meta->disk_bytes = max_t(u64, size / meta->logical_bytes, 1) *
 			   meta->logical_bytes;
 	MUST(!vhdx_meta_check(meta));
@@ -54,8 +55,9 @@ static void check_entry(const struct vhdx_geometry *geo, u32 block, u64 raw,
 	if (r)
 		return;
 	MUST(!(raw & 0xffff8) && reader.state == (raw & 7));
-	MUST(reader.state != 4 && reader.state != 5 && reader.state != 7);
-	MUST(reader.state != VHDX_BLOCK_FULL || reader.mib == raw >> 20);
+	MUST(reader.state != 4 && reader.state != 5);
+	MUST(reader.state != 7 || geo->has_parent);
+	MUST(!vhdx_block_present(reader.state) || reader.mib == raw >> 20);
 	if (reader.mib)
 		MUST(reader.mib < 1ULL << 28 && reader.mib << 20 < bytes);
 	if (!w && writer.mib)
@@ -63,11 +65,18 @@ static void check_entry(const struct vhdx_geometry *geo, u32 block, u64 raw,
 	if (raw == VHDX_BAT_RAW(reader.state, reader.mib))
 		MUST(VHDX_BAT_STATE(raw) == reader.state &&
 		     VHDX_BAT_MIB(raw) == reader.mib);
-	r = vhdx_bat_decode_bitmap(raw, false, &reader);
-	w = vhdx_bat_decode_bitmap(raw, true, &writer);
-	MUST(!r == !(raw & 0xffff8));
-	MUST(!w == !(r || (raw & 7) == 6));
-	MUST(!reader.mib || (!r && reader.mib == raw >> 20));
+	r = vhdx_bat_decode_bitmap(geo, raw, bytes, false, &reader);
+	w = vhdx_bat_decode_bitmap(geo, raw, bytes, true, &writer);
+	if (geo->has_parent) {
+		MUST(r == w);
+		MUST(r || (raw & 7) == 0 || (raw & 7) == 6);
+		MUST(r || !reader.mib == !(raw & 7));
+		MUST(r || (reader.mib + 1) << 20 <= bytes || !reader.mib);
+	} else {
+		MUST(!r == !(raw & 0xffff8));
+		MUST(!w == !(r || (raw & 7) == 6));
+		MUST(!reader.mib || (!r && reader.mib == raw >> 20));
+	}
 }
 
 static void check_whole(struct model *model)

@@ -174,11 +174,13 @@ static int model_visit(void *arg, u64 index, u32 block, bool bitmap,
 	must_be_result(result);
 	if (bitmap) {
 		MUST(block < geo->chunks);
+		if (geo->has_parent && !result && entry->mib)
+			MUST(!vhdx_space_claim(&model->space, entry->mib, 1));
 		return result;
 	}
 	MUST(block < geo->blocks && index == vhdx_bat_index(geo, block) &&
 	     block == vhdx_bat_blocks_before(geo, index));
-	if (!result && entry->state == VHDX_BLOCK_FULL)
+	if (!result && vhdx_block_present(entry->state))
 		model->mibs[block] = entry->mib;
 	return result;
 }

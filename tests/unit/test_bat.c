@@ -74,6 +74,8 @@ static void indices(void **state)
 
 	geo = geometry(1ULL << 46, 1, 512, false);
 	assert_int_equal(vhdx_bat_index(&geo, geo.blocks - 1), geo.bat_entries - 1);
+	assert_int_equal(vhdx_bat_bitmap_index(&geo, 0), 4096);
+	assert_int_equal(vhdx_bat_bitmap_index(&geo, 5), 6 * 4097 - 1);
 	assert_int_equal(geo.bat_entries, (1ULL << 26) + (1 << 14) - 1);
 }
 
@@ -208,15 +210,16 @@ static void anchors(void **state)
 	}
 }
 
-/* Case 64. */
+/* Case 64, without a parent. */
 static void bitmap_entries(void **state)
 {
+	struct vhdx_geometry geo = geometry(MIB(21), 2, 512, false);
 	u32 kind, writable;
 
 	for (writable = 0; writable < 2; writable++) {
 		for (kind = 0; kind < 8; kind++) {
-			int r = vhdx_bat_decode_bitmap(RAW(kind, 77), writable,
-						       &entry);
+			int r = vhdx_bat_decode_bitmap(&geo, RAW(kind, 77),
+						       MIB(64), writable, &entry);
 
 			assert_int_equal(entry.state, kind);
 			assert_int_equal(entry.mib, kind == 6 ? 77 : 0);
@@ -225,15 +228,61 @@ static void bitmap_entries(void **state)
 			else
 				assert_ok(r);
 		}
-		assert_ok(vhdx_bat_decode_bitmap(0, writable, &entry));
-		assert_fault(vhdx_bat_decode_bitmap(8, writable, &entry),
+		assert_ok(vhdx_bat_decode_bitmap(&geo, 0, MIB(64), writable,
+						 &entry));
+		assert_fault(vhdx_bat_decode_bitmap(&geo, 8, MIB(64), writable,
+						    &entry),
 			     BAT_RESERVED);
-		assert_fault(vhdx_bat_decode_bitmap(1 << 19, writable, &entry),
-			     BAT_RESERVED);
-		assert_fault(vhdx_bat_decode_bitmap(RAW(6, 7) | 1 << 19,
+		assert_fault(vhdx_bat_decode_bitmap(&geo, 1 << 19, MIB(64),
 						    writable, &entry),
 			     BAT_RESERVED);
+		assert_fault(vhdx_bat_decode_bitmap(&geo, RAW(6, 7) | 1 << 19,
+						    MIB(64), writable, &entry),
+			     BAT_RESERVED);
 		assert_int_equal(entry.mib, 0);
+	}
+}
+
+/* Cases 56 to 58, 62 and 64, with a parent. */
+static void with_parent(void **state)
+{
+	struct vhdx_geometry geo = geometry(MIB(21), 2, 512, true);
+	u64 all = MIB(64);
+	u32 kind, writable;
+
+	for (writable = 0; writable < 2; writable++) {
+		assert_ok(vhdx_bat_decode_payload(&geo, 3, RAW(7, 62), all, writable,
+						  &entry));
+		assert_int_equal(entry.state, VHDX_BLOCK_PARTIAL);
+		assert_int_equal(entry.mib, 62);
+		assert_fault(vhdx_bat_decode_payload(&geo, 3, RAW(7, 0), all, writable,
+						     &entry), BAT_OFFSET);
+		assert_fault(vhdx_bat_decode_payload(&geo, 3, RAW(7, 63), all, writable,
+						     &entry), BAT_RANGE);
+
+		for (kind = 1; kind < 8; kind++)
+			if (kind != 6)
+				assert_fault(vhdx_bat_decode_bitmap(&geo, RAW(kind, 7), all,
+								    writable, &entry),
+					     BITMAP_STATE);
+		/* Case 65 holds for it, too. */
+		assert_ok(vhdx_bat_decode_bitmap(&geo, RAW(0, 7), all, writable, &entry));
+		assert_int_equal(entry.mib, 0);
+		assert_ok(vhdx_bat_decode_bitmap(&geo, RAW(6, 63), all, writable, &entry));
+		assert_int_equal(entry.state, VHDX_BITMAP_PRESENT);
+		assert_int_equal(entry.mib, 63);
+		assert_fault(vhdx_bat_decode_bitmap(&geo, RAW(6, 0), all, writable, &entry),
+			     BAT_OFFSET);
+		assert_fault(vhdx_bat_decode_bitmap(&geo, RAW(6, 64), all, writable, &entry),
+			     BAT_RANGE);
+		assert_fault(vhdx_bat_decode_bitmap(&geo, RAW(6, 63), all - 512, writable,
+						    &entry), BAT_RANGE);
+		assert_fault(vhdx_bat_decode_bitmap(&geo, RAW(6, 1ULL << 28), MIB(1ULL << 30),
+						    writable, &entry), BAT_FAR);
+		assert_fault(vhdx_bat_decode_bitmap(&geo, RAW(6, (1ULL << 44) - 1), all,
+						    writable, &entry), BAT_RANGE);
+		assert_fault(vhdx_bat_decode_bitmap(&geo, RAW(6, 7) | 8, all, writable,
+						    &entry), BAT_RESERVED);
 	}
 }
 
@@ -248,6 +297,7 @@ int main(void)
 		cmocka_unit_test(far),
 		cmocka_unit_test(anchors),
 		cmocka_unit_test(bitmap_entries),
+		cmocka_unit_test(with_parent),
 	};
 
 	return cmocka_run_group_tests_name("bat", tests, NULL, NULL);

@@ -367,6 +367,95 @@ static void linkages(void **state)
 	assert_fault(check(), LOCATOR_LINKAGE);
 }
 
+/* Case 50: either linkage will do, but zeros are none. */
+static void accepts(void **state)
+{
+	guid_t first = guid_of(GUID_HEX), second = guid_of("0123456789abcdef0123456789abcdef");
+	guid_t zero = { { 0 } };
+
+	build();
+	assert_ok(check());
+	assert_true(vhdx_locator_accepts(item, &first));
+	assert_false(vhdx_locator_accepts(item, &second));
+	assert_false(vhdx_locator_accepts(item, &zero));
+	start(2);
+	add("parent_linkage2", "{67452301-ab89-efcd-0123-456789abcdef}");
+	add("parent_linkage", GUID);
+	assert_ok(check());
+	assert_true(vhdx_locator_accepts(item, &first));
+	assert_true(vhdx_locator_accepts(item, &second));
+}
+
+/* What is built reads back, in as much memory as it takes and no more. */
+static void built(void **state)
+{
+	static const struct vhdx_locator_words words[] = {
+		{ "parent_linkage", GUID },
+		{ "relative_path", ".\\gr\303\274n \342\202\254 \360\237\222\276.vhdx" },
+		{ "a", "\177\302\200\337\277\340\240\200\355\237\277\356\200\200\357\277\277\364\217\277\277" },
+	};
+	struct vhdx_locator_pair pair;
+	u32 size, i, length;
+	char buf[128];
+
+	item = calloc(1, 1024);
+	length = vhdx_locator_build(item, 1024, words, 3);
+	assert_int_not_equal(length, 0);
+	for (size = 0; size < length; size++) {
+		item = realloc(item, size + !size);
+		assert_int_equal(vhdx_locator_build(item, size, words, 3), 0);
+	}
+	/* A pair of surrogates must have room, whether it comes or not. */
+	bytes = length + 2;
+	item = realloc(item, bytes);
+	assert_int_equal(vhdx_locator_build(item, bytes, words, 3), length);
+	assert_ok(vhdx_locator_check(item, length));
+	assert_int_equal(vhdx_locator_count(item), 3);
+	for (i = 0; i < 3; i++) {
+		vhdx_locator_decode(item, i, &pair);
+		vhdx_locator_utf8(&pair.key, buf, sizeof(buf));
+		assert_string_equal(buf, words[i].key);
+		vhdx_locator_utf8(&pair.value, buf, sizeof(buf));
+		assert_string_equal(buf, words[i].value);
+	}
+	assert_int_equal(get16(item + get32(entry(1) + 4)), '.');
+}
+
+static u32 build_value(const char *value)
+{
+	struct vhdx_locator_words words = { "k", value };
+	u8 small[256];
+
+	return vhdx_locator_build(small, sizeof(small), &words, 1);
+}
+
+/* What is no UTF-8, or no text: cut, overlong, surrogates, past the last one. */
+static void not_built(void **state)
+{
+	static const char *const bad[] = {
+		"", "\200", "x\302", "\302x", "\300\200", "\301\277", "\340\237\277",
+		"\340\240", "\355\240\200", "\355\277\277", "\360\217\277\277",
+		"\364\220\200\200", "\370\210\200\200\200", "\377", "\360\237\222",
+	};
+	struct vhdx_locator_words words = { "long", NULL };
+	char *text = calloc(1, 40000);
+	u8 *large = malloc(200000);
+	u32 i;
+
+	assert_int_not_equal(build_value("x"), 0);
+	for (i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_int_equal(build_value(bad[i]), 0);
+	/* A length has 16 bits. */
+	memset(text, 'x', 32766);
+	words.value = text;
+	assert_int_equal(vhdx_locator_build(large, 200000, &words, 1),
+			 20 + 12 + 8 + 2 * 32766);
+	memset(text, 'x', 32768);
+	assert_int_equal(vhdx_locator_build(large, 200000, &words, 1), 0);
+	free(text);
+	free(large);
+}
+
 #define test(f) cmocka_unit_test_teardown(f, teardown)
 
 int main(void)
@@ -379,6 +468,9 @@ int main(void)
 		test(texts),
 		test(short_buffers),
 		test(linkages),
+		test(accepts),
+		test(built),
+		test(not_built),
 	};
 
 	return cmocka_run_group_tests_name("locator", tests, NULL, NULL);
