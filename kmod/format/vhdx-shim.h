@@ -61,6 +61,7 @@ typedef uint64_t u64;
 #define div64_u64(a, b)	((u64)(a) / (u64)(b))
 #define ilog2(n)	(63 - __builtin_clzll(n))
 #define DIV_ROUND_UP_ULL(n, d) (((n) + (d) - 1) / (d))
+#define READ_ONCE(x)	(x)
 #define vhdx_relax()	do { } while (0)
 
 typedef struct {
