@@ -14,6 +14,7 @@ static const struct command *const commands[] = {
 	&command_info,
 	&command_check,
 	&command_map,
+	&command_chain,
 	&command_replay,
 	&command_attach,
 	&command_detach,

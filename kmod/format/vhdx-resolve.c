@@ -219,9 +219,11 @@ void vhdx_resolve_run(const struct vhdx_resolve *chain, u32 unit,
 	run->end = vhdx_resolve_bytes(chain, unit);
 	for (i = 0; i < count; i++, part++) {
 		run->layer = part->layer;
-		if (at >= part->end || part->kind == VHDX_PART_ZERO)
+		if (at >= part->end)
 			break;
 		run->end = min_t(u32, run->end, part->end);
+		if (part->kind == VHDX_PART_ZERO)
+			break;
 		if (part->kind == VHDX_PART_NONE)
 			continue;
 		set = true;

@@ -116,12 +116,13 @@ write('child', [('parent_linkage', GUID), ('parent_linkage2', '{00000000-0000-00
                 ('relative_path', '.\\grün \U0001f600.vhdx'), ('absolute_win32_path', 'C:\\a\x1b[2J\u202eb.vhdx')])
 write('bad', [('relative_path', 'p')])
 EOF2
+guid=83ed0ec3-24c8-49a6-a959-5e4bd1288791
 expect_status 0 info --json child
 [ "$(json 'j["type"], [r["key"] for r in j["parent_locator"]]')" = \
 	"differencing ['parent_linkage', 'parent_linkage2', 'relative_path', 'absolute_win32_path']" ]
 [ "$(PYTHONIOENCODING=utf-8 json 'j["parent_locator"][2]["value"]')" = '.\grün 😀.vhdx' ]
 [ "$(json 'ascii(j["parent_locator"][3]["value"])')" = "'C:\\\\a\\x1b[2J\\u202eb.vhdx'" ] || fail "$(cat out)"
-[ "$(json '"bat_faults" in j, j["virtual_size"], len(j["regions"])')" = 'False 8388608 2' ]
+[ "$(json 'j["bat_faults"], j["blocks_allocated"], j["blocks_partial"], j["virtual_size"], len(j["regions"])')" = '0 3 0 8388608 2' ]
 expect_status 0 info child
 expect_output '^Type +differencing$'
 expect_output '^relative_path +\.\\grün 😀\.vhdx$'
@@ -130,4 +131,8 @@ expect_status 1 info bad
 expect_output '^Type +differencing$'
 expect_output 'the parent locator has no GUID of the parent'
 expect_status 1 map child
+expect_output "^vhdx: child: its parent with the data write GUID ${guid} is not found: looked for '.*/grün 😀.vhdx'"
+expect_status 1 map bad
+expect_output '^vhdx: bad: the parent locator has no GUID of the parent'
+expect_status 1 attach --dry-run child
 expect_output 'differencing images are not supported'

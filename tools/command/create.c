@@ -6,13 +6,15 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "chain.h"
 #include "command.h"
 #include "format.h"
 #include "guid.h"
-#include "image.h"
+#include "locator.h"
 #include "message.h"
 #include "newfile.h"
 #include "output.h"
+#include "search.h"
 #include "size.h"
 
 /* Options without a short form. */
@@ -22,9 +24,24 @@ enum {
 	CREATE_PHYSICAL,
 };
 
+/**
+ * struct create - what the command line says
+ * @format: what the image is to be like; sizes that are 0 are the parent's
+ * @path: where
+ * @parent: its parent, or NULL
+ * @search: where the parent's own parents are
+ * @chain: the parent with its own; nobody writes to them in the meantime
+ * @block_bytes: 0: the default
+ * @force: replace what is there
+ * @json: report
+ */
 struct create {
 	struct format format;
 	const char *path;
+	const char *parent;
+	struct parent_search search;
+	struct chain chain;
+	u64 block_bytes;
 	bool force;
 	bool json;
 };
@@ -100,6 +117,91 @@ static void create_check_log(const struct command *self, u64 log_bytes)
 			      "is %s", size_argument(text, next));
 }
 
+/* The default is that of Windows, for each kind. */
+static void create_check_sizes(const struct command *self,
+			       struct create *create)
+{
+	struct vhdx_meta *meta = &create->format.meta;
+
+	create_check_size(self, meta);
+	if (!create->block_bytes)
+		create->block_bytes = (create->parent ? 2 : 32) * (u64)SZ_1M;
+	create_check_blocks(self, create->block_bytes);
+	meta->block_bytes = create->block_bytes;
+	if (meta->physical_bytes < meta->logical_bytes)
+		command_usage(self, "--physical-sector-size is below the logical one");
+}
+
+/* What a child has from its parent, and what it may have otherwise. */
+static void create_inherit(const struct command *self, struct create *create)
+{
+	const struct vhdx_meta *from =
+		&chain_leaf(&create->chain)->layout.meta;
+	struct vhdx_meta *meta = &create->format.meta;
+	char text[SIZE_TEXT];
+
+	if (meta->leave_allocated)
+		command_usage(self, "an image with a parent cannot be 'fixed'");
+	if (meta->logical_bytes && meta->logical_bytes != from->logical_bytes)
+		command_usage(self, "--logical-sector-size is %u: the parent's sectors have %u bytes",
+			      meta->logical_bytes, from->logical_bytes);
+	if (meta->disk_bytes && meta->disk_bytes < from->disk_bytes)
+		command_usage(self, "the size is less than the parent's, %s",
+			      size_argument(text, from->disk_bytes));
+	meta->has_parent = true;
+	meta->disk_id = from->disk_id;
+	meta->logical_bytes = from->logical_bytes;
+	if (!meta->disk_bytes)
+		meta->disk_bytes = from->disk_bytes;
+	if (!meta->physical_bytes)
+		meta->physical_bytes = from->physical_bytes;
+}
+
+/* Its own parents have to be there: it is the whole disk that is inherited. */
+static int create_open_parent(const struct command *self, struct create *create)
+{
+	struct chain *chain = &create->chain;
+	unsigned int i;
+	struct stat st;
+	int r;
+
+	r = chain_open(chain, create->parent, IMAGE_READ, &create->search);
+	if (r)
+		return r;
+	if (chain->count == VHDX_MAX_LAYERS) {
+		complain_fault(create->parent, VHDX_FAULT_CHAIN_DEEP);
+		return -ELOOP;
+	}
+	for (i = 0; !stat(create->path, &st) && i < chain->count; i++) {
+		const struct stat *layer = &chain->layer[i]->image.st;
+
+		if (st.st_ino != layer->st_ino || st.st_dev != layer->st_dev)
+			continue;
+		complain(create->path, "take another name",
+			 "is a parent of what is to be created");
+		return -EEXIST;
+	}
+	create_inherit(self, create);
+	return 0;
+}
+
+static int create_locate_parent(struct create *create)
+{
+	int r;
+
+	r = locator_make(&create->format.locator,
+			 &create->format.locator_bytes, create->path,
+			 create->parent,
+			 &chain_leaf(&create->chain)->layout.header
+			  .data_write_guid, NULL);
+	if (r == -EILSEQ)
+		complain(create->parent, "rename it",
+			 "Windows has no such names, so no child could name it");
+	else if (r)
+		complain_errno(create->path, r, "cannot create");
+	return r;
+}
+
 static void create_parse(const struct command *self, int argc, char **argv,
 			 struct create *create)
 {
@@ -113,17 +215,16 @@ static void create_parse(const struct command *self, int argc, char **argv,
 		{ "physical-sector-size", required_argument, NULL,
 		  CREATE_PHYSICAL },
 		{ "force", no_argument, NULL, 'f' },
+		SEARCH_OPTIONS,
 		OPTION_JSON,
 		OPTION_HELP,
 		{}
 	};
 	struct vhdx_meta *meta = &create->format.meta;
-	u64 block_bytes = 32 * (u64)SZ_1M, log_bytes = SZ_1M;
+	u64 log_bytes = SZ_1M;
 	bool have_size = false;
 	int c;
 
-	meta->logical_bytes = 512;
-	meta->physical_bytes = 4096;
 	while ((c = command_option(self, argc, argv, options)) >= 0) {
 		switch (c) {
 		case 't':
@@ -137,7 +238,10 @@ static void create_parse(const struct command *self, int argc, char **argv,
 			have_size = true;
 			break;
 		case 'b':
-			block_bytes = create_size(self, "--block-size", optarg);
+			create->block_bytes = create_size(self, "--block-size",
+							  optarg);
+			if (!create->block_bytes)
+				create_check_blocks(self, 0);
 			break;
 		case CREATE_LOG_SIZE:
 			log_bytes = create_size(self, "--log-size", optarg);
@@ -149,6 +253,14 @@ static void create_parse(const struct command *self, int argc, char **argv,
 		case CREATE_PHYSICAL:
 			meta->physical_bytes = create_sector_size(self,
 					"--physical-sector-size", optarg);
+			break;
+		case SEARCH_FILE:
+			if (create->parent)
+				command_usage(self, "more than one --parent");
+			create->parent = optarg;
+			break;
+		case SEARCH_DIR:
+			search_option(self, &create->search, c);
 			break;
 		case 'f':
 			create->force = true;
@@ -162,15 +274,20 @@ static void create_parse(const struct command *self, int argc, char **argv,
 	create->path = argv[optind];
 	if (optind + 1 < argc)
 		meta->disk_bytes = create_size(self, "SIZE", argv[optind + 1]);
-	else if (!have_size)
+	else if (!have_size && !create->parent)
 		command_usage(self, "SIZE is missing");
-	create_check_size(self, meta);
-	create_check_blocks(self, block_bytes);
+	if (have_size + (optind + 1 < argc) && !meta->disk_bytes)
+		create_check_size(self, meta);
+	if (create->search.dirs && !create->parent)
+		command_usage(self, "--parent-dir does not go without --parent");
 	create_check_log(self, log_bytes);
-	if (meta->physical_bytes < meta->logical_bytes)
-		command_usage(self, "--physical-sector-size is below the logical one");
-	meta->block_bytes = block_bytes;
 	create->format.log_bytes = log_bytes;
+	if (create->parent)
+		return;
+	if (!meta->logical_bytes)
+		meta->logical_bytes = 512;
+	if (!meta->physical_bytes)
+		meta->physical_bytes = 4096;
 	guid_random(&meta->disk_id);
 }
 
@@ -253,8 +370,10 @@ static void create_print(const struct create *create)
 	output_begin(&out, true);
 	output_text(&out, "file", NULL, create->path);
 	output_text(&out, "format", NULL, "vhdx");
-	output_text(&out, "type", NULL,
+	output_text(&out, "type", NULL, meta->has_parent ? "differencing" :
 		    meta->leave_allocated ? "fixed" : "dynamic");
+	if (create->parent)
+		output_text(&out, "parent", NULL, create->parent);
 	output_size(&out, "virtual_size", NULL, meta->disk_bytes);
 	output_size(&out, "block_size", NULL, meta->block_bytes);
 	output_number(&out, "logical_sector_size", NULL, meta->logical_bytes);
@@ -265,50 +384,77 @@ static void create_print(const struct create *create)
 	output_end(&out);
 }
 
-static int create_run(const struct command *self, int argc, char **argv)
+/* In a new file, in place of an old one, or on a device. */
+static int create_anywhere(struct create *create)
 {
-	struct create create = {};
 	struct image image;
 	struct stat st;
-	bool exists;
+	bool exists = !stat(create->path, &st);
 	int r;
 
-	create_parse(self, argc, argv, &create);
-	exists = !stat(create.path, &st);
-	if (exists && S_ISBLK(st.st_mode)) {
-		r = create_on_device(&create);
-	} else if (exists && !create.force) {
-		complain(create.path, "take another name, or use --force to replace it",
+	if (exists && S_ISBLK(st.st_mode))
+		return create_on_device(create);
+	if (exists && !create->force) {
+		complain(create->path, "take another name, or use --force to replace it",
 			 "exists");
-		r = -EEXIST;
-	} else if (exists) {
-		/* Only to find out whether it is in use. */
-		r = image_open(&image, create.path, IMAGE_WRITE);
-		if (!r)
-			r = create_file(&create, &image.st);
-		image_close(&image);
-	} else if (!lstat(create.path, &st)) {
-		complain(create.path, "remove it, or take another name",
-			 "is a symbolic link to nothing");
-		r = -EEXIST;
-	} else {
-		r = create_file(&create, NULL);
+		return -EEXIST;
 	}
-	if (!r && create.json)
-		create_print(&create);
+	if (exists) {
+		/* Only to find out whether it is in use. */
+		r = image_open(&image, create->path, IMAGE_WRITE);
+		if (!r)
+			r = create_file(create, &image.st);
+		image_close(&image);
+		return r;
+	}
+	if (!lstat(create->path, &st)) {
+		complain(create->path, "remove it, or take another name",
+			 "is a symbolic link to nothing");
+		return -EEXIST;
+	}
+	return create_file(create, NULL);
+}
+
+static int create_run(const struct command *self, int argc, char **argv)
+{
+	struct create *create = calloc(1, sizeof(*create));
+	int r = 0;
+
+	if (!create) {
+		complain_errno(self->name, ENOMEM, "cannot start");
+		return STATUS_FAILED;
+	}
+	create_parse(self, argc, argv, create);
+	if (create->parent)
+		r = create_open_parent(self, create);
+	if (!r)
+		create_check_sizes(self, create);
+	if (!r && create->parent)
+		r = create_locate_parent(create);
+	if (!r)
+		r = create_anywhere(create);
+	if (!r && create->json)
+		create_print(create);
+	chain_close(&create->chain);
+	free(create->format.locator);
+	free(create);
 	return r ? STATUS_FAILED : STATUS_OK;
 }
 
 const struct command command_create = {
 	.name = "create",
 	.summary = "Create an image in a new file or on a block device",
-	.synopsis = "[OPTION...] FILE SIZE",
+	.synopsis = "[OPTION...] FILE [SIZE]",
 	.help =
 "  -s, --size SIZE            another way to give it\n"
 "  -t, --type TYPE            'dynamic' (the default): the file grows as the disk\n"
 "                             is written; or 'fixed': all space is taken now\n"
 "  -b, --block-size SIZE      unit of allocation, a power of two from 1M to 256M;\n"
-"                             default 32M\n"
+"                             default 32M, with a parent 2M\n"
+"      --parent FILE          a differencing image: it has what FILE has, which must\n"
+"                             not be written to from then on; SIZE is FILE's, or more\n"
+"      --parent-dir DIR       look for FILE's own parents in DIR, by the end of the\n"
+"                             path that it has; may be repeated\n"
 "      --log-size SIZE        space for the log, a multiple of 1M up to 1G;\n"
 "                             default 1M\n"
 "      --logical-sector-size SIZE\n"

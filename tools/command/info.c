@@ -9,12 +9,13 @@
 #include "image.h"
 #include "message.h"
 #include "output.h"
+#include "parent.h"
 #include "size.h"
-#include "vhdx-locator.h"
 
 /**
  * struct info - what BAT and parent locator tell
  * @allocated: blocks that have their data in the image
+ * @partial: those of them that have only a part of theirs
  * @faults: entries that are wrong
  * @doubtful: sector bitmap entries that hold what may be a block's
  * @locator: the parent locator of a differencing image; NULL: there is none
@@ -22,6 +23,7 @@
  */
 struct info {
 	u64 allocated;
+	u64 partial;
 	u64 faults;
 	u64 doubtful;
 	void *locator;
@@ -38,40 +40,27 @@ static int info_visit(void *arg, u64 index, u32 block, bool bitmap,
 	if (result)
 		info->faults++;
 	else if (bitmap)
-		info->doubtful += entry->state == VHDX_BITMAP_PRESENT;
+		info->doubtful += !info->locator &&
+				  entry->state == VHDX_BITMAP_PRESENT;
 	else
-		info->allocated += entry->state == VHDX_BLOCK_FULL;
+		info->allocated += vhdx_block_present(entry->state);
+	if (!result && !bitmap)
+		info->partial += entry->state == VHDX_BLOCK_PARTIAL;
 	return 0;
 }
 
-/* The parent locator is a metadata item of up to 1 MiB. */
-static int info_load_locator(struct image *image, struct info *info)
-{
-	const struct vhdx_layout *layout = &image->layout;
-	int r;
-
-	info->locator = malloc(layout->locator.length);
-	if (!info->locator)
-		return -ENOMEM;
-	r = image->reader.read(&image->reader, layout->regions.metadata.off +
-			       layout->locator.off, info->locator,
-			       layout->locator.length);
-	if (!r)
-		info->locator_fault = vhdx_locator_check(info->locator,
-							 layout->locator.length);
-	return r;
-}
-
-/*
- * Without its parent a differencing image has no contents, but it can say which
- * one it needs.
- */
+/* An orphan can say, too, what it has and which parent it needs. */
 static int info_load(struct image *image, struct info *info)
 {
-	int r = image_load(image);
+	int r;
 
-	if (r == VHDX_FAULT_HAS_PARENT)
-		return info_load_locator(image, info);
+	image->reader.parents = true;
+	r = image_load(image);
+	if (!r && image->layout.meta.has_parent)
+		info->locator_fault = parent_load_locator(image,
+							  &info->locator);
+	if (info->locator_fault < 0)
+		return info->locator_fault;
 	return r ? r : image_load_bat(image, info_visit, info);
 }
 
@@ -191,6 +180,9 @@ static void info_print_blocks(struct output *out, const struct image *image,
 	output_text(out, NULL, "Blocks allocated", text);
 	output_number(out, "blocks_allocated", NULL, info->allocated);
 	output_number(out, "blocks_total", NULL, blocks);
+	if (info->locator)
+		output_number(out, "blocks_partial", "Blocks partially present",
+			      info->partial);
 	output_number(out, "bat_faults", NULL, info->faults);
 	output_size(out, "used", "Used by the image",
 		    (u64)image->space.taken * SZ_1M);
@@ -220,8 +212,7 @@ static void info_print(struct output *out, struct image *image,
 	info_print_log(out, image);
 	info_print_copies(out, layout);
 
-	if (!meta->has_parent)
-		info_print_blocks(out, image, info);
+	info_print_blocks(out, image, info);
 	output_size(out, "file_size",
 		    image->block_device ? "Device size" : "File size",
 		    image->file_bytes);

@@ -2,12 +2,14 @@
 /* vhdx map */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "chain.h"
 #include "command.h"
-#include "image.h"
 #include "identify.h"
 #include "message.h"
 #include "output.h"
+#include "search.h"
 
 static const char *const map_states[8] = {
 	[VHDX_BLOCK_NOT_PRESENT] = "unallocated",
@@ -128,41 +130,118 @@ static int map_print(struct image *image, bool json)
 	return r;
 }
 
+/* What chain_walk() reports goes to. */
+struct map_chain {
+	struct output out;
+	const struct chain *chain;
+};
+
+static int map_chain_run(void *arg, const struct chain_run *run)
+{
+	struct map_chain *map = arg;
+	bool has = run->state != VHDX_BLOCK_NOT_PRESENT;
+	const char *file = map->chain->layer[run->layer]->path;
+	struct output *out = &map->out;
+	char text[24];
+
+	output_row(out);
+	output_number(out, "start", "", run->start);
+	output_number(out, "length", "", run->end - run->start);
+	output_text(out, "state", "", map_states[run->state]);
+	snprintf(text, sizeof(text), "%" PRIu64, run->off);
+	if (run->off)
+		output_number(out, "file_offset", NULL, run->off);
+	output_text(out, NULL, "", run->off ? text : "-");
+	if (has) {
+		output_number(out, "layer", NULL, run->layer);
+		output_text(out, "file", NULL, file);
+	}
+	snprintf(text, sizeof(text), "%u", run->layer);
+	output_text(out, NULL, "", has ? text : "-");
+	output_text(out, NULL, "", has ? file : "-");
+	return 0;
+}
+
+/* A child: with what its parents have. */
+static int map_print_chain(const char *path, const struct parent_search *search,
+			   bool json)
+{
+	static const struct output_column columns[] = {
+		{ "Start", 14 },
+		{ "Length", 14 },
+		{ "State", -11 },
+		{ "File offset", 14 },
+		{ "Layer", 5 },
+		{ "File", -1 },
+		{}
+	};
+	struct chain *chain = calloc(1, sizeof(*chain));
+	struct map_chain map = { .chain = chain };
+	int r;
+
+	if (!chain) {
+		complain_errno(path, ENOMEM, "cannot read");
+		return -ENOMEM;
+	}
+	r = chain_open(chain, path, IMAGE_PEEK, search);
+	if (!r) {
+		output_begin(&map.out, json);
+		output_list(&map.out, NULL, columns);
+		r = chain_walk(chain, 0, chain_bytes(chain), map_chain_run,
+			       &map);
+		output_list_end(&map.out);
+		output_end(&map.out);
+	}
+	chain_close(chain);
+	free(chain);
+	return r;
+}
+
 static int map_run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
+		SEARCH_OPTIONS,
 		OPTION_JSON,
 		OPTION_HELP,
 		{}
 	};
+	static struct parent_search search;
+	bool json = false, child = false;
 	struct image image;
-	bool json = false;
-	int r;
+	int c, r;
 
-	while (command_option(self, argc, argv, options) >= 0)
-		json = true;
+	while ((c = command_option(self, argc, argv, options)) >= 0)
+		if (!search_option(self, &search, c))
+			json = true;
 	command_operands(self, argc, argv, 1, 1, "FILE");
 
 	r = image_open(&image, argv[optind], IMAGE_PEEK);
 	if (!r) {
+		image.reader.parents = true;
 		r = image_load(&image);
 		if (r)
 			identify_complain(&image, r);
 	}
-	if (!r)
+	child = !r && image.layout.meta.has_parent;
+	if (!r && !child)
 		r = map_print(&image, json);
 	image_close(&image);
+	if (child)
+		r = map_print_chain(argv[optind], &search, json);
 	return r ? STATUS_FAILED : STATUS_OK;
 }
 
 const struct command command_map = {
 	.name = "map",
 	.summary = "List the extents of the virtual disk",
-	.synopsis = "[--json] FILE",
+	.synopsis = "[OPTION...] FILE",
 	.help =
+SEARCH_HELP
 "  -J, --json                 print JSON\n"
 "\n"
-"Only 'data' has a place in the file; everything else reads as zeros.\n"
+"Only 'data' has a place in the file; everything else reads as zeros. Of a\n"
+"differencing image all of the disk is shown, and which layer has it: 0 is the\n"
+"image itself, 1 its parent, and so on.\n"
 "\n",
 	.usage_status = STATUS_USAGE,
 	.run = map_run,

@@ -3,7 +3,7 @@
 #
 # Completion for vhdx(8) in bash: commands, options, their values, mappings and files.
 
-_vhdx_commands='create info check map replay attach detach list monitor status help'
+_vhdx_commands='create info check map chain replay attach detach list monitor status help'
 
 # What a command takes besides --help and --version.
 _vhdx_options()
@@ -11,9 +11,10 @@ _vhdx_options()
 	case $1 in
 	create)
 		echo '--size --type --block-size --log-size --logical-sector-size --physical-sector-size' \
-			'--force --json'
+			'--parent --parent-dir --force --json'
 		;;
-	info | map | status) echo '--json' ;;
+	info | status) echo '--json' ;;
+	map | chain) echo '--parent --parent-dir --json' ;;
 	check) echo '--repair --repair=salvage --force --quiet --json' ;;
 	replay) echo '--quiet --json' ;;
 	attach)

@@ -68,11 +68,17 @@ static int format_write_meta(const struct format *format,
 			     struct image *image)
 {
 	u8 *buf = malloc(2 * VHDX_META_TABLE_BYTES);
+	u32 used;
 	int r;
 
 	if (!buf)
 		return -ENOMEM;
-	vhdx_meta_region_encode(buf, &format->meta);
+	used = vhdx_meta_region_encode(buf, &format->meta);
+	if (format->locator) {
+		memcpy(buf + used, format->locator, format->locator_bytes);
+		vhdx_meta_locator_encode(buf, VHDX_META_PARENT_LOCATOR, used,
+					 format->locator_bytes);
+	}
 	r = edit_write(image, plan->region[FORMAT_META].off, buf,
 		       2 * VHDX_META_TABLE_BYTES);
 	free(buf);

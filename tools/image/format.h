@@ -9,10 +9,14 @@
  * struct format - what a new image is to be like
  * @meta: block, disk and sector sizes, type and disk ID
  * @log_bytes: size of the log
+ * @locator: of a differencing image, what it says of its parent
+ * @locator_bytes: at most LOCATOR_MAX_BYTES
  */
 struct format {
 	struct vhdx_meta meta;
 	u32 log_bytes;
+	void *locator;
+	u32 locator_bytes;
 };
 
 int format_file(const struct format *format, int fd, const char *path);

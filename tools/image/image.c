@@ -151,6 +151,23 @@ static int image_lock(const struct image *image, enum image_mode mode)
 	}
 }
 
+static void image_init(struct image *image, const char *path,
+		       enum image_mode mode)
+{
+	memset(image, 0, sizeof(*image));
+	image->path = path;
+	image->fd = -1;
+	image->reader.read = image_reader_read;
+	image->reader.writable = mode >= IMAGE_WRITE;
+}
+
+static int image_allocate(struct image *image)
+{
+	image->scratch = malloc(VHDX_LOAD_SCRATCH);
+	image->shown = text_printable(image->path);
+	return image->scratch && image->shown ? 0 : -ENOMEM;
+}
+
 /**
  * image_open() - open and lock an image
  * @image: result; image_close() it, also after a failure
@@ -165,12 +182,7 @@ int image_open(struct image *image, const char *path, enum image_mode mode)
 {
 	int r;
 
-	memset(image, 0, sizeof(*image));
-	image->path = path;
-	image->fd = -1;
-	image->reader.read = image_reader_read;
-	image->reader.writable = mode >= IMAGE_WRITE;
-
+	image_init(image, path, mode);
 	r = image_open_file(image, mode);
 	if (r == -EBUSY || r == -ETXTBSY)
 		return image_busy(image, mode, true);
@@ -180,10 +192,8 @@ int image_open(struct image *image, const char *path, enum image_mode mode)
 		return r;
 	if (!r)
 		r = image_measure(image);
-	image->scratch = malloc(VHDX_LOAD_SCRATCH);
-	image->shown = text_printable(path);
-	if (!r && (!image->scratch || !image->shown))
-		r = -ENOMEM;
+	if (!r)
+		r = image_allocate(image);
 	if (r)
 		complain_errno(path, r, "cannot open");
 	return r;
@@ -330,6 +340,29 @@ int image_load(struct image *image)
 		r = vhdx_load_layout(&image->reader, &image->layout,
 				     image->scratch);
 	return r ? r : image_load_space(image);
+}
+
+/**
+ * image_peek() - see what is in a file, without a word
+ * @image: result; image_close() it, also after a failure
+ * @path: file or block device
+ *
+ * Nobody is kept from using it, and what it says may be out of date.
+ *
+ * Return: 0 if it is an image, of whatever kind; a fault or a negative errno.
+ */
+int image_peek(struct image *image, const char *path)
+{
+	int r;
+
+	image_init(image, path, IMAGE_PEEK);
+	image->reader.parents = true;
+	r = image_open_file(image, IMAGE_PEEK);
+	if (!r)
+		r = image_measure(image);
+	if (!r)
+		r = image_allocate(image);
+	return r ? r : image_load(image);
 }
 
 /**

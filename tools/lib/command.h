@@ -35,6 +35,7 @@ struct command {
 };
 
 extern const struct command command_attach;
+extern const struct command command_chain;
 extern const struct command command_check;
 extern const struct command command_create;
 extern const struct command command_detach;

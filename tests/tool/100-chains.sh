@@ -1,0 +1,74 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 300
+#
+# Chains of differencing images: who has what, against a model that asks one sector and one layer at
+# a time. VHDX_SEED=N repeats a run that printed N.
+. "$VHDX_TOP/tests/lib/tool.sh"
+
+mkchain() { "$VHDX_TOP/tests/images/mkchain.py" "$@"; }
+
+# same_map DIR: "vhdx map" says what the model says; names of files apart, which may be relative.
+same_map()
+{
+	expect_status 0 map --json "$1/0.vhdx"
+	python3 - out "$1" <<-'EOP' || fail "vhdx map $1 is not what the model says"
+		import json, os, sys
+		got = json.load(open(sys.argv[1]))
+		want = json.load(open(sys.argv[2] + '/map.json'))
+		for row in got:
+		    if 'file' in row:
+		        row['file'] = os.path.basename(row['file'])
+		if not os.path.exists(sys.argv[2] + '/1.vhdx'):
+		    for row in want:
+		        row.pop('layer', None), row.pop('file', None)
+		for g, w in zip(got, want):
+		    if g != w:
+		        sys.exit(f'got {g}, not {w}')
+		sys.exit(len(got) != len(want))
+	EOP
+}
+
+seed=${VHDX_SEED:-$(date +%s)}
+note "VHDX_SEED=$seed"
+for ((i = 0; i < 6; i++)); do
+	rm -rf chain
+	mkchain random chain $((seed + i))
+	find chain -name '*.vhdx' -exec sha256sum {} + | sort >before
+	same_map chain
+	# Dirty ones are replayed in memory only.
+	find chain -name '*.vhdx' -exec sha256sum {} + | sort | cmp - before
+done
+
+# Each depth and sector size at least once.
+for depth in 2 8; do
+	for sector in 512 4096; do
+		rm -rf chain
+		mkchain random chain "$seed" --depth $depth --sector $sector
+		[ -e chain/$((depth - 1)).vhdx ]
+		same_map chain
+	done
+done
+
+# --- where parents are ---------------------------------------------------------
+
+rm -rf chain
+mkchain random chain 1 --depth 3
+mkdir -p parents/Disks elsewhere
+mv chain/1.vhdx parents/Disks
+expect_status 1 map chain/0.vhdx
+expect_output "^vhdx: chain/0.vhdx: its parent with the data write GUID .* is not found: looked for '.*/chain/1.vhdx'.*--parent-dir$"
+[ ! -s out ]
+# Its own parent is not there either.
+expect_status 1 map --parent parents/Disks/1.vhdx chain/0.vhdx
+expect_output "^vhdx: parents/Disks/1.vhdx: its parent .* looked for '.*/Disks/2.vhdx'"
+for args in '--parent parents/Disks/1.vhdx --parent chain/2.vhdx' '--parent chain/2.vhdx --parent parents/Disks/1.vhdx' \
+	'--parent-dir chain --parent-dir parents/Disks'; do
+	# shellcheck disable=SC2086 # words
+	expect_status 0 map $args chain/0.vhdx
+done
+# Not the right one: both GUIDs are told.
+expect_status 1 map --parent chain/2.vhdx chain/0.vhdx
+expect_output "should have the data write GUID [0-9a-f-]{36}, but 'chain/2.vhdx' has [0-9a-f-]{36}"
+expect_status 1 map --parent before chain/0.vhdx
+expect_output '^vhdx: before: no VHDX image: '

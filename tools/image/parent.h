@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* Which file is the parent of an image. */
+#ifndef VHDX_TOOLS_PARENT_H
+#define VHDX_TOOLS_PARENT_H
+
+#include "image.h"
+#include "vhdx-locator.h"
+
+/* Some of what users name is kept on one line. */
+#define PARENT_MAX_HINTS	256
+
+/**
+ * struct parent_search - where else to look
+ * @file: files that may be one
+ * @files: how many
+ * @dir: directories that stand for those of Windows
+ * @dirs: how many
+ */
+struct parent_search {
+	const char *file[PARENT_MAX_HINTS];
+	unsigned int files;
+	const char *dir[PARENT_MAX_HINTS];
+	unsigned int dirs;
+};
+
+/**
+ * struct parent - what was found
+ * @path: the file; NULL: there is none
+ * @other: one that is there but is not it; NULL: there is none
+ * @other_guid: its DataWriteGuid
+ * @other_is_same: it is the same virtual disk, by its ID
+ * @other_written: when it was last written to
+ * @broken: one that is no good image
+ * @sought: files that were looked for
+ * @count: how many
+ */
+struct parent {
+	char *path;
+	char *other;
+	guid_t other_guid;
+	bool other_is_same;
+	time_t other_written;
+	char *broken;
+	char **sought;
+	unsigned int count;
+};
+
+int parent_hint(struct parent_search *search, bool dir, const char *path);
+int parent_load_locator(struct image *image, void **item);
+int parent_find(struct parent *parent, const struct image *child,
+		const void *locator, const struct parent_search *search);
+void parent_complain(const struct parent *parent, const struct image *child,
+		     const void *locator);
+void parent_free(struct parent *parent);
+char *parent_value(const void *locator, const char *key);
+
+#endif /* VHDX_TOOLS_PARENT_H */
