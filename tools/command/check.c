@@ -8,7 +8,14 @@
 #include "identify.h"
 #include "message.h"
 #include "report.h"
+#include "search.h"
 #include "size.h"
+#include "vhdx-resolve.h"
+
+/* Options without a short form. */
+enum {
+	CHECK_CHAIN = OPTION_LONG,
+};
 
 /* Write the region table that is not in use again. */
 static int check_repair_regions(struct image *image)
@@ -119,6 +126,12 @@ static int check_give_up(struct check *check, struct image *image, bool *wrote)
 	r = salvage_look(salvage, image);
 	if (r < 0)
 		return r;
+	if (!r && image->layout.meta.has_parent) {
+		/* What is in state 1 would hide the parent, and bits may be lost. */
+		note(image->path, "nothing of a differencing image is given up: restore it from a copy");
+		salvage_free(salvage);
+		r = VHDX_FAULT_HAS_PARENT;
+	}
 	if (!r && write && image->block_device && salvage->end > salvage->cut) {
 		complain(image->path, "extend it, or copy the image to a file and salvage that",
 			 "the device is too small by %s",
@@ -207,6 +220,38 @@ static bool check_is_foreign(const struct check *check,
 	return false;
 }
 
+/* Cases 45 to 51: what the image says of its parent, and whether that is so. */
+static int check_parent(struct check *check, struct image *image)
+{
+	struct parent *parent = &check->parent;
+	struct image *other;
+	void *locator = NULL;
+	int r;
+
+	if (!check->audit.readable || !image->layout.meta.has_parent)
+		return 0;
+	r = parent_load_locator(image, &locator);
+	if (!r)
+		r = parent_find(parent, image, locator, &check->search);
+	free(locator);
+	if (!r && !parent->path)
+		r = parent->other ? (int)VHDX_FAULT_CHAIN_LINKAGE :
+				    (int)AUDIT_PARENT_MISSING;
+	other = r ? NULL : calloc(1, sizeof(*other));
+	if (other) {
+		/* What is wrong with it itself is not this image's problem. */
+		if (!image_peek(other, parent->path) &&
+		    other->layout.geo.sector_shift !=
+		    image->layout.geo.sector_shift)
+			r = VHDX_FAULT_CHAIN_SECTOR;
+		image_close(other);
+		free(other);
+	}
+	if (r > 0)
+		audit_add_problem(&check->audit, r);
+	return r < 0 ? r : 0;
+}
+
 static int check_image(struct check *check, struct image *image)
 {
 	int r, status = CHECK_CLEAN;
@@ -220,6 +265,11 @@ static int check_image(struct check *check, struct image *image)
 		r = check_mend(check, image, &status);
 	if (r)
 		return CHECK_FAILED;
+	r = check_parent(check, image);
+	if (r) {
+		complain_errno(image->path, r, "cannot look for its parent");
+		return CHECK_FAILED;
+	}
 	if (audit_errors(&check->audit, NULL))
 		status = CHECK_ERRORS;
 	/* What is left after a repair another one will leave, too. */
@@ -239,26 +289,100 @@ static enum check_mode check_parse_repair(const struct command *self,
 	return CHECK_SALVAGE;
 }
 
+/* One image, with what an earlier one has left in @check gone. */
+static int check_file(struct check *check, const char *path,
+		      enum image_mode mode, struct stat *st)
+{
+	struct image *image = calloc(1, sizeof(*image));
+	int status = CHECK_FAILED;
+
+	salvage_free(&check->salvage);
+	parent_free(&check->parent);
+	memset(&check->before, 0, sizeof(check->before));
+	if (!image) {
+		complain_errno(path, ENOMEM, "cannot open");
+		return CHECK_FAILED;
+	}
+	if (!image_open(image, path, mode)) {
+		image->reader.parents = true;
+		*st = image->st;
+		status = check_image(check, image);
+	}
+	image_close(image);
+	free(image);
+	return status;
+}
+
+/* Case 51: a parent that was checked already, or one too many; 0: neither. */
+static int check_limit(const struct stat *st, unsigned int count,
+		       const char *path)
+{
+	struct stat now;
+	unsigned int i;
+
+	for (i = 0; !stat(path, &now) && i < count; i++)
+		if (st[i].st_dev == now.st_dev && st[i].st_ino == now.st_ino)
+			return VHDX_FAULT_CHAIN_LOOP;
+	return count < VHDX_MAX_LAYERS ? 0 : VHDX_FAULT_CHAIN_DEEP;
+}
+
+/* An image and all its parents; as JSON they are an array. */
+static int check_chain(struct check *check, const char *path,
+		       enum image_mode mode)
+{
+	bool list = check->json && !check->quiet;
+	struct stat st[VHDX_MAX_LAYERS];
+	int status = CHECK_CLEAN, one, r = 0;
+	unsigned int count = 0;
+	char *own = NULL;
+
+	do {
+		if (list)
+			putchar(count ? ',' : '[');
+		memset(&st[count], 0, sizeof(*st));
+		one = check_file(check, path, mode, &st[count++]);
+		status = max_t(int, status, one);
+		free(own);
+		own = check->parent.path;
+		check->parent.path = NULL;
+		path = own;
+		r = path ? check_limit(st, count, path) : 0;
+	} while (path && !r);
+	if (list)
+		puts("]");
+	if (r) {
+		complain_fault(path, r);
+		status = max_t(int, status, CHECK_ERRORS);
+	}
+	free(own);
+	return status;
+}
+
 static int check_run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "repair", optional_argument, NULL, 'r' },
 		{ "force", no_argument, NULL, 'f' },
 		{ "quiet", no_argument, NULL, 'q' },
+		{ "chain", no_argument, NULL, CHECK_CHAIN },
+		SEARCH_OPTIONS,
 		OPTION_JSON,
 		OPTION_HELP,
 		{}
 	};
 	struct check *check = calloc(1, sizeof(*check));
-	int c, status = CHECK_FAILED;
-	bool force = false;
-	struct image image;
+	bool force = false, chain = false;
+	enum image_mode mode;
+	struct stat st;
+	int c, status;
 
 	if (!check) {
 		complain_errno(self->name, ENOMEM, "cannot start");
 		return CHECK_FAILED;
 	}
 	while ((c = command_option(self, argc, argv, options)) >= 0) {
+		search_option(self, &check->search, c);
+		chain |= c == CHECK_CHAIN;
 		force |= c == 'f';
 		check->quiet |= c == 'q';
 		check->json |= c == 'J';
@@ -270,11 +394,14 @@ static int check_run(const struct command *self, int argc, char **argv)
 	if (check->mode && force)
 		command_usage(self, "--repair does not go with --force");
 
-	if (!image_open(&image, argv[optind], check->mode ? IMAGE_WRITE :
-			force ? IMAGE_PEEK : IMAGE_READ))
-		status = check_image(check, &image);
-	image_close(&image);
+	/* A parent is never written to. */
+	if (check->mode && chain)
+		command_usage(self, "--repair does not go with --chain");
+	mode = check->mode ? IMAGE_WRITE : force ? IMAGE_PEEK : IMAGE_READ;
+	status = chain ? check_chain(check, argv[optind], mode) :
+			 check_file(check, argv[optind], mode, &st);
 	salvage_free(&check->salvage);
+	parent_free(&check->parent);
 	free(check);
 	return status;
 }
@@ -282,7 +409,7 @@ static int check_run(const struct command *self, int argc, char **argv)
 const struct command command_check = {
 	.name = "check",
 	.summary = "Check an image for errors, and repair some of them",
-	.synopsis = "[--repair[=salvage]] [--force] [--quiet] [--json] FILE",
+	.synopsis = "[OPTION...] FILE",
 	.help =
 "  -r, --repair               replay the log, write a damaged header or region\n"
 "                             table again, extend a file whose last block is cut\n"
@@ -291,6 +418,8 @@ const struct command command_check = {
 "                             write identifier and headers anew\n"
 "  -f, --force                check an image that is in use; what is found need\n"
 "                             not be true\n"
+"      --chain                check the image's parents, too\n"
+SEARCH_HELP
 "  -q, --quiet                print errors of the operation only\n"
 "  -J, --json                 print JSON\n"
 "\n"

@@ -15,7 +15,7 @@ _vhdx_options()
 		;;
 	info | status) echo '--json' ;;
 	map | chain) echo '--parent --parent-dir --json' ;;
-	check) echo '--repair --repair=salvage --force --quiet --json' ;;
+	check) echo '--repair --repair=salvage --force --chain --parent --parent-dir --quiet --json' ;;
 	replay) echo '--quiet --json' ;;
 	attach)
 		echo '--read-only --no-grow --partitions --no-partitions --options --all --tab --tab-file' \

@@ -27,6 +27,9 @@ static const struct {
 		"BITMAP_STALE",
 		"a sector bitmap entry that nobody uses holds something, as QEMU before 8.0 leaves it",
 		"nothing has to be done" },
+	[AUDIT_PARENT_MISSING - VHDX_NR_FAULTS] = {
+		"PARENT_MISSING", "the parent is not found",
+		"name it with --parent, or its directory with --parent-dir; 'vhdx chain' shows where it was looked for" },
 };
 
 /**
@@ -106,7 +109,7 @@ const char *audit_advice(int kind, const struct image *image, bool fixable,
 	if (kind == AUDIT_IDENTIFIER)
 		return salvageable ? VHDX_ADVICE_SALVAGE : VHDX_ADVICE_COPY;
 	if (kind >= (int)VHDX_NR_FAULTS)
-		return fixable || kind == AUDIT_BITMAP_STALE ?
+		return fixable || !audit_fixable(kind, image) ?
 		       audit_kinds[kind - VHDX_NR_FAULTS].advice : NULL;
 	/* Who reads this has just run 'vhdx check'. */
 	if (kind == VHDX_FAULT_BITMAP_PRESENT)
@@ -135,7 +138,7 @@ bool audit_fixable(int kind, const struct image *image)
 	if (kind == VHDX_FAULT_BAT_CUT)
 		return !image->block_device;
 	return kind >= (int)VHDX_NR_FAULTS && kind != AUDIT_BITMAP_STALE &&
-	       kind != AUDIT_IDENTIFIER;
+	       kind != AUDIT_IDENTIFIER && kind != AUDIT_PARENT_MISSING;
 }
 
 /**
@@ -168,6 +171,16 @@ static struct audit_problem *audit_add(struct audit *audit, int kind)
 {
 	audit->problem[kind].count++;
 	return &audit->problem[kind];
+}
+
+/**
+ * audit_add_problem() - note a problem that was found elsewhere
+ * @audit: what was found
+ * @kind: enum vhdx_fault or enum audit_kind
+ */
+void audit_add_problem(struct audit *audit, int kind)
+{
+	audit_add(audit, kind);
 }
 
 /* Without the identifier: as if it were there, to see what else there is. */
@@ -252,7 +265,7 @@ static int audit_visit(void *arg, u64 index, u32 block, bool bitmap,
 
 	progress("Checking the BAT", index,
 		 scan->image->layout.geo.bat_entries);
-	if (bitmap && !kind)
+	if (bitmap && !kind && !scan->image->layout.geo.has_parent)
 		kind = AUDIT_BITMAP_STALE;
 	if (kind) {
 		problem = audit_add(audit, kind);
@@ -266,7 +279,7 @@ static int audit_visit(void *arg, u64 index, u32 block, bool bitmap,
 	}
 	if (bitmap || (result && result != VHDX_FAULT_BAT_CUT))
 		return 0;
-	audit->allocated += entry->state == VHDX_BLOCK_FULL;
+	audit->allocated += vhdx_block_present(entry->state);
 	audit->undefined += entry->state == VHDX_BLOCK_UNDEFINED;
 	if (entry->mib) {
 		end = (entry->mib + vhdx_block_mib(&scan->image->layout.geo)) *
@@ -279,9 +292,9 @@ static int audit_visit(void *arg, u64 index, u32 block, bool bitmap,
 static bool audit_overlap(const struct audit_scan *scan,
 			  const struct audit_place *place, u64 mib, u64 count)
 {
-	u32 block_mib = vhdx_block_mib(&scan->image->layout.geo);
+	u32 own = place->bitmap ? 1 : vhdx_block_mib(&scan->image->layout.geo);
 
-	return place->mib < mib + count && mib < place->mib + block_mib;
+	return place->mib < mib + count && mib < place->mib + own;
 }
 
 /* Somebody has @count MiB at @mib: is that what an entry claims, too? */
@@ -311,16 +324,19 @@ static int audit_own_block(void *arg, u64 index, u32 block, bool bitmap,
 			   const struct vhdx_bat_entry *entry, int result)
 {
 	struct audit_scan *scan = arg;
-	struct audit_place owner = { .index = index, .owner_block = block,
-				     .owner = AUDIT_OWNER_BLOCK };
+	const struct vhdx_geometry *geo = &scan->image->layout.geo;
+	struct audit_place owner = {
+		.index = index, .owner_block = block,
+		.owner = bitmap ? AUDIT_OWNER_BITMAP : AUDIT_OWNER_BLOCK,
+	};
 
-	progress("Looking for the owners of space", index,
-		 scan->image->layout.geo.bat_entries);
+	progress("Looking for the owners of space", index, geo->bat_entries);
 	/* One that reaches past the end claims nothing. */
-	if (!bitmap && entry->mib && (!result || audit_is_overlap(result) ||
-				      result == VHDX_FAULT_BAT_CUT))
-		audit_own(scan, entry->mib,
-			  vhdx_block_mib(&scan->image->layout.geo), &owner);
+	if (entry->mib && (!bitmap || geo->has_parent) &&
+	    (!result || audit_is_overlap(result) ||
+	     result == VHDX_FAULT_BAT_CUT))
+		audit_own(scan, entry->mib, bitmap ? 1 : vhdx_block_mib(geo),
+			  &owner);
 	return 0;
 }
 

@@ -12,6 +12,7 @@ enum audit_kind {
 	AUDIT_HEADER_DAMAGED,
 	AUDIT_REGION_TABLE,
 	AUDIT_BITMAP_STALE,
+	AUDIT_PARENT_MISSING,
 	AUDIT_NR
 };
 
@@ -36,6 +37,7 @@ enum audit_level {
  * @AUDIT_OWNER_LOG: the log
  * @AUDIT_OWNER_REGION: a region
  * @AUDIT_OWNER_BLOCK: a payload block
+ * @AUDIT_OWNER_BITMAP: the sector bitmap of a chunk
  */
 enum audit_owner {
 	AUDIT_OWNER_NONE,
@@ -43,6 +45,7 @@ enum audit_owner {
 	AUDIT_OWNER_LOG,
 	AUDIT_OWNER_REGION,
 	AUDIT_OWNER_BLOCK,
+	AUDIT_OWNER_BITMAP,
 };
 
 /**
@@ -52,7 +55,7 @@ enum audit_owner {
  * @bitmap: it is a sector bitmap slot
  * @mib: where it points, in MiB from the start of the image
  * @owner: who else has that space; the first one, if there are several
- * @owner_block: its number, if it is a block
+ * @owner_block: its number, if it is a block; of a bitmap that of its chunk
  * @owner_region: its GUID, if it is a region
  */
 struct audit_place {
@@ -102,6 +105,7 @@ struct audit {
 int audit_image(struct audit *audit, struct image *image);
 int audit_image_with(struct audit *audit, struct image *image,
 		     const struct vhdx_header *header);
+void audit_add_problem(struct audit *audit, int kind);
 u64 audit_errors(const struct audit *audit, unsigned int *kinds);
 bool audit_fixable(int kind, const struct image *image);
 bool audit_is_headless(int kind);

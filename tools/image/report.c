@@ -37,6 +37,12 @@ static void report_owner(struct output *out, const struct audit_place *place)
 		output_number(out, "owner_number", NULL, place->owner_block);
 		snprintf(text, sizeof(text), "block %u", place->owner_block);
 		break;
+	case AUDIT_OWNER_BITMAP:
+		output_text(out, "owner", NULL, "bitmap");
+		output_number(out, "owner_number", NULL, place->owner_block);
+		snprintf(text, sizeof(text), "bitmap of chunk %u",
+			 place->owner_block);
+		break;
 	default:
 		break;
 	}
@@ -119,7 +125,8 @@ static void report_problem(struct check *check, const struct image *image,
 			    report_levels[problem->level];
 	const char *advice = repaired ? NULL :
 			     audit_advice(kind, image, check->fixable,
-					  check->mode != CHECK_SALVAGE);
+					  check->mode != CHECK_SALVAGE &&
+					  !image->layout.geo.has_parent);
 	struct output *out = &check->out;
 
 	if (out->json) {

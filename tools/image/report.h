@@ -4,6 +4,7 @@
 #define VHDX_TOOLS_REPORT_H
 
 #include "output.h"
+#include "parent.h"
 #include "rebuild.h"
 #include "salvage.h"
 
@@ -35,6 +36,8 @@ enum check_mode {
  * @quiet: only the exit status counts
  * @json: the report is for programs
  * @fixable: 'check --repair' would do something
+ * @search: where to look for the parent
+ * @parent: that of the image, as far as it was found
  * @audit: what is wrong
  * @before: what was wrong before the repair
  * @rebuilt: the headers are new
@@ -47,6 +50,8 @@ struct check {
 	bool quiet;
 	bool json;
 	bool fixable;
+	struct parent_search search;
+	struct parent parent;
 	struct audit audit;
 	struct audit before;
 	bool rebuilt;
