@@ -4,7 +4,7 @@
 
   mkchain.py random DIR SEED [--depth N] [--sector BYTES]
                   write DIR/0.vhdx (the leaf), DIR/1.vhdx (its parent) and so on, DIR/disk.raw (the
-                  disk), DIR/map.json (who has what, as "vhdx map --json" prints it)
+                  disk), DIR/parent.raw (that of 1.vhdx), DIR/map.json (who has what, as "vhdx map --json" prints it)
 
 Block sizes and disk sizes of the layers differ, blocks have any state, some are partially present,
 and some layers are dirty: their BAT and sector bitmaps are right only once the log is replayed.
@@ -125,30 +125,41 @@ def write_layer(directory, layers, index, more=()):
     return tag
 
 
+def write_disk(path, layers, tags):
+    """Write what one sees who opens the first of the layers."""
+    size, step = layers[0].size, layers[0].sector
+    with open(path, 'wb') as raw:
+        for number in range(size // step):
+            index, _, here = source(layers, number)
+            if here is True:
+                raw.seek(number * step)
+                raw.write(sector_data(tags[index], number, step))
+        raw.truncate(size)
+
+
 def write_chain(directory, layers, more=()):
     """Write all images, the disk and the map."""
     os.makedirs(directory, exist_ok=True)
     # The BAT is written through the log of a dirty image, so nothing is known before that.
     tags = [write_layer(directory, layers, index, more) for index in range(len(layers))]
+    write_disk(os.path.join(directory, 'disk.raw'), layers, tags)
+    if layers[1:]:
+        write_disk(os.path.join(directory, 'parent.raw'), layers[1:], tags[1:])
     rows = []
-    size, step = layers[0].size, layers[0].sector
-    with open(os.path.join(directory, 'disk.raw'), 'wb') as raw:
-        for number in range(size // step):
-            index, layer, here = source(layers, number)
-            row = {'start': number * step, 'length': step, 'state': STATES.get(here, 'unallocated')}
-            if here is True:
-                row.update(state='data', file_offset=layer.place(number))
-                raw.seek(number * step)
-                raw.write(sector_data(tags[index], number, step))
-            if here is not False:
-                row.update(layer=index, file=layer.file)
-            last = rows[-1] if rows else None
-            same = last and (last['state'], last.get('layer')) == (row['state'], row.get('layer'))
-            if same and last.get('file_offset', 0) + last['length'] * (here is True) == row.get('file_offset', 0):
-                last['length'] += step
-            else:
-                rows.append(row)
-        raw.truncate(size)
+    step = layers[0].sector
+    for number in range(layers[0].size // step):
+        index, layer, here = source(layers, number)
+        row = {'start': number * step, 'length': step, 'state': STATES.get(here, 'unallocated')}
+        if here is True:
+            row.update(state='data', file_offset=layer.place(number))
+        if here is not False:
+            row.update(layer=index, file=layer.file)
+        last = rows[-1] if rows else None
+        same = last and (last['state'], last.get('layer')) == (row['state'], row.get('layer'))
+        if same and last.get('file_offset', 0) + last['length'] * (here is True) == row.get('file_offset', 0):
+            last['length'] += step
+        else:
+            rows.append(row)
     with open(os.path.join(directory, 'map.json'), 'w', encoding='ascii') as file:
         json.dump(rows, file)
 

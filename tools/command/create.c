@@ -161,7 +161,6 @@ static void create_inherit(const struct command *self, struct create *create)
 static int create_open_parent(const struct command *self, struct create *create)
 {
 	struct chain *chain = &create->chain;
-	unsigned int i;
 	struct stat st;
 	int r;
 
@@ -172,11 +171,7 @@ static int create_open_parent(const struct command *self, struct create *create)
 		complain_fault(create->parent, VHDX_FAULT_CHAIN_DEEP);
 		return -ELOOP;
 	}
-	for (i = 0; !stat(create->path, &st) && i < chain->count; i++) {
-		const struct stat *layer = &chain->layer[i]->image.st;
-
-		if (st.st_ino != layer->st_ino || st.st_dev != layer->st_dev)
-			continue;
+	if (!stat(create->path, &st) && chain_has_file(chain, &st)) {
 		complain(create->path, "take another name",
 			 "is a parent of what is to be created");
 		return -EEXIST;

@@ -3,7 +3,7 @@
 #
 # Completion for vhdx(8) in bash: commands, options, their values, mappings and files.
 
-_vhdx_commands='create info check map chain replay attach detach list monitor status help'
+_vhdx_commands='create info check map chain diff flatten rebase replay attach detach list monitor status help'
 
 # What a command takes besides --help and --version.
 _vhdx_options()
@@ -14,7 +14,9 @@ _vhdx_options()
 			'--parent --parent-dir --force --json'
 		;;
 	info | status) echo '--json' ;;
-	map | chain) echo '--parent --parent-dir --json' ;;
+	map | chain | diff) echo '--parent --parent-dir --json' ;;
+	flatten) echo '--block-size --parent --parent-dir --force --json' ;;
+	rebase) echo '--content --force --parent --parent-dir --json' ;;
 	check) echo '--repair --repair=salvage --force --chain --parent --parent-dir --quiet --json' ;;
 	replay) echo '--quiet --json' ;;
 	attach)
@@ -33,7 +35,7 @@ _vhdx_values()
 	case $1:$2 in
 	create:--type | create:-t) echo 'dynamic fixed' ;;
 	create:--logical-sector-size | create:--physical-sector-size) echo '512 4096' ;;
-	create:--block-size | create:-b) echo '1M 2M 4M 8M 16M 32M 64M 128M 256M' ;;
+	create:--block-size | create:-b | flatten:--block-size | flatten:-b) echo '1M 2M 4M 8M 16M 32M 64M 128M 256M' ;;
 	create:--size | create:-s | create:--log-size) echo '' ;;
 	attach:--options | attach:-o) echo 'commit_interval error_if_no_space no_unmap read_only zeroed_from' ;;
 	attach:--tab | attach:-t) sed -n 's/^[[:blank:]]*\([^#[:blank:]]\{1,\}\)[[:blank:]].*/\1/p' /etc/vhdxtab 2>/dev/null ;;

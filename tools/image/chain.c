@@ -89,18 +89,35 @@ static int chain_add(struct chain *chain, const char *path,
 	return layer->path ? chain_load_layer(layer, mode) : -ENOMEM;
 }
 
+/**
+ * chain_has_file() - is a file one of the layers?
+ * @chain: the chain
+ * @st: of the file
+ *
+ * Return: true if so.
+ */
+bool chain_has_file(const struct chain *chain, const struct stat *st)
+{
+	const struct stat *own;
+	unsigned int i;
+
+	for (i = 0; i < chain->count; i++) {
+		own = &chain->layer[i]->image.st;
+		if (own->st_dev == st->st_dev && own->st_ino == st->st_ino)
+			return true;
+	}
+	return false;
+}
+
 /* Case 51: does the parent that was found come again, or come too late? */
 static int chain_judge(const struct chain *chain, const struct parent *parent)
 {
 	struct stat st;
-	unsigned int i;
 
 	if (stat(parent->path, &st))
 		return 0;		/* whoever opens it says so */
-	for (i = 0; i < chain->count; i++)
-		if (chain->layer[i]->image.st.st_dev == st.st_dev &&
-		    chain->layer[i]->image.st.st_ino == st.st_ino)
-			return VHDX_FAULT_CHAIN_LOOP;
+	if (chain_has_file(chain, &st))
+		return VHDX_FAULT_CHAIN_LOOP;
 	return chain->count < VHDX_MAX_LAYERS ? 0 : VHDX_FAULT_CHAIN_DEEP;
 }
 
@@ -168,7 +185,7 @@ static int chain_resolve(struct chain *chain)
  * chain_open() - open an image and all its parents
  * @chain: result; chain_close() it, also after a failure
  * @path: the leaf
- * @mode: how; parents as well, so no mode that writes
+ * @mode: how; parents only for reading
  * @search: where else to look for parents
  *
  * Says what is wrong.  After a failure the layers that were found are there,
@@ -184,6 +201,8 @@ int chain_open(struct chain *chain, const char *path, enum image_mode mode,
 	memset(chain, 0, sizeof(*chain));
 	chain->unit = ~0U;
 	r = chain_add(chain, path, mode);
+	/* A parent is never written to. */
+	mode = mode >= IMAGE_WRITE ? IMAGE_READ : mode;
 	while (!r && chain->layer[chain->count - 1]->locator)
 		r = chain_add_parent(chain, mode, search);
 	return r ? r : chain_resolve(chain);
@@ -256,8 +275,15 @@ static u8 chain_zero_state(const struct chain *chain, u64 at, u32 index)
 	return vhdx_block_present(state) ? VHDX_BLOCK_NOT_PRESENT : state;
 }
 
-/* The source of what is at @at, and how far that goes, within its unit. */
-static int chain_find(struct chain *chain, u64 at, struct chain_run *run)
+/**
+ * chain_run_at() - the source of a part of the disk
+ * @chain: the chain
+ * @at: bytes from the start of the disk, whole sectors, within it
+ * @run: result: from @at on, as far as can be told at once
+ *
+ * Return: 0 or a negative errno, which was said.
+ */
+int chain_run_at(struct chain *chain, u64 at, struct chain_run *run)
 {
 	u32 unit = at >> chain->resolve.unit_shift;
 	u64 start = (u64)unit << chain->resolve.unit_shift;
@@ -296,7 +322,7 @@ int chain_walk(struct chain *chain, u64 from, u64 to, chain_run_fn fn,
 	int r;
 
 	while (run.end < to) {
-		r = chain_find(chain, run.end, &next);
+		r = chain_run_at(chain, run.end, &next);
 		if (r)
 			return r;
 		next.end = min_t(u64, next.end, to);
@@ -332,7 +358,7 @@ int chain_read(struct chain *chain, u64 off, void *buf, u32 bytes)
 	int r;
 
 	for (; bytes; off += part, to += part, bytes -= part) {
-		r = chain_find(chain, off, &run);
+		r = chain_run_at(chain, off, &run);
 		if (r)
 			return r;
 		part = min_t(u64, bytes, run.end - off);

@@ -72,6 +72,8 @@ int chain_open(struct chain *chain, const char *path, enum image_mode mode,
 void chain_close(struct chain *chain);
 int chain_walk(struct chain *chain, u64 from, u64 to, chain_run_fn fn,
 	       void *arg);
+int chain_run_at(struct chain *chain, u64 at, struct chain_run *run);
+bool chain_has_file(const struct chain *chain, const struct stat *st);
 int chain_read(struct chain *chain, u64 off, void *buf, u32 bytes);
 
 static inline const struct image *chain_leaf(const struct chain *chain)

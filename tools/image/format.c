@@ -211,11 +211,30 @@ static int format_take_space(int fd, const char *path, u64 bytes)
  */
 int format_file(const struct format *format, int fd, const char *path)
 {
+	struct format_place place;
+
+	return format_file_at(format, fd, path, &place);
+}
+
+/**
+ * format_file_at() - write a new image, to which blocks are to be added
+ * @format: what it is to be like
+ * @fd: an empty file
+ * @path: its name
+ * @place: result: where its parts are
+ *
+ * Return: 0 or a negative errno.
+ */
+int format_file_at(const struct format *format, int fd, const char *path,
+		   struct format_place *place)
+{
 	struct image image = { .path = path, .fd = fd };
 	struct format_plan plan;
 	int r;
 
 	format_make_plan(format, &plan);
+	place->bat_off = plan.region[FORMAT_BAT].off;
+	place->end = plan.end;
 	r = format_take_space(fd, path, plan.end);
 	return r ? r : format_write(format, &plan, &image);
 }

@@ -19,6 +19,18 @@ struct format {
 	u32 locator_bytes;
 };
 
+/**
+ * struct format_place - where things are in a new image
+ * @bat_off: its BAT, in bytes from its start
+ * @end: its end, where the first block goes
+ */
+struct format_place {
+	u64 bat_off;
+	u64 end;
+};
+
+int format_file_at(const struct format *format, int fd, const char *path,
+		   struct format_place *place);
 int format_file(const struct format *format, int fd, const char *path);
 int format_device(const struct format *format, struct image *image);
 
