@@ -90,7 +90,8 @@ def write_layer(directory, layers, index, more=()):
     image.both_headers(data_guid=layer.guid)
     tag = f'layer {index} {layer.guid.hex()[:6]}'
     per_block = layer.block // layer.sector
-    for block, state in layer.states.items():
+    # Blocks that follow each other on the disk do not in the file.
+    for block, state in sorted(layer.states.items(), key=lambda item: (item[0] % 2, item[0])):
         data = None
         if state in (FULL, PARTIAL):
             # Of a partial block, too, all sectors are there: what the bitmap hides must not be seen.

@@ -11,33 +11,12 @@ field() { "$vhdx" info --json "$1" | python3 -c "import json, sys; print(json.lo
 locator() { "$vhdx" info --json "$1" | python3 -c 'import json, sys
 print(*[e["key"] + "=" + e["value"] for e in json.load(sys.stdin)["parent_locator"]], sep="\n")'; }
 
-# reads_as IMAGE RAW [OPTION...]: its disk, by way of a flat image
+# reads_as IMAGE RAW: its disk, by way of a flat image
 reads_as()
 {
-	local image=$1 raw=$2
-
-	shift 2
 	rm -f flat
-	"$vhdx" flatten "$@" "$image" flat
-	"$vhdx" create --force -b 1M --logical-sector-size "$(field flat logical_sector_size)" empty "$(stat -c %s "$raw")"
-	# What differs from zeros, as the model has it.
-	"$vhdx" diff --json empty flat >ranges
-	python3 - ranges "$raw" flat <<-'EOP' || fail "$image is not $raw"
-		import json, struct, sys
-		raw = open(sys.argv[2], 'rb').read()
-		told = set()
-		for row in json.load(open(sys.argv[1])):
-		    told.update(range(row['start'], row['start'] + row['length'], 512))
-		assert told == {at for at in range(0, len(raw), 512) if raw[at:at + 512].strip(b'\0')}
-		# The file itself: a flat image with all of its blocks.
-		data = open(sys.argv[3], 'rb').read()
-		block = struct.unpack_from('<I', data, (2 << 20) + (64 << 10))[0]
-		for number in range((len(raw) + block - 1) // block):
-		    entry = struct.unpack_from('<Q', data, (3 << 20) + 8 * number)[0]
-		    part = raw[number * block:(number + 1) * block]
-		    off = entry >> 20 << 20
-		    assert data[off:off + len(part)] == part if entry else not part.strip(b'\0'), number
-	EOP
+	"$vhdx" flatten "$1" flat
+	"$VHDX_TOP/tests/lib/flat-equals" flat "$2" || fail "$1 is not $2"
 }
 
 # --- the same parent in another place ---------------------------------------------------
