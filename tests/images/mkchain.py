@@ -91,7 +91,7 @@ def write_layer(directory, layers, index, more=()):
     tag = f'layer {index} {layer.guid.hex()[:6]}'
     per_block = layer.block // layer.sector
     # Blocks that follow each other on the disk do not in the file.
-    for block, state in sorted(layer.states.items(), key=lambda item: (item[0] % 2, item[0])):
+    for block, state in sorted(layer.states.items(), key=lambda item: (item[0] % 2 == 0, item[0])):
         data = None
         if state in (FULL, PARTIAL):
             # Of a partial block, too, all sectors are there: what the bitmap hides must not be seen.

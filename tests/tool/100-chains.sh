@@ -50,6 +50,18 @@ for depth in 2 8; do
 	done
 done
 
+# Blocks of one layer that follow each other on the disk only; zeros of two layers.
+rm -rf chain
+python3 - <<-EOP
+	import sys
+	sys.path.insert(0, '$VHDX_TOP/tests/images')
+	from mkchain import *
+	leaf = Layer(5 * MIB, MIB, 512, {0: FULL, 1: FULL, 2: ZERO})
+	write_chain('chain', [leaf, Layer(5 * MIB, MIB, 512, {3: ZERO, 4: FULL})])
+EOP
+same_map chain
+[ "$(json 'len(j)')" = 5 ]
+
 # --- where parents are ---------------------------------------------------------
 
 rm -rf chain

@@ -116,24 +116,35 @@ reads_as a/0.vhdx a/disk.raw
 cat >stop.c <<'EOL'
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/types.h>
 #include <unistd.h>
 
-/* Ends the program in place of the write that STOP_AT counts. */
-static void count(void)
+/* Ends the program in place of the write that STOP_AT counts; tells of all. */
+static void count(const char *what, long long off)
 {
 	static long n;
 
-	if (++n == atol(getenv("STOP_AT")))
+	fprintf(stderr, "%s %lld\n", what, off);
+	n += *what == 'w';
+	if (n == atol(getenv("STOP_AT")))
 		_exit(99);
+}
+
+int fsync(int fd)
+{
+	int (*real)(int) = dlsym(RTLD_NEXT, "fsync");
+
+	count("sync", 0);
+	return real(fd);
 }
 
 ssize_t pwrite64(int fd, const void *buf, size_t bytes, off64_t off)
 {
 	ssize_t (*real)(int, const void *, size_t, off64_t) = dlsym(RTLD_NEXT, "pwrite64");
 
-	count();
+	count("write", off);
 	return real(fd, buf, bytes, off);
 }
 EOL
@@ -153,7 +164,7 @@ stopped=0
 for ((at = 1; ; at++)); do
 	cp saved c/0.vhdx
 	status=0
-	STOP_AT=$at LD_PRELOAD=$PWD/stop.so "$vhdx" rebase --content c/0.vhdx d/0.vhdx || status=$?
+	STOP_AT=$at LD_PRELOAD=$PWD/stop.so "$vhdx" rebase --content c/0.vhdx d/0.vhdx 2>writes || status=$?
 	[ $status -eq 99 ] || break
 	stopped=$((stopped + 1))
 	# With whatever parent it has by then.
@@ -162,6 +173,20 @@ for ((at = 1; ; at++)); do
 	reads_as c/0.vhdx c/disk.raw
 done
 [ "$status" -eq 0 ]
+# And a power failure loses what is not durable: headers one by one, then data, then entries of the
+# BAT (at 3 MiB), then the locator, then the table's entry (at 2 MiB), each behind a flush.
+python3 - <<-'EOP' || fail "$(cat writes)"
+	import re
+	order = ''
+	for line in open('writes'):
+	    what, off = line.split()
+	    off = int(off)
+	    order += 's' if what == 'sync' else 'h' if off < 1 << 20 else \
+	        't' if 2 << 20 <= off < (2 << 20) + 65536 else 'l' if off < 3 << 20 else 'b' if off < 4 << 20 else 'd'
+
+	if not re.fullmatch('hshsd+sb+slsts', order):
+	    raise SystemExit(order)
+EOP
 [ $stopped -ge 10 ] || fail "only $stopped writes?"
 note "killed at each of $stopped writes"
 reads_as c/0.vhdx c/disk.raw
