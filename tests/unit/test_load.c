@@ -370,22 +370,6 @@ static void backing_sectors(void **state)
 	assert_int_equal(image.reads, 0);
 }
 
-/* A differencing image of three chunks' worth of entries: 16 blocks of 256 MiB in each. */
-static void build_child(void)
-{
-	build();
-	put_params(MIB(256), VHDX_PARAM_HAS_PARENT);
-	put64(image.bytes + META_OFF + 65536 + 8, 256 * MIB(40) - 512);
-	vhdx_meta_locator_encode(image.bytes + META_OFF, 5, 80 * 1024, 100);
-	memset(image.bytes + BAT_OFF, 0, 4096);
-	image.reader.parents = true;
-	/* As if it were that long; nothing there is read. */
-	image.reader.image_bytes = MIB(1024);
-	free(space.map);
-	space.size = 1024;
-	space.map = calloc(BITS_TO_LONGS(space.size), sizeof(long));
-}
-
 /* Case 44. */
 static void no_locator(void **state)
 {
@@ -394,73 +378,6 @@ static void no_locator(void **state)
 	assert_fault(load(), NO_LOCATOR);
 	image.reader.parents = true;
 	assert_fault(load(), NO_LOCATOR);
-}
-
-/* Whoever does not ask for them gets no differencing images. */
-static void parents(void **state)
-{
-	build_child();
-	image.reader.parents = false;
-	assert_fault(load(), HAS_PARENT);
-	image.reader.parents = true;
-	assert_ok(load());
-	assert_true(layout.meta.has_parent);
-	assert_true(layout.geo.has_parent);
-	assert_int_equal(layout.geo.chunks, 3);
-	assert_int_equal(layout.locator.off, 80 * 1024);
-	assert_int_equal(layout.locator.length, 100);
-}
-
-/* The first fault has to be this one, or NULL. */
-static void assert_entry(u64 index, const char *name, u32 per_read)
-{
-	struct visits v;
-
-	assert_ok(load_bat(&v, per_read));
-	if (!name) {
-		assert_ok(v.result);
-		return;
-	}
-	assert_string_equal(vhdx_fault_name(v.result), name);
-	assert_int_equal(v.index, index);
-}
-
-/* Cases 61, 63; decision 1.  Wherever the reads of the BAT are cut. */
-static void bitmaps(void **state)
-{
-	u32 per_read;
-
-	for (per_read = 8; per_read <= 512; per_read += 8) {
-		build_child();
-		assert_entry(0, NULL, per_read);
-		/* Chunk 1 has entries 17 to 32, its bitmap is 33. */
-		put_bat(20, VHDX_BAT_RAW(7, 300));
-		assert_entry(33, "BITMAP_MISSING", per_read);
-		put_bat(33, VHDX_BAT_RAW(6, 9));
-		assert_entry(0, NULL, per_read);
-		assert_true(vhdx_space_claim(&space, 8, 1));
-		assert_false(vhdx_space_claim(&space, 9, 1));
-		/* Not the next chunk's. */
-		put_bat(33, 0);
-		put_bat(50, VHDX_BAT_RAW(6, 9));
-		assert_entry(33, "BITMAP_MISSING", per_read);
-		put_bat(33, VHDX_BAT_RAW(5, 9));
-		assert_entry(33, "BITMAP_STATE", per_read);
-		/* In a block, in another bitmap, in a region. */
-		put_bat(33, VHDX_BAT_RAW(6, 301));
-		assert_entry(33, "BAT_OVERLAP", per_read);
-		put_bat(33, VHDX_BAT_RAW(6, 9));
-		assert_entry(50, "BAT_OVERLAP", per_read);
-		put_bat(50, VHDX_BAT_RAW(6, 10));
-		assert_entry(50, "BAT_OVERLAP", per_read);
-		/* The disk has 40 blocks, the last chunk entries for 48. */
-		put_bat(50, 0);
-		put_bat(41, VHDX_BAT_RAW(6, 600));
-		assert_entry(0, NULL, per_read);
-		put_bat(42, VHDX_BAT_RAW(4, 77) | 8);
-		put_bat(49, VHDX_BAT_RAW(7, 300));
-		assert_entry(0, NULL, per_read);
-	}
 }
 
 static void metadata_faults(void **state)
@@ -644,8 +561,6 @@ int main(void)
 		test(bat_too_short),
 		test(backing_sectors),
 		test(no_locator),
-		test(parents),
-		test(bitmaps),
 		test(metadata_faults),
 		test(overlaps),
 		test(no_more_regions_than_counted),
