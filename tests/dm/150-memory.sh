@@ -55,7 +55,8 @@ try()
 	esac
 }
 
-dmsetup create a --notable
+# Not when it is resumed, as the one who does that here is not dmsetup.
+dmsetup create a --notable --addnodeoncreate
 at_exit unmap a
 
 # Which of the allocations fail: the first and the last ones, and some of the hundreds between,
