@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Leaving writes to the worker.
+ * Leaving bios to the worker, and waiting for memory.
  */
 #include "dm-vhdx.h"
 
 /**
- * vhdx_defer() - leave a write to the worker
+ * vhdx_defer() - leave a bio to the worker
  * @vt: the target
- * @bio: a write within one block
+ * @bio: a write within one block, or a discard or zeroes; its block will be
+ *       looked at again
  *
  * Context: any.
  */
@@ -16,10 +17,38 @@ void vhdx_defer(struct vhdx_target *vt, struct bio *bio)
 	unsigned long flags;
 
 	vhdx_hook(bio)->waited = false;
+	vhdx_flight_end(vt, bio);
 	spin_lock_irqsave(&vt->lock, flags);
 	bio_list_add(&vt->deferred, bio);
 	spin_unlock_irqrestore(&vt->lock, flags);
 	queue_work(vt->alloc_wq, &vt->worker);
+}
+
+/**
+ * vhdx_starve() - let a bio wait for memory, or for space that becomes free
+ * @vt: the target
+ * @bio: as for vhdx_defer()
+ *
+ * Then the whole reserve is in use: by changes that are dirty, which a commit
+ * frees, by blocks that are being prepared, or by space in limbo.  Whoever frees
+ * some of it looks here, after it has counted down.  If nothing is in use it has
+ * been freed since @bio has looked, and it looks again.
+ *
+ * Context: process context.
+ */
+void vhdx_starve(struct vhdx_target *vt, struct bio *bio)
+{
+	vhdx_flight_end(vt, bio);
+	spin_lock_irq(&vt->lock);
+	if (READ_ONCE(vt->nr_dirty) || READ_ONCE(vt->nr_preparing) ||
+	    READ_ONCE(vt->limbo_mib)) {
+		bio_list_add(&vt->starved, bio);
+		queue_work(vt->commit_wq, &vt->commit);
+	} else {
+		bio_list_add(&vt->deferred, bio);
+		queue_work(vt->alloc_wq, &vt->worker);
+	}
+	spin_unlock_irq(&vt->lock);
 }
 
 /**
@@ -36,4 +65,44 @@ void vhdx_wake_starved(struct vhdx_target *vt)
 	bio_list_merge(&vt->deferred, &vt->starved);
 	bio_list_init(&vt->starved);
 	queue_work(vt->alloc_wq, &vt->worker);
+}
+
+/**
+ * vhdx_new_change() - get memory for a change
+ * @vt: the target
+ * @block: of this block
+ * @bio: which asks for it; if there is no memory it waits for some
+ *
+ * Context: worker.
+ * Return: the change, or NULL.
+ */
+struct vhdx_change *vhdx_new_change(struct vhdx_target *vt, u32 block,
+				    struct bio *bio)
+{
+	struct vhdx_change *change = mempool_alloc(&vt->change_pool,
+						   GFP_NOWAIT | __GFP_NOWARN);
+
+	if (unlikely(!change)) {
+		vhdx_starve(vt, bio);
+		return NULL;
+	}
+	memset(change, 0, sizeof(*change));
+	change->vt = vt;
+	change->block = block;
+	return change;
+}
+
+/**
+ * vhdx_free_change() - give memory back that was not needed
+ * @vt: the target
+ * @change: from vhdx_new_change()
+ *
+ * Context: process context.
+ */
+void vhdx_free_change(struct vhdx_target *vt, struct vhdx_change *change)
+{
+	mempool_free(change, &vt->change_pool);
+	spin_lock_irq(&vt->lock);
+	vhdx_wake_starved(vt);
+	spin_unlock_irq(&vt->lock);
 }

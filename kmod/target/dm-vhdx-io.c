@@ -8,6 +8,9 @@
 #include "dm-vhdx.h"
 
 /* Zero in steps, so that a signal ends it and nothing else starves. */
+/* So much is discarded at once: a file system may hold a lock over it. */
+#define VHDX_DISCARD_BYTES	(256ULL << 20)
+
 #define VHDX_ZERO_STEP	(64ULL << 20)
 
 /*
@@ -256,6 +259,44 @@ void vhdx_io_batch_write(struct vhdx_io_batch *batch,
 }
 
 /**
+ * vhdx_io_batch_discard() - send one more discard of a batch
+ * @batch: from vhdx_io_batch_init()
+ * @backing: backing device
+ * @off: bytes from the start of the device
+ * @bytes: how many
+ *
+ * Context: may sleep.
+ */
+void vhdx_io_batch_discard(struct vhdx_io_batch *batch,
+			   struct vhdx_backing *backing, u64 off, u64 bytes)
+{
+	while (bytes) {
+		u64 step = min_t(u64, bytes, VHDX_DISCARD_BYTES);
+		struct bio *bio = bio_alloc_bioset(backing->bdev, 0,
+						   REQ_OP_DISCARD, GFP_NOIO,
+						   &backing->bios);
+
+		bio->bi_iter.bi_sector = off >> SECTOR_SHIFT;
+		bio->bi_iter.bi_size = step;
+		vhdx_io_batch_submit(batch, bio);
+		off += step;
+		bytes -= step;
+	}
+}
+
+/**
+ * vhdx_io_discards() - does the backing device take discards?
+ * @backing: backing device
+ *
+ * Context: any.
+ * Return: true if so.
+ */
+bool vhdx_io_discards(const struct vhdx_backing *backing)
+{
+	return bdev_max_discard_sectors(backing->bdev);
+}
+
+/**
  * vhdx_io_batch_wait() - wait for all writes of a batch
  * @batch: from vhdx_io_batch_init(); needs that again before its next use
  *
@@ -271,13 +312,14 @@ int vhdx_io_batch_wait(struct vhdx_io_batch *batch)
 }
 
 /* Have the device zero it. */
-static int vhdx_io_zero_command(struct vhdx_backing *backing, u64 off, u64 bytes)
+static int vhdx_io_zero_command(struct vhdx_backing *backing, u64 off, u64 bytes,
+				bool unmap)
 {
 	blk_opf_t opf = REQ_OP_WRITE_ZEROES;
 	struct bio *bio;
 	int r;
 
-	if (backing->no_unmap)
+	if (backing->no_unmap || !unmap)
 		opf |= REQ_NOUNMAP;
 	bio = bio_alloc_bioset(backing->bdev, 0, opf, GFP_NOIO, &backing->bios);
 	bio->bi_iter.bi_sector = off >> SECTOR_SHIFT;
@@ -322,13 +364,14 @@ static int vhdx_io_zero_write(struct vhdx_backing *backing, u64 off, u64 bytes)
  * @backing: backing device
  * @off: bytes, a multiple of its logical block size
  * @bytes: likewise; may be 0
+ * @unmap: the device may give up the space below
  *
  * By the device's own command where it has one, written otherwise.
  *
  * Context: may sleep; a fatal signal to the current task ends it.
  * Return: 0 or a negative errno.
  */
-int vhdx_io_zero(struct vhdx_backing *backing, u64 off, u64 bytes)
+int vhdx_io_zero(struct vhdx_backing *backing, u64 off, u64 bytes, bool unmap)
 {
 	while (bytes) {
 		u64 step = min(bytes, VHDX_ZERO_STEP);
@@ -336,7 +379,7 @@ int vhdx_io_zero(struct vhdx_backing *backing, u64 off, u64 bytes)
 
 		/* A driver may find out only now that it cannot. */
 		if (bdev_write_zeroes_sectors(backing->bdev))
-			r = vhdx_io_zero_command(backing, off, step);
+			r = vhdx_io_zero_command(backing, off, step, unmap);
 		if (r && r != -ENOSPC)
 			r = vhdx_io_zero_write(backing, off, step);
 		if (r)

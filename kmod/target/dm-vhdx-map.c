@@ -7,6 +7,13 @@
  */
 #include "dm-vhdx.h"
 
+/* dm does not call vhdx_end_io() for these. */
+static int vhdx_map_kill(struct vhdx_target *vt, struct bio *bio)
+{
+	vhdx_flight_end(vt, bio);
+	return DM_MAPIO_KILL;
+}
+
 /*
  * Sectors from @sector on, at most @sectors, whose blocks follow each other on
  * the backing device.  @e is the entry of the first block.  (At the end of what
@@ -30,6 +37,32 @@ static noinline unsigned int vhdx_run_present(const struct vhdx_target *vt,
 		run += vhdx_block_mask(vt) + 1;
 	}
 	return sectors;
+}
+
+/*
+ * Sectors from @sector on, at most @sectors, before the next block that is not
+ * committed.  That of @sector is, or this is all of its block.
+ */
+static unsigned int vhdx_run_committed(const struct vhdx_target *vt,
+				       sector_t sector, unsigned int sectors)
+{
+	sector_t run = vhdx_block_mask(vt) + 1 - (sector & vhdx_block_mask(vt));
+	u32 block = vhdx_sector_block(vt, sector);
+
+	while (run < sectors && !(READ_ONCE(vt->bat[++block]) & VHDX_E_PENDING))
+		run += vhdx_block_mask(vt) + 1;
+	return min_t(sector_t, run, sectors);
+}
+
+/* No more of a bio than blocks that follow each other. */
+static noinline void vhdx_cut_run(const struct vhdx_target *vt, struct bio *bio,
+				  sector_t sector, u32 e)
+{
+	unsigned int sectors = bio_sectors(bio);
+	unsigned int run = vhdx_run_present(vt, sector, sectors, e);
+
+	if (run < sectors)
+		dm_accept_partial_bio(bio, run);
 }
 
 /* Sectors from @sector on, at most @sectors, whose blocks are all absent. */
@@ -112,19 +145,16 @@ static noinline int vhdx_map_overlaid(struct vhdx_target *vt, struct bio *bio,
  * A read of present blocks after a flush has failed.  Of blocks that are not
  * committed even the zeroes may be lost, and somebody else's data be seen.
  */
-static noinline int vhdx_map_doubtful(const struct vhdx_target *vt, struct bio *bio,
+static noinline int vhdx_map_doubtful(struct vhdx_target *vt, struct bio *bio,
 				      sector_t sector, u32 e)
 {
-	unsigned int sectors = vhdx_run_present(vt, sector, bio_sectors(bio), e);
-	sector_t run = vhdx_block_mask(vt) + 1 - (sector & vhdx_block_mask(vt));
-	u32 block = vhdx_sector_block(vt, sector);
+	unsigned int run = vhdx_run_present(vt, sector, bio_sectors(bio), e);
 
 	if (e & VHDX_E_PENDING)
-		return DM_MAPIO_KILL;
-	while (run < sectors && !(READ_ONCE(vt->bat[++block]) & VHDX_E_PENDING))
-		run += vhdx_block_mask(vt) + 1;
-	if (min_t(sector_t, run, sectors) < bio_sectors(bio))
-		dm_accept_partial_bio(bio, min_t(sector_t, run, sectors));
+		return vhdx_map_kill(vt, bio);
+	run = vhdx_run_committed(vt, sector, run);
+	if (run < bio_sectors(bio))
+		dm_accept_partial_bio(bio, run);
 	vhdx_remap(vt, bio, sector, e);
 	return DM_MAPIO_REMAPPED;
 }
@@ -136,7 +166,7 @@ static noinline int vhdx_map_deferred(struct vhdx_target *vt, struct bio *bio,
 	sector_t left = vhdx_block_mask(vt) + 1 - (sector & vhdx_block_mask(vt));
 
 	if (READ_ONCE(vt->mode) != VHDX_MODE_RW)
-		return DM_MAPIO_KILL;
+		return vhdx_map_kill(vt, bio);
 	if (bio->bi_opf & REQ_NOWAIT) {
 		bio_wouldblock_error(bio);
 		return DM_MAPIO_SUBMITTED;
@@ -147,47 +177,48 @@ static noinline int vhdx_map_deferred(struct vhdx_target *vt, struct bio *bio,
 	return DM_MAPIO_SUBMITTED;
 }
 
-/* Is any of these sectors in a block that is not committed? */
-static bool vhdx_any_pending(const struct vhdx_target *vt, sector_t sector,
-			     unsigned int sectors)
+/* A write that begins in an absent block. */
+static noinline int vhdx_map_new(struct vhdx_target *vt, struct bio *bio,
+				 sector_t sector)
 {
-	u32 block = vhdx_sector_block(vt, sector);
-	u32 last = vhdx_sector_block(vt, sector + sectors - 1);
+	sector_t left = vhdx_block_mask(vt) + 1 - (sector & vhdx_block_mask(vt));
 
-	for (; block <= last; block++)
-		if (READ_ONCE(vt->bat[block]) & VHDX_E_PENDING)
-			return true;
-	return false;
-}
-
-/* No more of a bio than blocks that follow each other. */
-static noinline void vhdx_cut_run(const struct vhdx_target *vt, struct bio *bio,
-				  sector_t sector, u32 e)
-{
-	unsigned int sectors = bio_sectors(bio);
-	unsigned int run = vhdx_run_present(vt, sector, sectors, e);
-
-	if (run < sectors)
-		dm_accept_partial_bio(bio, run);
+	if (READ_ONCE(vt->mode) == VHDX_MODE_RW) {
+		if (left < bio_sectors(bio))
+			dm_accept_partial_bio(bio, left);
+		if (vhdx_map_new_block(vt, bio, vhdx_sector_block(vt, sector)))
+			return DM_MAPIO_REMAPPED;
+	}
+	return vhdx_map_deferred(vt, bio, sector);
 }
 
 /*
- * A write of present blocks that is FUA, or before there is a session.  FUA may
- * go on if its block is committed and the device can be trusted with it; if
- * only the latter is missing, it goes on as a plain write, and a flush follows.
+ * A write of present blocks that is FUA, or to a block that is not committed, or
+ * before there is a session.  FUA may go on if its block is committed and the
+ * device can be trusted with it; if only the latter is missing, it goes on as a
+ * plain write, and a flush follows.  Where a block is new the device may have no
+ * space for the write: such are looked after one by one.
  */
 static noinline int vhdx_map_careful(struct vhdx_target *vt, struct bio *bio,
 				     sector_t sector, u32 e)
 {
-	unsigned int run = vhdx_run_present(vt, sector, bio_sectors(bio), e);
+	sector_t left = vhdx_block_mask(vt) + 1 - (sector & vhdx_block_mask(vt));
+	unsigned int run;
 
-	/* Pairs with vhdx_session_open(). */
-	if (!smp_load_acquire(&vt->may_overwrite) ||
-	    vhdx_any_pending(vt, sector, run))
+	if (!vhdx_session_may_write(vt))
 		return vhdx_map_deferred(vt, bio, sector);
+	if (e & VHDX_E_PENDING) {
+		if (left < bio_sectors(bio))
+			dm_accept_partial_bio(bio, left);
+		vhdx_hook(bio)->waited = false;
+		vhdx_remap_new(vt, bio, e);
+		return DM_MAPIO_REMAPPED;
+	}
+	run = vhdx_run_present(vt, sector, bio_sectors(bio), e);
+	run = vhdx_run_committed(vt, sector, run);
 	if (run < bio_sectors(bio))
 		dm_accept_partial_bio(bio, run);
-	if (!vhdx_io_fua(&vt->image.backing)) {
+	if ((bio->bi_opf & REQ_FUA) && !vhdx_io_fua(&vt->image.backing)) {
 		vhdx_hook_bio(bio, vhdx_fua_end_io, vt);
 		bio->bi_opf &= ~REQ_FUA;
 	}
@@ -203,6 +234,7 @@ static noinline int vhdx_map_careful(struct vhdx_target *vt, struct bio *bio,
  */
 static noinline int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio)
 {
+	vhdx_hook(bio)->flight = -1;
 	if (!vt->image.writable) {
 		/* A table before may have written, and lost it. */
 		if (unlikely(vhdx_take_lost(vt)))
@@ -229,7 +261,7 @@ static noinline int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio)
 static noinline int vhdx_map_absent(struct vhdx_target *vt, struct bio *bio,
 				    sector_t sector)
 {
-	return op_is_write(bio_op(bio)) ? vhdx_map_deferred(vt, bio, sector) :
+	return op_is_write(bio_op(bio)) ? vhdx_map_new(vt, bio, sector) :
 					  vhdx_map_zeros(vt, bio, sector);
 }
 
@@ -250,6 +282,10 @@ int vhdx_map(struct dm_target *ti, struct bio *bio)
 
 	if (unlikely(!bio->bi_iter.bi_size))
 		return vhdx_map_flush(vt, bio);
+	if (unlikely(bio_op(bio) != REQ_OP_READ && bio_op(bio) != REQ_OP_WRITE))
+		return vhdx_map_discard(vt, bio, sector);
+	if (vt->frees)
+		vhdx_flight_begin(vt, bio);
 	e = READ_ONCE(vt->bat[vhdx_sector_block(vt, sector)]);
 	if (unlikely(!vhdx_e_present(e)))
 		return vhdx_map_absent(vt, bio, sector);
@@ -257,7 +293,7 @@ int vhdx_map(struct dm_target *ti, struct bio *bio)
 	if (op_is_write(bio_op(bio))) {
 		/* Pairs with vhdx_session_open(). */
 		if (unlikely(!smp_load_acquire(&vt->may_overwrite) ||
-			     (bio->bi_opf & REQ_FUA)))
+			     (bio->bi_opf & REQ_FUA) || (e & VHDX_E_PENDING)))
 			return vhdx_map_careful(vt, bio, sector, e);
 	} else if (unlikely(READ_ONCE(vt->check_reads))) {
 		return READ_ONCE(vt->image.flush_failed) ?

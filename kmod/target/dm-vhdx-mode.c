@@ -41,6 +41,7 @@ void vhdx_set_mode(struct vhdx_target *vt, enum vhdx_mode mode,
 	WRITE_ONCE(vt->mode, mode);
 	if (old != mode && mode != VHDX_MODE_RW) {
 		WRITE_ONCE(vt->may_overwrite, false);
+		vt->dozing = false;
 		/* What is in core may be ahead of what is on the device. */
 		vt->stale = true;
 	}

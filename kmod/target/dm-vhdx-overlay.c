@@ -223,7 +223,8 @@ static int vhdx_overlay_write_zero(struct vhdx_overlay *overlay,
 		struct vhdx_zero_range *range = vhdx_zero_entry(node);
 
 		r = vhdx_io_zero(backing, range->start * VHDX_SECTOR,
-				 (range->end - range->start) * VHDX_SECTOR);
+				 (range->end - range->start) * VHDX_SECTOR,
+				 true);
 	}
 	return r;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A session: from the first write after a resume until the suspend.
+ * A session: from the first write after a resume, or after the last session,
+ * until the suspend, or until nothing has been written for a while.
  */
 #include <linux/slab.h>
 #include <linux/uuid.h>
@@ -70,55 +71,56 @@ int vhdx_session_open(struct vhdx_target *vt)
 		vhdx_set_mode(vt, VHDX_MODE_RO, "the session cannot be opened");
 		return r;
 	}
-	vt->session_open = true;
-	/* A flush of a guest may have failed meanwhile. */
 	spin_lock_irq(&vt->lock);
+	vt->session = VHDX_SESSION_OPEN;
+	vt->dozing = false;
+	vhdx_idle_choose(vt);
+	/* A flush of a guest may have failed meanwhile. */
 	if (vt->mode == VHDX_MODE_RW)
 		/* Pairs with vhdx_map(): the headers come first. */
 		smp_store_release(&vt->may_overwrite, true);
 	else
 		r = -EIO;
 	spin_unlock_irq(&vt->lock);
+	vhdx_idle_arm(vt);
 	return r;
 }
 
 /**
- * vhdx_session_end() - nobody may write any more
+ * vhdx_session_may_write() - is there a session to write in?
  * @vt: the target
  *
- * With a clean image if the mode is rw; otherwise the log stays as it is.
+ * If it dozes, it does so no longer.
  *
- * Context: may sleep; suspended, no session I/O is left.
+ * Context: any.  If the publish mutex is held, what this says stays true until
+ * it is released, as far as publishing is concerned.
+ * Return: true if so; false if it has to be opened first, or the mode is not rw.
  */
-void vhdx_session_end(struct vhdx_target *vt)
+bool vhdx_session_may_write(struct vhdx_target *vt)
 {
-	WRITE_ONCE(vt->may_overwrite, false);
-	if (vt->mode == VHDX_MODE_RW)
-		vhdx_session_close(vt);
-	else
-		vt->session_open = false;
+	unsigned long flags;
+	bool may;
+
+	/* Pairs with vhdx_session_open(). */
+	if (likely(smp_load_acquire(&vt->may_overwrite)))
+		return true;
+	spin_lock_irqsave(&vt->lock, flags);
+	if (vt->dozing && vt->mode == VHDX_MODE_RW) {
+		vt->dozing = false;
+		vt->idle_close_due = false;
+		/* Pairs with vhdx_map(): the headers came before it dozed. */
+		smp_store_release(&vt->may_overwrite, true);
+	}
+	may = vt->may_overwrite;
+	spin_unlock_irqrestore(&vt->lock, flags);
+	return may;
 }
 
-/**
- * vhdx_session_close() - leave a clean image
- * @vt: the target
- *
- * Everything is committed; apply it, make it durable, give up the log.  After
- * a failure the log stays as it is, to be replayed when the image is next
- * opened.
- *
- * Context: may sleep; suspended, no session I/O is left.
- * Return: 0 or a negative errno; then the mode is no longer rw.
- */
-int vhdx_session_close(struct vhdx_target *vt)
+/* Everything is committed; apply it, make it durable, give up the log. */
+static int vhdx_session_close(struct vhdx_target *vt)
 {
-	int r;
+	int r = vhdx_log_checkpoint(&vt->log);
 
-	if (!vt->session_open)
-		return 0;
-	vt->may_overwrite = false;
-	vt->session_open = false;
-	r = vhdx_log_checkpoint(&vt->log);
 	if (!r) {
 		vt->image.layout.header.log_guid = guid_null;
 		r = vhdx_image_write_header(&vt->image, true);
@@ -127,4 +129,88 @@ int vhdx_session_close(struct vhdx_target *vt)
 		vhdx_set_mode(vt, VHDX_MODE_RO,
 			      "the session cannot be closed, the log stays dirty");
 	return r;
+}
+
+/**
+ * vhdx_session_end() - leave a clean image, if the mode is rw
+ * @vt: the target
+ *
+ * Otherwise, or if it fails, the log stays as it is, to be replayed when the
+ * image is next opened.
+ *
+ * Context: may sleep; suspended, no session I/O is left.
+ * Return: 0 or a negative errno; then the mode is no longer rw.
+ */
+int vhdx_session_end(struct vhdx_target *vt)
+{
+	bool open;
+	int r = 0;
+
+	spin_lock_irq(&vt->lock);
+	open = vt->session == VHDX_SESSION_OPEN;
+	vt->dozing = false;
+	vt->idle_close_due = false;
+	WRITE_ONCE(vt->may_overwrite, false);
+	spin_unlock_irq(&vt->lock);
+	if (open && vt->mode == VHDX_MODE_RW)
+		r = vhdx_session_close(vt);
+	vt->session = VHDX_SESSION_CLOSED;
+	return r;
+}
+
+/**
+ * vhdx_session_begin_close() - is this commit the session's last?
+ * @vt: the target
+ *
+ * If so, nobody publishes from now on, and writes that come wait for
+ * vhdx_session_finish_close().
+ *
+ * Context: process context; commit work, before it takes what is published.
+ * Return: true if so.
+ */
+bool vhdx_session_begin_close(struct vhdx_target *vt)
+{
+	bool closing;
+
+	if (likely(!READ_ONCE(vt->idle_close_due) &&
+		   !READ_ONCE(vt->close_asked)))
+		return false;
+	mutex_lock(&vt->publish);
+	spin_lock_irq(&vt->lock);
+	/* Blocks that are being prepared will be published. */
+	closing = (vt->idle_close_due || vt->close_asked) &&
+		  vt->session == VHDX_SESSION_OPEN &&
+		  vt->mode == VHDX_MODE_RW && !vt->nr_preparing;
+	if (closing) {
+		vt->session = VHDX_SESSION_CLOSING;
+		vt->dozing = false;
+		WRITE_ONCE(vt->may_overwrite, false);
+		vhdx_idle_closed(vt);
+	}
+	vt->idle_close_due = false;
+	vt->close_asked = false;
+	spin_unlock_irq(&vt->lock);
+	mutex_unlock(&vt->publish);
+	return closing;
+}
+
+/**
+ * vhdx_session_finish_close() - everything is committed: leave a clean image
+ * @vt: the target
+ *
+ * Overwrites that were sent before may still land in it.
+ *
+ * Context: may sleep; commit work.
+ */
+void vhdx_session_finish_close(struct vhdx_target *vt)
+{
+	if (vt->mode == VHDX_MODE_RW)
+		vhdx_session_close(vt);
+	spin_lock_irq(&vt->lock);
+	vt->session = VHDX_SESSION_CLOSED;
+	vt->nr_closed++;
+	/* Whoever wants to write waits for another session. */
+	if (!bio_list_empty(&vt->deferred))
+		queue_work(vt->alloc_wq, &vt->worker);
+	spin_unlock_irq(&vt->lock);
 }

@@ -13,13 +13,21 @@ static u32 vhdx_space_unit(const struct vhdx_target *vt)
 	return vhdx_block_mib(&vt->image.layout.geo);
 }
 
-static void vhdx_check_low_space(struct vhdx_target *vt)
+/* Is it, once @count more MiB are taken? */
+static bool vhdx_space_is_low(const struct vhdx_target *vt, u32 count)
 {
-	struct vhdx_space *space = &vt->image.space;
+	const struct vhdx_space *space = &vt->image.space;
 	u32 enough = max(space->size / VHDX_LOW_SPACE_PART,
 			 4 * vhdx_space_unit(vt));
 
-	if (space->size - space->taken > enough) {
+	return space->size - space->taken <= enough + count;
+}
+
+static void vhdx_check_low_space(struct vhdx_target *vt)
+{
+	struct vhdx_space *space = &vt->image.space;
+
+	if (!vhdx_space_is_low(vt, 0)) {
 		vt->low_space_told = false;
 	} else if (!vt->low_space_told) {
 		vt->low_space_told = true;
@@ -46,7 +54,7 @@ static bool vhdx_release_aside(struct vhdx_target *vt)
  * Near the last one, then what the device has grown by, then what has been set
  * aside.
  *
- * Context: worker.
+ * Context: worker; the publish mutex is held.
  * Return: where, in MiB; 0: there is none.
  */
 u32 vhdx_take_space(struct vhdx_target *vt)
@@ -54,6 +62,7 @@ u32 vhdx_take_space(struct vhdx_target *vt)
 	struct vhdx_space *space = &vt->image.space;
 	u32 count = vhdx_space_unit(vt), mib;
 
+	lockdep_assert_held(&vt->publish);
 	mib = vhdx_space_find(space, vt->space_hint, count);
 	if (!mib && vhdx_image_grow(&vt->image)) {
 		DMINFO("%pg: the backing device has grown to %u MiB", vt->bdev,
@@ -72,11 +81,36 @@ u32 vhdx_take_space(struct vhdx_target *vt)
 }
 
 /**
+ * vhdx_take_zeroes() - take space for a block, if that is simple
+ * @vt: the target
+ *
+ * Context: process context, does not sleep; the publish mutex is held.
+ * Return: where, in MiB: it reads as zeros; 0: see vhdx_take_space().
+ */
+u32 vhdx_take_zeroes(struct vhdx_target *vt)
+{
+	struct vhdx_space *space = &vt->image.space;
+	u32 count = vhdx_space_unit(vt), mib;
+
+	lockdep_assert_held(&vt->publish);
+	if (READ_ONCE(vt->no_room.lacking) || vt->low_space_told ||
+	    vhdx_space_is_low(vt, count))
+		return 0;
+	mib = vhdx_space_find(space, vt->space_hint, count);
+	if (!mib || !vhdx_space_is_zero(vt, mib, space->end) ||
+	    ((u64)mib + count) << 20 > vhdx_io_bytes(&vt->image.backing))
+		return 0;
+	vt->space_hint = mib + count;
+	vhdx_space_claim(space, mib, count);
+	return mib;
+}
+
+/**
  * vhdx_give_space_back() - undo vhdx_take_space()
  * @vt: the target
  * @mib: the space; nothing refers to it, nothing is being written to it
  *
- * Context: worker.
+ * Context: process context; the publish mutex is held.
  */
 void vhdx_give_space_back(struct vhdx_target *vt, u32 mib)
 {
@@ -93,7 +127,7 @@ void vhdx_give_space_back(struct vhdx_target *vt, u32 mib)
  * It stays taken until there is no other, or until so many places are bad that
  * this one, the oldest, has to be forgotten.
  *
- * Context: worker.
+ * Context: process context; the publish mutex is held.
  */
 void vhdx_set_space_aside(struct vhdx_target *vt, u32 mib)
 {
@@ -112,16 +146,14 @@ void vhdx_set_space_aside(struct vhdx_target *vt, u32 mib)
  * @mib: the space
  * @end: high-water mark before it was claimed
  *
- * Context: worker.
+ * Context: any; the publish mutex is held.
  * Return: true if so.
  */
 bool vhdx_space_is_zero(const struct vhdx_target *vt, u32 mib, u32 end)
 {
-	/* Pairs with vhdx_space_add_zeroed(): @to first. */
-	u32 to = smp_load_acquire(&vt->zeroed_to_mib);
-
-	return mib >= READ_ONCE(vt->zeroed_from_mib) && mib >= vt->used_mib &&
-	       mib >= end && mib + vhdx_space_unit(vt) <= to;
+	lockdep_assert_held(&vt->publish);
+	return mib >= vt->zeroed_from_mib && mib >= vt->used_mib &&
+	       mib >= end && mib + vhdx_space_unit(vt) <= vt->zeroed_to_mib;
 }
 
 /**
@@ -133,21 +165,20 @@ bool vhdx_space_is_zero(const struct vhdx_target *vt, u32 mib, u32 end)
  * Space of which this was known before stays so if it reaches up to @from, and
  * is forgotten otherwise: what is further on is used later.
  *
- * Context: process context; one at a time.
+ * Context: process context.
  */
 void vhdx_space_add_zeroed(struct vhdx_target *vt, u32 from, u32 to)
 {
-	u32 old = vt->zeroed_to_mib;
+	u32 old;
 
-	if (to <= old)
-		return;
-	if (from > old || vt->zeroed_from_mib >= old)
-		WRITE_ONCE(vt->zeroed_from_mib, max(from, old));
-	/*
-	 * Who sees the old end and the new beginning finds nothing between
-	 * them; who sees the new end sees the new beginning.
-	 */
-	smp_store_release(&vt->zeroed_to_mib, to);
+	mutex_lock(&vt->publish);
+	old = vt->zeroed_to_mib;
+	if (to > old) {
+		if (from > old || vt->zeroed_from_mib >= old)
+			vt->zeroed_from_mib = max(from, old);
+		vt->zeroed_to_mib = to;
+	}
+	mutex_unlock(&vt->publish);
 }
 
 /**

@@ -5,14 +5,14 @@
  */
 #include "dm-vhdx.h"
 
-#define VHDX_COMMIT_INTERVAL_MAX_MS	(60 * 60 * 1000)
+#define VHDX_INTERVAL_MAX_MS	(60 * 60 * 1000)
 
 /* ------------------------------------------------------------------------
  * Table line
  *
  *   <backing device> [<#optional args> <arg>...]
- *     read_only, zeroed_from <sector>, commit_interval <ms>, error_if_no_space,
- *     no_unmap
+ *     read_only, zeroed_from <sector>, commit_interval <ms>, idle_close <ms>,
+ *     error_if_no_space, no_unmap, no_discard, no_discard_passdown
  */
 
 static int vhdx_parse_number(struct dm_arg_set *as, const char *what,
@@ -48,6 +48,14 @@ static int vhdx_parse_option(struct vhdx_target *vt, struct dm_arg_set *as,
 		vt->no_unmap = true;
 		return 0;
 	}
+	if (!strcasecmp(name, "no_discard")) {
+		vt->no_discard = true;
+		return 0;
+	}
+	if (!strcasecmp(name, "no_discard_passdown")) {
+		vt->no_discard_passdown = true;
+		return 0;
+	}
 	if (!strcasecmp(name, "zeroed_from")) {
 		r = vhdx_parse_number(as, "zeroed_from needs a sector number",
 				      LLONG_MAX >> SECTOR_SHIFT, &value, error);
@@ -58,9 +66,17 @@ static int vhdx_parse_option(struct vhdx_target *vt, struct dm_arg_set *as,
 	if (!strcasecmp(name, "commit_interval")) {
 		r = vhdx_parse_number(as,
 				      "commit_interval needs milliseconds, at most 3600000",
-				      VHDX_COMMIT_INTERVAL_MAX_MS, &value, error);
+				      VHDX_INTERVAL_MAX_MS, &value, error);
 		vt->commit_interval_set = true;
 		vt->commit_interval_ms = value;
+		return r;
+	}
+	if (!strcasecmp(name, "idle_close")) {
+		r = vhdx_parse_number(as,
+				      "idle_close needs milliseconds, at most 3600000; 0: never",
+				      VHDX_INTERVAL_MAX_MS, &value, error);
+		vt->idle_close_set = true;
+		vt->idle_close_ms = value;
 		return r;
 	}
 	*error = "Unknown optional argument";
@@ -80,7 +96,7 @@ int vhdx_parse_options(struct vhdx_target *vt, struct dm_arg_set *as,
 		       char **error)
 {
 	static const struct dm_arg args[] = {
-		{ 0, 7, "Invalid number of optional arguments" },
+		{ 0, 11, "Invalid number of optional arguments" },
 	};
 	struct dm_arg_set group;
 	unsigned int argc = 0;
@@ -122,14 +138,19 @@ static void vhdx_status_info(struct vhdx_target *vt, char *result,
 	const struct vhdx_log *log = &vt->log;
 	struct vhdx_stats stats;
 	unsigned int sz = 0, dirty, allocated, taken, size;
-	u64 log_used, checkpoints;
+	u64 log_used, checkpoints, allocs;
+	bool open;
 
 	spin_lock_irq(&vt->lock);
 	stats = vt->stats;
-	dirty = vt->nr_dirty;
-	allocated = image->allocated_blocks;
+	open = vt->session != VHDX_SESSION_CLOSED;
 	spin_unlock_irq(&vt->lock);
-	/* data_race(): worker and commit work count without a lock. */
+	dirty = READ_ONCE(vt->nr_dirty);
+	/* data_race(): whoever counts has a mutex, that may be held for long. */
+	allocated = data_race(image->allocated_blocks);
+	/* data_race(): likewise */
+	allocs = data_race(vt->nr_allocs);
+	/* data_race(): likewise */
 	taken = data_race(image->space.taken);
 	/* data_race(): likewise */
 	size = data_race(image->space.size);
@@ -137,7 +158,7 @@ static void vhdx_status_info(struct vhdx_target *vt, char *result,
 	log_used = data_race(log->write_pos - log->durable_tail_pos);
 	/* data_race(): likewise */
 	checkpoints = data_race(log->checkpoints);
-	if (!READ_ONCE(vt->session_open))
+	if (!open)
 		log_used = 0;
 
 	if (!image->loaded) {
@@ -148,7 +169,7 @@ static void vhdx_status_info(struct vhdx_target *vt, char *result,
 	       vhdx_mode_name(READ_ONCE(vt->mode)),
 	       allocated, image->layout.geo.blocks, 1ULL << vt->block_shift,
 	       taken, size, dirty, log_used, image->layout.header.log_length,
-	       stats.allocs, stats.zeroed, stats.commits, stats.entries,
+	       allocs, stats.zeroed, stats.commits, stats.entries,
 	       checkpoints);
 }
 
@@ -177,7 +198,8 @@ static void vhdx_status_table(struct vhdx_target *vt, char *result,
 
 	zeroed = vhdx_zeroed_from(vt, &sector);
 	count = vt->option_read_only + vt->error_if_no_space + vt->no_unmap +
-		2 * vt->commit_interval_set + 2 * zeroed;
+		vt->no_discard + vt->no_discard_passdown +
+		2 * vt->commit_interval_set + 2 * vt->idle_close_set + 2 * zeroed;
 	DMEMIT("%s", vt->dev->name);
 	if (!count)
 		return;
@@ -188,10 +210,16 @@ static void vhdx_status_table(struct vhdx_target *vt, char *result,
 		DMEMIT(" zeroed_from %llu", sector);
 	if (vt->commit_interval_set)
 		DMEMIT(" commit_interval %u", vt->commit_interval_ms);
+	if (vt->idle_close_set)
+		DMEMIT(" idle_close %u", vt->idle_close_ms);
 	if (vt->error_if_no_space)
 		DMEMIT(" error_if_no_space");
 	if (vt->no_unmap)
 		DMEMIT(" no_unmap");
+	if (vt->no_discard)
+		DMEMIT(" no_discard");
+	if (vt->no_discard_passdown)
+		DMEMIT(" no_discard_passdown");
 }
 
 /* What an integrity measurement of the loaded table has of it. */
@@ -204,8 +232,11 @@ static void vhdx_status_ima(struct vhdx_target *vt, char *result,
 	DMEMIT(",device_name=%s,read_only=%c,error_if_no_space=%c",
 	       vt->dev->name, vt->read_only ? 'y' : 'n',
 	       vt->error_if_no_space ? 'y' : 'n');
-	DMEMIT(",no_unmap=%c,commit_interval=%u", vt->no_unmap ? 'y' : 'n',
-	       vt->commit_interval_ms);
+	DMEMIT(",no_unmap=%c,no_discard=%c,no_discard_passdown=%c",
+	       vt->no_unmap ? 'y' : 'n', vt->no_discard ? 'y' : 'n',
+	       vt->no_discard_passdown ? 'y' : 'n');
+	DMEMIT(",commit_interval=%u,idle_close=%u", vt->commit_interval_ms,
+	       vt->idle_close_ms);
 	if (vt->zeroed_from_mib != U32_MAX)
 		DMEMIT(",zeroed_from=%llu", (u64)vt->zeroed_from_mib <<
 					    VHDX_MIB_SECTORS_SHIFT);
@@ -266,10 +297,8 @@ static int vhdx_message_zeroed(struct vhdx_target *vt, const char *from_arg,
 	to >>= VHDX_MIB_SECTORS_SHIFT;
 	if (vt->read_only || from >= to)
 		return 0;
-	spin_lock_irq(&vt->lock);
 	vhdx_space_add_zeroed(vt, min_t(u64, from, U32_MAX),
 			      min_t(u64, to, U32_MAX));
-	spin_unlock_irq(&vt->lock);
 	return 0;
 }
 
@@ -278,6 +307,7 @@ static int vhdx_message_zeroed(struct vhdx_target *vt, const char *from_arg,
  * @ti: the target
  * @argc: words
  * @argv: "commit": make all block allocations durable now;
+ *        "close": that, and leave a clean image until the next write;
  *        "zeroed <from> <to>": this part of the backing device, in sectors,
  *        was added to it and reads as zeros
  * @result: not used
@@ -293,9 +323,11 @@ int vhdx_message(struct dm_target *ti, unsigned int argc, char **argv,
 
 	if (argc == 1 && !strcasecmp(argv[0], "commit"))
 		return vhdx_message_commit(vt);
+	if (argc == 1 && !strcasecmp(argv[0], "close"))
+		return vt->read_only ? 0 : vhdx_idle_close(vt);
 	if (argc == 3 && !strcasecmp(argv[0], "zeroed"))
 		return vhdx_message_zeroed(vt, argv[1], argv[2]);
-	DMWARN("%pg: unknown message: there are 'commit' and 'zeroed <from> <to>'",
+	DMWARN("%pg: unknown message: there are 'commit', 'close' and 'zeroed <from> <to>'",
 	       vt->bdev);
 	return -EINVAL;
 }

@@ -12,7 +12,9 @@
 #include "dm-vhdx.h"
 
 #define VHDX_COMMIT_INTERVAL_MS		1000
-#define VHDX_MIN_ALLOCS			256
+#define VHDX_IDLE_CLOSE_MS		5000
+#define VHDX_MIN_CHANGES		256
+#define VHDX_MIN_LIMBO			2	/* pages */
 /* So many blocks are zeroed at once: a FLUSH waits for no more than those. */
 #define VHDX_MAX_PREPARING		16
 
@@ -60,6 +62,13 @@ static int vhdx_open_device(struct vhdx_target *vt, const char *path,
  * Loading and unloading
  */
 
+/* Blocks of a fixed image stay where they are. */
+static bool vhdx_can_free(const struct vhdx_target *vt)
+{
+	return !vt->read_only && !vt->no_discard &&
+	       !vt->image.layout.meta.leave_allocated;
+}
+
 /* Keep what the hot path needs where it finds it. */
 static void vhdx_adopt_image(struct vhdx_target *vt)
 {
@@ -68,6 +77,9 @@ static void vhdx_adopt_image(struct vhdx_target *vt)
 	vt->bat = vt->image.bat;
 	vt->block_shift = ilog2(meta->block_bytes) - SECTOR_SHIFT;
 	vt->check_reads = vt->image.overlay.payload;
+	vt->frees = vhdx_can_free(vt);
+	vt->pass_down = vt->frees && !vt->no_discard_passdown &&
+			!vt->no_unmap && vhdx_io_discards(&vt->image.backing);
 	vt->space_hint = 1;
 	vt->nr_aside = 0;
 	vt->low_space_told = false;
@@ -98,19 +110,12 @@ static bool vhdx_acks_lost(const struct vhdx_target *vt)
 
 static void vhdx_drop_image(struct vhdx_target *vt)
 {
-	struct vhdx_alloc *alloc, *next;
-	LIST_HEAD(dirty);
-
 	spin_lock_irq(&vt->lock);
-	list_splice_init(&vt->dirty, &dirty);
 	/* Somebody has to hear it. */
 	vt->lost |= vhdx_acks_lost(vt);
-	vt->nr_dirty = 0;
-	vt->exposed = false;
 	vt->flush_told = false;
 	spin_unlock_irq(&vt->lock);
-	list_for_each_entry_safe(alloc, next, &dirty, list)
-		mempool_free(alloc, &vt->alloc_pool);
+	vhdx_txn_drop(vt);
 	/* Space once taken is not known to be zero, whatever the BAT says. */
 	vt->used_mib = max(vt->used_mib, vt->image.space.end);
 	vhdx_image_unload(&vt->image);
@@ -125,6 +130,7 @@ static int vhdx_check_limits(struct vhdx_target *vt, const char **error)
 		.logical = meta->logical_bytes,
 		.physical = meta->physical_bytes,
 		.block = meta->block_bytes,
+		.frees = vhdx_can_free(vt),
 	};
 
 	if (!vt->user.limits.logical) {
@@ -163,16 +169,23 @@ static void vhdx_dtr(struct dm_target *ti)
 	/* A timer of a workqueue that is gone would still go off. */
 	cancel_delayed_work_sync(&vt->space_timer);
 	cancel_delayed_work_sync(&vt->commit_timer);
+	cancel_delayed_work_sync(&vt->idle_timer);
 	if (vt->alloc_wq)
 		destroy_workqueue(vt->alloc_wq);
 	if (vt->prepare_wq)
 		destroy_workqueue(vt->prepare_wq);
 	if (vt->commit_wq)
 		destroy_workqueue(vt->commit_wq);
+	if (vt->free_wq)
+		destroy_workqueue(vt->free_wq);
 	vhdx_drop_image(vt);
 	vhdx_image_exit(&vt->image);
 	vhdx_log_destroy(&vt->log);
-	mempool_exit(&vt->alloc_pool);
+	if (vt->has_flights)
+		cleanup_srcu_struct(&vt->flights);
+	mempool_exit(&vt->change_pool);
+	mempool_exit(&vt->limbo_pool);
+	mutex_destroy(&vt->publish);
 	if (vt->user.dev)
 		vhdx_registry_del(&vt->user);
 	if (vt->dev)
@@ -193,6 +206,8 @@ static struct vhdx_target *vhdx_new_target(struct dm_target *ti)
 	vt->read_only = !(dm_table_get_mode(ti->table) & BLK_OPEN_WRITE);
 	vt->mode = vt->read_only ? VHDX_MODE_RO : VHDX_MODE_RW;
 	vt->commit_interval_ms = VHDX_COMMIT_INTERVAL_MS;
+	vt->idle_close_ms = VHDX_IDLE_CLOSE_MS;
+	vt->idle_need = 1;
 	vhdx_overlay_init(&vt->image.overlay);
 	vt->zeroed_from_mib = U32_MAX;
 	vhdx_nospace_init(&vt->no_room, ti,
@@ -208,12 +223,15 @@ static struct vhdx_target *vhdx_new_target(struct dm_target *ti)
 	bio_list_init(&vt->flushes);
 	bio_list_init(&vt->committing);
 	INIT_LIST_HEAD(&vt->done);
-	INIT_LIST_HEAD(&vt->dirty);
-	hash_init(vt->allocs);
+	mutex_init(&vt->publish);
+	vhdx_txn_init(vt);
+	hash_init(vt->preparing);
 	INIT_WORK(&vt->worker, vhdx_worker);
 	INIT_WORK(&vt->commit, vhdx_commit_work);
+	INIT_WORK(&vt->free, vhdx_free_work);
 	INIT_DELAYED_WORK(&vt->commit_timer, vhdx_commit_timer);
 	INIT_DELAYED_WORK(&vt->space_timer, vhdx_space_timer);
+	INIT_DELAYED_WORK(&vt->idle_timer, vhdx_idle_timer);
 	ti->private = vt;
 	return vt;
 }
@@ -251,10 +269,18 @@ static int vhdx_init_writer(struct vhdx_target *vt, char **error)
 					 VHDX_MAX_PREPARING);
 	vt->commit_wq = alloc_ordered_workqueue("dm-vhdx-commit",
 						WQ_MEM_RECLAIM);
-	r = vt->alloc_wq && vt->prepare_wq && vt->commit_wq ? 0 : -ENOMEM;
+	/* A device may take long over a discard. */
+	vt->free_wq = alloc_ordered_workqueue("dm-vhdx-free", WQ_MEM_RECLAIM);
+	r = vt->alloc_wq && vt->prepare_wq && vt->commit_wq && vt->free_wq ?
+	    0 : -ENOMEM;
 	if (!r)
-		r = mempool_init_kmalloc_pool(&vt->alloc_pool, VHDX_MIN_ALLOCS,
-					      sizeof(struct vhdx_alloc));
+		r = init_srcu_struct(&vt->flights);
+	vt->has_flights = !r;
+	if (!r)
+		r = mempool_init_page_pool(&vt->limbo_pool, VHDX_MIN_LIMBO, 0);
+	if (!r)
+		r = mempool_init_kmalloc_pool(&vt->change_pool, VHDX_MIN_CHANGES,
+					      sizeof(struct vhdx_change));
 	if (!r)
 		r = vhdx_log_create(&vt->log, &vt->image);
 	if (r)
@@ -323,6 +349,13 @@ static int vhdx_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		return r;
 	}
 	ti->num_flush_bios = 1;
+	if (!vt->read_only) {
+		/* Whether the image's blocks can be freed may be known later. */
+		ti->num_discard_bios = 1;
+		ti->discards_supported = true;
+		/* Only if the device does it, too, is it offered. */
+		ti->num_write_zeroes_bios = 1;
+	}
 	ti->flush_supported = true;
 	ti->limit_swap_bios = true;
 	ti->accounts_remapped_io = true;
@@ -408,10 +441,12 @@ static void vhdx_postsuspend(struct dm_target *ti)
 		vhdx_nospace_hurry(&vt->no_meta_space, true);
 		cancel_delayed_work_sync(&vt->space_timer);
 		flush_work(&vt->worker);
+		cancel_delayed_work_sync(&vt->idle_timer);
 		cancel_delayed_work_sync(&vt->commit_timer);
 		queue_work(vt->commit_wq, &vt->commit);
 		flush_work(&vt->commit);
 		cancel_delayed_work_sync(&vt->commit_timer);
+		flush_work(&vt->free);
 		vt->requeue_no_space = false;
 		vhdx_session_end(vt);
 	}
@@ -488,71 +523,25 @@ static void vhdx_resume(struct dm_target *ti)
 	vhdx_registry_inherited(&vt->user);
 }
 
-/* ------------------------------------------------------------------------
- * Limits
- */
-
-static int vhdx_iterate_devices(struct dm_target *ti,
-				iterate_devices_callout_fn fn, void *data)
-{
-	struct vhdx_target *vt = ti->private;
-	sector_t sectors = bdev_nr_sectors(vt->bdev);
-
-	return fn(ti, vt->dev, 0,
-		  round_down(sectors, VHDX_SECTOR >> SECTOR_SHIFT), data);
-}
-
-/*
- * Blocks begin at any MiB of the backing device.  So stripes of it that divide
- * a MiB are stripes of the disk; others mean nothing to who uses the disk, and
- * neither do blocks: mkfs would take their size for a stripe, and read-ahead
- * is made twice the number.
- */
-static void vhdx_stripe_hints(struct queue_limits *limits, u32 physical)
-{
-	u32 io_min = limits->io_min, io_opt = limits->io_opt;
-
-	if (limits->alignment_offset || !io_opt || SZ_1M % io_opt ||
-	    io_opt < physical) {
-		limits->io_min = physical;
-		limits->io_opt = 0;
-	} else if (io_min < physical || io_opt % io_min) {
-		limits->io_min = physical;
-	}
-}
-
-/* That the backing device's sectors do not suit each other is its own affair. */
-static void vhdx_clear_misaligned(struct queue_limits *limits)
-{
-#ifdef BLK_FLAG_MISALIGNED
-	limits->flags &= ~BLK_FLAG_MISALIGNED;
-#else
-	limits->misaligned = 0;
-#endif
-}
-
-static void vhdx_io_hints(struct dm_target *ti, struct queue_limits *limits)
+/* The end of whatever has gone to where an entry said. */
+static int vhdx_end_io(struct dm_target *ti, struct bio *bio,
+		       blk_status_t *error)
 {
 	struct vhdx_target *vt = ti->private;
 
-	if (!vt->user.limits.logical)
-		return;
-	/* A virtual disk has the sector sizes that its maker gave it. */
-	limits->logical_block_size = vt->user.limits.logical;
-	limits->physical_block_size = vt->user.limits.physical;
-	vhdx_stripe_hints(limits, vt->user.limits.physical);
-	limits->alignment_offset = 0;
-	vhdx_clear_misaligned(limits);
+	vhdx_flight_end(vt, bio);
+	return DM_ENDIO_DONE;
 }
 
 static struct target_type vhdx_target = {
 	.name = "vhdx",
-	.version = { 1, 1, 0 },
+	.version = { 1, 3, 0 },
 	.features = DM_TARGET_NOWAIT,
 	.module = THIS_MODULE,
 	.ctr = vhdx_ctr,
 	.dtr = vhdx_dtr,
 	.map = vhdx_map,
+	.end_io = vhdx_end_io,
 	.presuspend = vhdx_presuspend,
 	.presuspend_undo = vhdx_presuspend_undo,
 	.postsuspend = vhdx_postsuspend,

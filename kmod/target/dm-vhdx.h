@@ -3,34 +3,34 @@
  * In-core structures of the vhdx target.
  *
  * Where a bio goes: vhdx_map() (dm-vhdx-map.c) sends reads and overwrites
- * straight to the backing device.  What needs space or a session goes to the
- * worker (dm-vhdx-alloc.c); what needs durable metadata goes from there to the
- * commit work (dm-vhdx-commit.c), which writes the log (dm-vhdx-log.c).
+ * straight to the backing device.  A write that needs space or a session goes on
+ * to dm-vhdx-write.c, most by way of the worker; what changes a block is part of
+ * a transaction (dm-vhdx-txn.c), which the commit work (dm-vhdx-commit.c) has
+ * written to the log (dm-vhdx-log.c).
  *
  * Who may touch what:
  *
  *   vhdx_registry_mutex   the list of open images, and what tables leave
- *   vhdx_target.lock      the bio lists, the alloc lists, nr_dirty and what is
- *                         declared below it; taken in interrupts too
+ *   vhdx_target.publish   the in-core BAT and the running transaction, which
+ *                         change together; the map of space, what is known of
+ *                         it, and blocks that are being prepared.  Readers of
+ *                         an entry, nr_dirty or the map's numbers take one
+ *                         READ_ONCE() without it
+ *   vhdx_target.lock      the bio lists and what is declared below it, mode,
+ *                         session, may_overwrite; taken in interrupts too
  *   vhdx_nospace.lock     that space is lacking, and how long
- *   no lock, one writer   each in-core BAT entry has one owner at a time: the
- *                         worker while the block is absent or being allocated,
- *                         the commit work once it is present and pending,
- *                         nobody afterwards.  Readers take one READ_ONCE().
- *   worker only           the space map (others only look at its numbers), the
- *                         hash of allocations, opening of the session
- *   commit work only      the log, once the session is open
- *   suspended only        loading, replay and closing of the session: the
- *                         worker does not run then, and the commit work finds
- *                         nothing to do
+ *   worker only           opening of the session
+ *   commit work only      the log while the session is open, and its closing
+ *   suspended only        loading and replay: the worker does not run then, and
+ *                         the commit work finds nothing to do
  *
  * The mode changes under vhdx_target.lock, so that may_overwrite is never true
  * in another mode than rw; whoever only looks at either takes one READ_ONCE().
  *
- * Lock order: no two of them are held at once, and no I/O is waited for under
- * any.  Worker and commit work wait for the backing device only (and for space
- * on it), never for each other: a write that finds no memory waits in a list,
- * and whoever frees some starts the worker again.
+ * Lock order: publish, then one of the spinlocks.  No I/O is waited for under
+ * any of them.  Worker and commit work wait for the backing device only (and for
+ * space on it), never for each other: a write that finds no memory waits in a
+ * list, and whoever frees some starts the worker again.
  */
 #ifndef DM_VHDX_H
 #define DM_VHDX_H
@@ -48,7 +48,9 @@
 #include <linux/xarray.h>
 
 #include "compat/blk-mode.h"
+#include "compat/srcu-down.h"
 #include "dm-vhdx-image.h"
+#include "dm-vhdx-log.h"
 
 #if BITS_PER_LONG != 64
 #error "dm-vhdx takes a 64-bit kernel"
@@ -100,11 +102,13 @@ static inline u64 vhdx_e_raw(u32 e)
  * @logical: logical sector size, 0 while unknown
  * @physical: physical sector size
  * @block: block size
+ * @frees: blocks can be freed
  */
 struct vhdx_limits {
 	u32 logical;
 	u32 physical;
 	u32 block;
+	bool frees;
 };
 
 /**
@@ -171,80 +175,6 @@ void vhdx_registry_del(struct vhdx_user *user);
 void vhdx_registry_exit(void);
 
 /* ------------------------------------------------------------------------
- * dm-vhdx-log.c: writing the log
- */
-
-/**
- * struct vhdx_log_slot - latest contents of a metadata sector that was logged
- * @hash: by @off, while in use
- * @list: free slots, or slots in use
- * @off: bytes from the start of the image
- * @pos: where the newest entry with this sector starts (see struct vhdx_log)
- * @data: 4 KiB
- */
-struct vhdx_log_slot {
-	struct hlist_node hash;
-	struct list_head list;
-	u64 off;
-	u64 pos;
-	void *data;
-};
-
-#define VHDX_LOG_SLOTS		512
-#define VHDX_LOG_HASH_BITS	8
-
-/**
- * struct vhdx_log - the writing end of the log
- * @image: whose log
- * @entry: the entry being built: a header sector and VHDX_LOG_FIRST_DESCS
- * @entry_sectors: data sectors in it
- * @sequence: number of the next entry
- * @write_pos: where the next entry goes
- * @durable_pos: entries before this are durable
- * @applied_pos: entries before this were written to their final places
- * @tail_pos: ... and these are durable there: the next entry's Tail
- * @logged_tail_pos: Tail of the newest entry written
- * @durable_tail_pos: Tail of the newest durable entry: space from here to
- *                    @write_pos must not be written over
- * @slots: VHDX_LOG_SLOTS of them
- * @free: slots not in use
- * @used: slots in use
- * @nr_free: how many
- * @checkpoints: how often vhdx_log_checkpoint() had to do its work
- * @hash: slots in use by offset
- *
- * Positions count bytes since the session began; modulo the length of the log
- * they are offsets in it.
- */
-struct vhdx_log {
-	struct vhdx_image *image;
-	void *entry;
-	u32 entry_sectors;
-	u64 sequence;
-	u64 write_pos;
-	u64 durable_pos;
-	u64 applied_pos;
-	u64 tail_pos;
-	u64 logged_tail_pos;
-	u64 durable_tail_pos;
-	struct vhdx_log_slot *slots;
-	struct list_head free;
-	struct list_head used;
-	u32 nr_free;
-	u64 checkpoints;
-	DECLARE_HASHTABLE(hash, VHDX_LOG_HASH_BITS);
-};
-
-int vhdx_log_create(struct vhdx_log *log, struct vhdx_image *image);
-void vhdx_log_destroy(struct vhdx_log *log);
-int vhdx_log_open(struct vhdx_log *log);
-int vhdx_log_make_room(struct vhdx_log *log, u32 sectors);
-void *vhdx_log_stage(struct vhdx_log *log, u64 off);
-int vhdx_log_write(struct vhdx_log *log);
-int vhdx_log_flush(struct vhdx_log *log);
-int vhdx_log_checkpoint(struct vhdx_log *log);
-
-/* ------------------------------------------------------------------------
  * The target
  */
 enum vhdx_mode {
@@ -254,10 +184,26 @@ enum vhdx_mode {
 };
 
 /**
- * struct vhdx_alloc - a block on its way from absent to durably present
- * @list: target's done, dirty or a commit's batch
- * @hash: target's allocs, while space is being prepared
- * @vt: the target
+ * enum vhdx_session - may the image be written?
+ * @VHDX_SESSION_CLOSED: not before a session has been opened
+ * @VHDX_SESSION_OPEN: yes, if the mode is rw
+ * @VHDX_SESSION_CLOSING: the commit work is closing it: not before there is
+ *                        another one
+ */
+enum vhdx_session {
+	VHDX_SESSION_CLOSED,
+	VHDX_SESSION_OPEN,
+	VHDX_SESSION_CLOSING,
+};
+
+/**
+ * struct vhdx_change - what a transaction changes, or what will be part of one
+ * @list: a transaction's, or target's done
+ * @hash: a transaction's, or target's preparing
+ * @sector: of the BAT, in a transaction; counted in 4 KiB
+ * @nr: so many changes of blocks in it
+ * @pending: those of its blocks that will be durable with it
+ * @vt: the target; this and what follows is of a block that is being prepared
  * @block: payload block
  * @mib: its new space
  * @status: what came of preparing
@@ -266,17 +212,68 @@ enum vhdx_mode {
  * @waiting: more writes to this block
  * @work: prepares space that may hold anything
  */
-struct vhdx_alloc {
+struct vhdx_change {
 	struct list_head list;
 	struct hlist_node hash;
-	struct vhdx_target *vt;
-	u32 block;
+	union {
+		struct {
+			u64 sector;
+			u32 nr;
+			DECLARE_BITMAP(pending, VHDX_BAT_PER_SECTOR);
+		};
+		struct {
+			struct vhdx_target *vt;
+			u32 block;
+			u32 mib;
+			blk_status_t status;
+			u8 tries;
+			struct bio *bio;
+			struct bio_list waiting;
+			struct work_struct work;
+		};
+	};
+};
+
+/**
+ * struct vhdx_extent - space of blocks that were freed
+ * @mib: where it begins
+ * @count: MiB
+ */
+struct vhdx_extent {
 	u32 mib;
-	blk_status_t status;
-	u8 tries;
-	struct bio *bio;
-	struct bio_list waiting;
-	struct work_struct work;
+	u32 count;
+};
+
+/**
+ * struct vhdx_limbo - space on its way from freed to free; a page
+ * @list: a transaction's, or target's limbo
+ * @nr: so many
+ * @extents: which
+ */
+struct vhdx_limbo {
+	struct list_head list;
+	u32 nr;
+	struct vhdx_extent extents[];
+};
+
+#define VHDX_LIMBO_EXTENTS	((PAGE_SIZE - sizeof(struct vhdx_limbo)) / \
+				 sizeof(struct vhdx_extent))
+
+#define VHDX_TXN_HASH_BITS	6
+
+/**
+ * struct vhdx_txn - changes that become durable together
+ * @changes: one for each sector of the BAT
+ * @hash: the same, by sector
+ * @limbo: space of what it frees
+ * @exposed: space of some of them held foreign data until what was written to it
+ *           is durable
+ */
+struct vhdx_txn {
+	struct list_head changes;
+	DECLARE_HASHTABLE(hash, VHDX_TXN_HASH_BITS);
+	struct list_head limbo;
+	bool exposed;
 };
 
 /**
@@ -288,6 +285,7 @@ struct vhdx_alloc {
  * @opf: likewise
  * @flags: likewise
  * @waited: it has found no space at the device; set by vhdx_defer()
+ * @flight: where blocks can be freed: what srcu_up_read() needs, or -1
  */
 struct vhdx_hook {
 	bio_end_io_t *end_io;
@@ -297,6 +295,7 @@ struct vhdx_hook {
 	blk_opf_t opf;
 	unsigned short flags;
 	bool waited;
+	int flight;
 };
 
 /* Places that failed, to be tried last. */
@@ -304,13 +303,13 @@ struct vhdx_hook {
 
 /* Counters of rare events, for status; vhdx_target.lock. */
 struct vhdx_stats {
-	u64 allocs;
 	u64 zeroed;
 	u64 commits;
 	u64 entries;
+	u64 freed;	/* MiB */
 };
 
-#define VHDX_ALLOC_HASH_BITS	7
+#define VHDX_PREPARING_HASH_BITS	7
 
 /**
  * struct vhdx_target - a target of a table
@@ -322,7 +321,8 @@ struct vhdx_stats {
  * @block_shift: log2 of the block size in 512-byte sectors
  * @begin: first sector of the target in the mapped device
  * @may_overwrite: present blocks may be written right now: mode is rw and the
- *                 session is open
+ *                 session is open, and does not doze
+ * @frees: blocks can be freed, so bios have to be counted
  * @check_reads: reads have to look into the overlay, or out for blocks that are
  *               not committed and may be lost
  */
@@ -332,6 +332,7 @@ struct vhdx_target {
 	u8 block_shift;
 	bool may_overwrite;
 	bool check_reads;
+	bool frees;
 	sector_t begin;
 	enum vhdx_mode mode;
 
@@ -344,9 +345,27 @@ struct vhdx_target {
 	bool error_if_no_space;
 	bool no_unmap;		/* zero without unmapping */
 	bool commit_interval_set;
+	bool no_discard;
+	bool no_discard_passdown;
+	bool idle_close_set;
 	bool stale;		/* load again at the next resume */
-	bool session_open;
 	unsigned int commit_interval_ms;
+	unsigned int idle_close_ms;	/* 0: never */
+	struct vhdx_nospace no_room;	/* on the backing device, for a block */
+	struct vhdx_nospace no_space;	/* below it, for what guests write */
+	struct vhdx_nospace no_meta_space;	/* below it, for metadata */
+
+	/* Protected by publish, as are the BAT and the map of space. */
+	struct mutex publish;
+	struct vhdx_txn txns[2];
+	struct vhdx_txn *running;
+	struct vhdx_txn *logging;	/* or NULL */
+	unsigned int nr_dirty;	/* changes of blocks in both */
+	u64 nr_allocs;
+	unsigned int nr_preparing;	/* and being zeroed in place */
+	DECLARE_HASHTABLE(preparing, VHDX_PREPARING_HASH_BITS);
+	struct list_head limbo;	/* freed, and durably so */
+	u32 limbo_mib;		/* that, and transactions' */
 	u32 zeroed_from_mib;	/* from here on and never used: zeros ... */
 	u32 zeroed_to_mib;	/* ... up to here, the size when the table was made */
 	u32 used_mib;		/* space below was taken by an image before */
@@ -354,18 +373,22 @@ struct vhdx_target {
 	bool low_space_told;
 	u32 aside[VHDX_ASIDE];	/* taken, as it could not be written */
 	unsigned int nr_aside;
-	struct vhdx_nospace no_room;	/* on the backing device, for a block */
-	struct vhdx_nospace no_space;	/* below it, for what guests write */
-	struct vhdx_nospace no_meta_space;	/* below it, for metadata */
 
 	struct workqueue_struct *alloc_wq;	/* the worker, one at a time */
 	struct workqueue_struct *prepare_wq;	/* blocks, a few at a time */
 	struct workqueue_struct *commit_wq;	/* the commit work, likewise */
+	struct workqueue_struct *free_wq;	/* the free work, likewise */
 	struct work_struct worker;
 	struct work_struct commit;
+	struct work_struct free;
+	struct srcu_struct flights;
+	bool has_flights;
+	bool pass_down;		/* discards */
 	struct delayed_work commit_timer;
 	struct delayed_work space_timer;
-	mempool_t alloc_pool;
+	struct delayed_work idle_timer;
+	mempool_t change_pool;
+	mempool_t limbo_pool;
 	struct vhdx_log log;
 
 	/* Protected by lock. */
@@ -376,17 +399,22 @@ struct vhdx_target {
 	struct bio_list starved;	/* writes waiting for memory */
 	struct bio_list flushes;	/* FLUSH, and FUA whose data is written */
 	struct bio_list committing;	/* those that a commit is under way for */
-	struct list_head done;		/* allocs with prepared space */
-	struct list_head dirty;		/* allocs to be committed */
-	unsigned int nr_dirty;		/* those, and those in a commit */
-	bool exposed;			/* see vhdx_commit_add() */
+	struct list_head done;		/* changes with prepared space */
+	enum vhdx_session session;
+	bool dozing;			/* see dm-vhdx-idle.c */
+	bool idle_close_due;
+	bool close_asked;		/* by message */
+	unsigned int nr_closed;		/* sessions, but for those of a suspend */
+	bool idle_closed;		/* the last one was, at ... */
+	unsigned long idle_closed_at;	/* ... jiffies */
+	unsigned int idle_count;	/* intervals without a write */
+	unsigned int idle_need;		/* ... until the session is closed */
 	bool lost;			/* the next flush has to fail */
 	bool flush_told;		/* a guest knows of image.flush_failed */
 	bool space_seen;	/* by a write, when space was lacking */
 	bool space_found;	/* by one that had found none */
 	bool requeue_no_space;	/* suspending with noflush */
 	struct vhdx_stats stats;
-	DECLARE_HASHTABLE(allocs, VHDX_ALLOC_HASH_BITS);
 };
 
 /* Is it the turn of this flush to say that writes are lost? */
@@ -407,6 +435,31 @@ static inline bool vhdx_take_lost(struct vhdx_target *vt)
 static inline struct vhdx_hook *vhdx_hook(struct bio *bio)
 {
 	return dm_per_bio_data(bio, sizeof(struct vhdx_hook));
+}
+
+/*
+ * A bio may go to where a block's entry says from here on.  Before the entry is
+ * looked at, where blocks can be freed.
+ */
+static inline void vhdx_flight_begin(struct vhdx_target *vt, struct bio *bio)
+{
+	vhdx_hook(bio)->flight = srcu_down_read(&vt->flights);
+	__release(&vt->flights);	/* it is the bio's from now on */
+}
+
+/* It does not, or no longer. */
+static inline void vhdx_flight_end(struct vhdx_target *vt, struct bio *bio)
+{
+	struct vhdx_hook *hook;
+
+	if (!vt->frees)
+		return;
+	hook = vhdx_hook(bio);
+	if (hook->flight >= 0) {
+		__acquire(&vt->flights);
+		srcu_up_read(&vt->flights, hook->flight);
+	}
+	hook->flight = -1;
 }
 
 /* Block of a sector, counted from the start of the virtual disk. */
@@ -446,6 +499,11 @@ void vhdx_set_mode(struct vhdx_target *vt, enum vhdx_mode mode,
 		   const char *reason);
 const char *vhdx_mode_name(enum vhdx_mode mode);
 
+/* dm-vhdx-limits.c */
+int vhdx_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn,
+			 void *data);
+void vhdx_io_hints(struct dm_target *ti, struct queue_limits *limits);
+
 /* dm-vhdx-table.c */
 int vhdx_parse_options(struct vhdx_target *vt, struct dm_arg_set *as,
 		       char **error);
@@ -465,10 +523,15 @@ void vhdx_end_bio(struct bio *bio, blk_status_t status);
 
 /* dm-vhdx-defer.c */
 void vhdx_defer(struct vhdx_target *vt, struct bio *bio);
+void vhdx_starve(struct vhdx_target *vt, struct bio *bio);
 void vhdx_wake_starved(struct vhdx_target *vt);
+struct vhdx_change *vhdx_new_change(struct vhdx_target *vt, u32 block,
+				    struct bio *bio);
+void vhdx_free_change(struct vhdx_target *vt, struct vhdx_change *change);
 
 /* dm-vhdx-space.c */
 u32 vhdx_take_space(struct vhdx_target *vt);
+u32 vhdx_take_zeroes(struct vhdx_target *vt);
 void vhdx_give_space_back(struct vhdx_target *vt, u32 mib);
 void vhdx_set_space_aside(struct vhdx_target *vt, u32 mib);
 bool vhdx_space_is_zero(const struct vhdx_target *vt, u32 mib, u32 end);
@@ -477,8 +540,27 @@ void vhdx_wait_for_space(struct vhdx_target *vt, struct vhdx_nospace *ns,
 			 struct bio *bio);
 void vhdx_space_timer(struct work_struct *work);
 
-/* dm-vhdx-alloc.c */
+/* dm-vhdx-write.c */
+void vhdx_remap_new(struct vhdx_target *vt, struct bio *bio, u32 e);
+bool vhdx_map_new_block(struct vhdx_target *vt, struct bio *bio, u32 block);
 void vhdx_worker(struct work_struct *work);
+
+/* dm-vhdx-prepare.c */
+void vhdx_prepare_block(struct vhdx_target *vt, struct vhdx_change *change,
+			struct bio *bio);
+struct vhdx_change *vhdx_prepare_find(struct vhdx_target *vt, u32 block);
+bool vhdx_prepare_again(struct vhdx_target *vt, struct vhdx_change *change);
+void vhdx_prepare_end(struct vhdx_target *vt, struct vhdx_change *change);
+
+/* dm-vhdx-txn.c */
+void vhdx_txn_init(struct vhdx_target *vt);
+bool vhdx_txn_has(struct vhdx_target *vt, u32 block);
+void vhdx_txn_publish(struct vhdx_target *vt, struct vhdx_change *spare,
+		      u32 block, u32 mib, bool exposed);
+void vhdx_txn_unpublish(struct vhdx_target *vt, struct vhdx_change *spare,
+			u32 block);
+int vhdx_txn_commit(struct vhdx_target *vt);
+void vhdx_txn_drop(struct vhdx_target *vt);
 
 /* dm-vhdx-commit.c */
 void vhdx_commit_work(struct work_struct *work);
@@ -486,12 +568,33 @@ void vhdx_commit_timer(struct work_struct *work);
 void vhdx_commit_bio(struct vhdx_target *vt, struct bio *bio);
 void vhdx_flush_end_io(struct bio *bio);
 void vhdx_fua_end_io(struct bio *bio);
-void vhdx_commit_add(struct vhdx_target *vt, struct vhdx_alloc *alloc,
-		     bool exposed);
+void vhdx_commit_soon(struct vhdx_target *vt, unsigned int before);
+
+/* dm-vhdx-free.c */
+bool vhdx_free_block(struct vhdx_target *vt, u32 block);
+void vhdx_limbo_drop(struct vhdx_target *vt, struct list_head *limbo);
+void vhdx_free_work(struct work_struct *work);
+void vhdx_pass_down_failed(struct vhdx_target *vt, int r);
+
+/* dm-vhdx-discard.c */
+int vhdx_map_discard(struct vhdx_target *vt, struct bio *bio, sector_t sector);
+bool vhdx_discard_is_whole(const struct vhdx_target *vt, const struct bio *bio);
+void vhdx_discard_blocks(struct vhdx_target *vt, struct bio *bio);
+void vhdx_discard_part(struct vhdx_target *vt, struct bio *bio, u32 e);
+void vhdx_discard_done(struct vhdx_target *vt, struct bio *bio);
 
 /* dm-vhdx-session.c */
 int vhdx_session_open(struct vhdx_target *vt);
-int vhdx_session_close(struct vhdx_target *vt);
-void vhdx_session_end(struct vhdx_target *vt);
+bool vhdx_session_may_write(struct vhdx_target *vt);
+int vhdx_session_end(struct vhdx_target *vt);
+bool vhdx_session_begin_close(struct vhdx_target *vt);
+void vhdx_session_finish_close(struct vhdx_target *vt);
+
+/* dm-vhdx-idle.c */
+void vhdx_idle_arm(struct vhdx_target *vt);
+void vhdx_idle_choose(struct vhdx_target *vt);
+void vhdx_idle_closed(struct vhdx_target *vt);
+void vhdx_idle_timer(struct work_struct *work);
+int vhdx_idle_close(struct vhdx_target *vt);
 
 #endif /* DM_VHDX_H */

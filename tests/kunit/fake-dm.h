@@ -45,6 +45,8 @@ static inline void *fake_bio_data(struct fake_bio *fbio)
 	return page_address(fbio->page);
 }
 
+#define FAKE_PHASES	2
+
 /**
  * struct fake_kernel - all that is going on
  * @rnd: decides what goes on next
@@ -63,6 +65,8 @@ static inline void *fake_bio_data(struct fake_bio *fbio)
  * @noflush: dm_noflush_suspending()
  * @starve: so many allocations that must not wait find no memory
  * @allocated: what mempool_alloc() has given and has not back
+ * @flights: bios that may go to where an entry said, by phase
+ * @phase: the present one
  * @messages: how many for the kernel log
  * @message: the last one
  */
@@ -83,6 +87,8 @@ struct fake_kernel {
 	bool noflush;
 	unsigned int starve;
 	unsigned int allocated;
+	u32 flights[FAKE_PHASES];
+	u32 phase;
 	unsigned int messages;
 	char message[256];
 };

@@ -226,6 +226,25 @@ struct fake_write *fake_dev_begin_write(struct fake_dev *dev, u64 off,
 }
 
 /**
+ * fake_dev_begin_discard() - a discard: what is there afterwards nobody knows
+ * @dev: the device
+ * @off: bytes
+ * @bytes: how much
+ *
+ * Return: the write that it is, in flight.
+ */
+struct fake_write *fake_dev_begin_discard(struct fake_dev *dev, u64 off, u64 bytes)
+{
+	struct fake_write *write;
+	void *data = vmalloc(bytes);
+
+	memset(data, FAKE_DISCARDED, bytes);
+	write = fake_dev_begin_write(dev, off, data, bytes);
+	vfree(data);
+	return write;
+}
+
+/**
  * fake_dev_flushed() - what a flush does
  * @dev: the device
  * @r: its result
@@ -523,12 +542,30 @@ void vhdx_io_batch_write(struct vhdx_io_batch *batch,
 		batch->status = errno_to_blk_status(r);
 }
 
+void vhdx_io_batch_discard(struct vhdx_io_batch *batch,
+			   struct vhdx_backing *backing, u64 off, u64 bytes)
+{
+	struct fake_dev *dev = fake_backing(backing);
+	int r = fake_dev_event(dev, FAKE_DISCARD, off, bytes);
+
+	if (!r && off + bytes <= dev->bytes)
+		fake_dev_begin_discard(dev, off, bytes)->in_flight = false;
+	fake_dev_after(dev, FAKE_DISCARD, off, bytes, r);
+	if (r)
+		batch->status = errno_to_blk_status(r);
+}
+
+bool vhdx_io_discards(const struct vhdx_backing *backing)
+{
+	return !fake_backing(backing)->no_discards;
+}
+
 int vhdx_io_batch_wait(struct vhdx_io_batch *batch)
 {
 	return blk_status_to_errno(batch->status);
 }
 
-int vhdx_io_zero(struct vhdx_backing *backing, u64 off, u64 bytes)
+int vhdx_io_zero(struct vhdx_backing *backing, u64 off, u64 bytes, bool unmap)
 {
 	if (!bytes)
 		return 0;

@@ -13,6 +13,7 @@ enum fake_op {
 	FAKE_WRITE,
 	FAKE_ZERO,
 	FAKE_FLUSH,
+	FAKE_DISCARD,
 	FAKE_BIO,		/* a bio of a guest is done */
 	FAKE_NR_OPS,
 };
@@ -49,6 +50,9 @@ struct fake_write {
 
 #define FAKE_MAX_EVENTS		4096
 
+/* What the device has after a discard. */
+#define FAKE_DISCARDED		0xdd
+
 /**
  * struct fake_dev - the device
  * @bdev: what the code under test sees
@@ -63,6 +67,7 @@ struct fake_write {
  * @writes: what a flush makes durable
  * @flush_loses: a flush that fails drops what it should have made durable
  * @losses: how often that was
+ * @no_discards: it takes none
  * @uncached: it has no volatile cache, or does not say so
  * @full: the sparse file below has no space for what was never written
  * @fail_errno: with what operations fail; 0: -EIO
@@ -90,6 +95,7 @@ struct fake_dev {
 	struct list_head writes;
 	bool flush_loses;
 	unsigned int losses;
+	bool no_discards;
 	bool uncached;
 	bool full;
 	int fail_errno;
@@ -124,6 +130,8 @@ struct fake_write *fake_dev_begin_write(struct fake_dev *dev, u64 off,
 int fake_dev_event(struct fake_dev *dev, enum fake_op op, u64 off, u64 bytes);
 void fake_dev_after(struct fake_dev *dev, enum fake_op op, u64 off, u64 bytes,
 		    int r);
+struct fake_write *fake_dev_begin_discard(struct fake_dev *dev, u64 off,
+					  u64 bytes);
 void fake_dev_flushed(struct fake_dev *dev, int r);
 
 bool fake_dev_no_space(struct fake_dev *dev, u64 off, u64 bytes);

@@ -145,15 +145,58 @@ bool fake_cancel_delayed_work_sync(struct delayed_work *dwork)
 	return true;
 }
 
-/* A work item never runs twice at once. */
+/*
+ * A work item never runs twice at once.  One that waits for what others do can not
+ * run on top of them.
+ */
 static bool fake_work_running(struct work_struct *work)
 {
 	unsigned int i;
 
+	if (work->func == vhdx_free_work && fake.nr_running)
+		return true;
 	for (i = 0; i < fake.nr_running; i++)
 		if (fake.running[i] == work)
 			return true;
 	return false;
+}
+
+/* ------------------------------------------------------------------------
+ * Flights
+ */
+
+int fake_srcu_init(struct srcu_struct *ssp)
+{
+	return 0;
+}
+
+void fake_srcu_exit(struct srcu_struct *ssp)
+{
+}
+
+int fake_srcu_down(struct srcu_struct *ssp)
+{
+	fake.flights[fake.phase]++;
+	return fake.phase;
+}
+
+void fake_srcu_up(struct srcu_struct *ssp, int idx)
+{
+	fake.flights[idx]--;
+}
+
+/* Meanwhile everything else goes on. */
+void fake_synchronize_srcu(struct srcu_struct *ssp)
+{
+	u32 old = fake.phase;
+
+	fake.phase = !fake.phase;
+	while (fake.flights[old]) {
+		if (!fake_kernel_step(false)) {
+			WARN(1, "%u bios never land", fake.flights[old]);
+			fake.flights[old] = 0;
+		}
+	}
 }
 
 /* ------------------------------------------------------------------------
@@ -164,6 +207,10 @@ static void fake_bio_end_io(struct bio *bio)
 {
 	struct fake_bio *fbio = container_of(bio, struct fake_bio, bio);
 
+	/* As the target's end_io does. */
+	if (fbio->hook.flight >= 0 && fbio->hook.flight < FAKE_PHASES)
+		fake_srcu_up(NULL, fbio->hook.flight);
+	fbio->hook.flight = -1;
 	fbio->status = blk_status_to_errno(bio->bi_status);
 	fbio->done = true;
 	if (fbio->end)
@@ -230,7 +277,10 @@ void fake_submit_bio(struct bio *bio)
 
 	fbio->no_space = op_is_write(bio_op(bio)) &&
 			 fake_dev_no_space(dev, off, bio->bi_iter.bi_size);
-	if (op_is_write(bio_op(bio)) && bio_sectors(bio) && !fbio->no_space)
+	if (bio_op(bio) == REQ_OP_DISCARD)
+		fbio->write = fake_dev_begin_discard(dev, off,
+						     bio->bi_iter.bi_size);
+	else if (op_is_write(bio_op(bio)) && bio_sectors(bio) && !fbio->no_space)
 		fbio->write = fake_dev_begin_write(dev, off,
 						   fake_bio_data(fbio),
 						   bio->bi_iter.bi_size);

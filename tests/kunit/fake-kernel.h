@@ -26,8 +26,26 @@
 #define mempool_alloc			fake_mempool_alloc
 #define mempool_free			fake_mempool_free
 
+#include <linux/delay.h>
 #include <linux/device-mapper.h>
 #include <linux/wait.h>
+
+#include "compat/srcu-down.h"
+
+struct srcu_struct;
+int fake_srcu_init(struct srcu_struct *ssp);
+void fake_srcu_exit(struct srcu_struct *ssp);
+int fake_srcu_down(struct srcu_struct *ssp);
+void fake_srcu_up(struct srcu_struct *ssp, int idx);
+void fake_synchronize_srcu(struct srcu_struct *ssp);
+#undef init_srcu_struct
+#undef srcu_down_read
+#undef srcu_up_read
+#define init_srcu_struct		fake_srcu_init
+#define cleanup_srcu_struct		fake_srcu_exit
+#define srcu_down_read			fake_srcu_down
+#define srcu_up_read			fake_srcu_up
+#define synchronize_srcu		fake_synchronize_srcu
 
 /* Time passes when the test says so. */
 void fake_wait(void);
@@ -39,6 +57,7 @@ void fake_wait(void);
 void fake_unlock_irq(spinlock_t *lock);
 #undef spin_unlock_irq
 #define spin_unlock_irq			fake_unlock_irq
+#define msleep_interruptible(ms) ({ (void)(ms); fake_wait(); 0UL; })
 
 /* Hundreds of crashed images are loaded: their messages are kept, not shown. */
 __printf(1, 2) void fake_printk(const char *fmt, ...);

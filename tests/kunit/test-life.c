@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A target's whole life, at random: writes, FUA, flushes, reads, commits,
- * suspends, power cuts, errors; its works and bios in any order, also one in
- * the middle of another.
+ * A target's whole life, at random: writes, FUA, discards, zeroes, flushes,
+ * reads, commits, suspends, power cuts, errors; its works and bios in any order,
+ * also one in the middle of another.
  *
  * After a power cut the image must open, and have in each sector a write that is
- * not older than the durable one; where nothing was written, zeros.  What the
- * device held before (0xfe) must never be seen.
+ * not older than the durable one; where nothing was written, zeros.  A discard of
+ * a block, and zeroes, are writes that leave zeros.  What the device held before
+ * (0xfe), or has after a discard (0xdd), must never be seen.
  */
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -196,7 +197,7 @@ static void life_check_suspended(struct life_test *t)
 	if (!vk_get_header(t->dev, &header, &damaged) || damaged ||
 	    !guid_is_null(&header.log_guid))
 		vk_fail(&t->check, "not clean after a suspend");
-	if (vt->nr_dirty || vt->session_open)
+	if (vt->nr_dirty || vt->session != VHDX_SESSION_CLOSED)
 		vk_fail(&t->check, "not committed after a suspend");
 	if (!list_empty(&t->dev->writes))
 		vk_fail(&t->check, "not durable after a suspend");
@@ -336,7 +337,7 @@ static void life_cut(struct life_test *t)
 static void life_fail_something(struct life_test *t)
 {
 	static const enum fake_op ops[] = {
-		FAKE_WRITE, FAKE_ZERO, FAKE_FLUSH, FAKE_BIO,
+		FAKE_WRITE, FAKE_ZERO, FAKE_FLUSH, FAKE_BIO, FAKE_DISCARD,
 	};
 
 	t->dev->fail_in[ops[vk_rnd(&t->check.rnd, ARRAY_SIZE(ops))]] =
@@ -347,8 +348,10 @@ static void life_step(struct life_test *t)
 {
 	u32 what = vk_rnd(&t->check.rnd, 1000), events;
 
-	if (what < 600)
+	if (what < 540)
 		life_write(t);
+	else if (what < 600)
+		life_zero(t);
 	else if (what < 700)
 		life_flush(t);
 	else if (what < 960)
@@ -358,7 +361,8 @@ static void life_step(struct life_test *t)
 	else if (what < 985)
 		fake.starve = vk_rnd(&t->check.rnd, 8);
 	else if (what < 990)
-		vk_target_message(t->vkt, "commit");
+		vk_target_message(t->vkt, vk_rnd(&t->check.rnd, 2) ? "commit" :
+								     "close");
 	else if (what < 996)
 		life_suspend(t);
 	else
@@ -395,8 +399,8 @@ static void life_run(struct kunit *test, bool zeroed, bool failures)
 	for (round = 0; round < 5 * vk_effort && !t->check.failed; round++)
 		life_round(t, 20 + vk_rnd(&t->check.rnd, 200), zeroed);
 	kunit_info(test,
-		   "%u writes, %u reads, %u flushes, %u suspends, %u power cuts, %u errors; %u crash states\n",
-		   t->writes, t->reads, t->flushes, t->suspends, t->cuts,
+		   "%u writes, %u zeroes, %u reads, %u flushes, %u suspends, %u power cuts, %u errors; %u crash states\n",
+		   t->writes, t->zeroes, t->reads, t->flushes, t->suspends, t->cuts,
 		   t->errors, t->check.crashes);
 }
 

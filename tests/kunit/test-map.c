@@ -139,7 +139,7 @@ static void map_pending_runs(struct kunit *test)
 	map_test_map(t, REQ_OP_READ, 2048, 2 * 2048);
 	map_expect_sent(t, MAP_FIRST_MIB, 0, 2 * 2048);
 
-	/* FUA: only where all of the run is durable. */
+	/* FUA: only as far as the run is durable. */
 	fake.fua = true;
 	map_test_map(t, REQ_OP_WRITE | REQ_FUA, 2 * 2048, 2 * 2048);
 	map_expect_sent(t, MAP_FIRST_MIB + 1, 0, 2 * 2048);
@@ -153,9 +153,11 @@ static void map_pending_runs(struct kunit *test)
 	t->vt->bat[3] |= VHDX_E_PENDING;
 	map_test_map(t, REQ_OP_WRITE | REQ_FUA | REQ_NOWAIT, 2 * 2048,
 		     2 * 2048);
-	KUNIT_EXPECT_EQ(test, t->fbio->status, -EAGAIN);
-	map_test_map(t, REQ_OP_WRITE | REQ_FUA | REQ_NOWAIT, 2 * 2048, 2048);
 	map_expect_sent(t, MAP_FIRST_MIB + 1, 0, 2048);
+	KUNIT_EXPECT_TRUE(test, t->fbio->bio.bi_opf & REQ_FUA);
+	map_test_map(t, REQ_OP_WRITE | REQ_FUA | REQ_NOWAIT, 3 * 2048, 8);
+	map_expect_sent(t, MAP_FIRST_MIB + 2, 0, 8);
+	KUNIT_EXPECT_FALSE(test, t->fbio->bio.bi_opf & REQ_FUA);
 }
 
 /* After a failed flush it may show what the device held before. */
@@ -229,13 +231,80 @@ static void map_deferred_writes(struct kunit *test)
 	fake_kernel_run();
 	KUNIT_EXPECT_TRUE(test, t->fbio->done);
 	KUNIT_EXPECT_EQ(test, t->fbio->status, 0);
-	KUNIT_EXPECT_TRUE(test, t->vt->session_open);
-	KUNIT_EXPECT_EQ(test, t->vt->stats.allocs, 0);
+	KUNIT_EXPECT_EQ(test, t->vt->session, VHDX_SESSION_OPEN);
+	KUNIT_EXPECT_EQ(test, t->vt->nr_allocs, 0);
 
 	map_test_map(t, REQ_OP_WRITE, 5 * 2048 + 2000, 100);
 	KUNIT_EXPECT_EQ(test, bio_sectors(&t->fbio->bio), 48);
 	fake_kernel_run();
 	KUNIT_EXPECT_TRUE(test, t->fbio->done);
+	KUNIT_EXPECT_TRUE(test, vhdx_e_present(t->vt->bat[5]));
+	vk_target_suspend(&t->vkt, false);
+}
+
+/* Space known to be zero, and nobody else at work: no worker is needed. */
+static void map_new_blocks(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	u32 mib, end;
+
+	map_test_start(t, true);
+	end = t->vt->image.space.end;
+	mutex_lock(&t->vt->publish);
+	t->vt->zeroed_from_mib = end;
+	t->vt->space_hint = end;
+	mutex_unlock(&t->vt->publish);
+
+	/* In order, cut to the block; also if it must not wait. */
+	map_test_map(t, REQ_OP_WRITE, 2040, 100);
+	map_expect_sent(t, end, 2040, 8);
+	KUNIT_EXPECT_EQ(test, t->vt->bat[0],
+			vhdx_e_make(VHDX_BLOCK_FULL, end) | VHDX_E_PENDING);
+	KUNIT_EXPECT_EQ(test, t->vt->nr_dirty, 1);
+	vhdx_unhook_bio(&t->fbio->bio);
+	map_test_map(t, REQ_OP_WRITE | REQ_NOWAIT, 5 * 2048 + 8, 8);
+	map_expect_sent(t, end + 1, 8, 8);
+	vhdx_unhook_bio(&t->fbio->bio);
+	KUNIT_EXPECT_EQ(test, t->vt->nr_dirty, 2);
+	KUNIT_EXPECT_TRUE(test, list_empty(&fake.works));
+	KUNIT_EXPECT_EQ(test, t->vt->nr_allocs, 2);
+
+	/* An anchor's space may hold anything. */
+	mib = vhdx_e_mib(t->vt->bat[6]);
+	map_test_map(t, REQ_OP_WRITE, 6 * 2048, 8);
+	KUNIT_EXPECT_EQ(test, t->r, DM_MAPIO_SUBMITTED);
+	fake_kernel_run();
+	KUNIT_EXPECT_TRUE(test, t->fbio->done);
+	KUNIT_EXPECT_EQ(test, vhdx_e_mib(t->vt->bat[6]), mib);
+	KUNIT_EXPECT_EQ(test, t->vt->stats.zeroed, 1);
+	vk_target_suspend(&t->vkt, false);
+}
+
+/* What makes map leave a new block to the worker. */
+static void map_new_blocks_busy(struct kunit *test)
+{
+	struct map_test *t = test->priv;
+	u32 end;
+
+	map_test_start(t, true);
+	end = t->vt->image.space.end;
+	/* Space that is not known to be zero. */
+	map_test_map(t, REQ_OP_WRITE, 0, 8);
+	KUNIT_EXPECT_EQ(test, t->r, DM_MAPIO_SUBMITTED);
+	fake_kernel_run();
+	KUNIT_EXPECT_TRUE(test, t->fbio->done);
+
+	/* Somebody publishes right now. */
+	t->vt->zeroed_from_mib = end;
+	mutex_lock(&t->vt->publish);
+	map_test_map(t, REQ_OP_WRITE, 5 * 2048, 8);
+	mutex_unlock(&t->vt->publish);
+	KUNIT_EXPECT_EQ(test, t->r, DM_MAPIO_SUBMITTED);
+	KUNIT_EXPECT_FALSE(test, t->fbio->done);
+	KUNIT_EXPECT_EQ(test, t->vt->bat[5] & VHDX_E_STATE, VHDX_BLOCK_ZERO);
+	fake_kernel_run();
+	KUNIT_EXPECT_TRUE(test, t->fbio->done);
+	KUNIT_EXPECT_EQ(test, t->fbio->status, 0);
 	KUNIT_EXPECT_TRUE(test, vhdx_e_present(t->vt->bat[5]));
 	vk_target_suspend(&t->vkt, false);
 }
@@ -352,6 +421,8 @@ static void map_fua(struct kunit *test)
 		if (zeroed)
 			t->vt->space_hint = t->vt->image.space.end;
 		map_test_map(t, REQ_OP_WRITE | REQ_FUA, block * 2048, 8);
+		if (t->r == DM_MAPIO_REMAPPED)
+			fake_submit_bio(&t->fbio->bio);
 		while (!t->fbio->done && fake_kernel_step(false))
 			;
 		KUNIT_ASSERT_TRUE(test, t->fbio->done);
@@ -369,7 +440,9 @@ static void map_fua(struct kunit *test)
 				    page_address(ZERO_PAGE(0))));
 	KUNIT_EXPECT_EQ(test, t->vt->nr_dirty, 1);
 	map_test_map(t, REQ_OP_WRITE | REQ_FUA, 6 * 2048 + 8, 8);
-	KUNIT_EXPECT_EQ(test, t->r, DM_MAPIO_SUBMITTED);
+	KUNIT_EXPECT_EQ(test, t->r, DM_MAPIO_REMAPPED);
+	KUNIT_EXPECT_FALSE(test, t->fbio->bio.bi_opf & REQ_FUA);
+	fake_submit_bio(&t->fbio->bio);
 	fake_kernel_run();
 	KUNIT_ASSERT_TRUE(test, t->fbio->done);
 	KUNIT_EXPECT_EQ(test, t->vt->nr_dirty, 0);
@@ -497,6 +570,8 @@ static struct kunit_case map_cases[] = {
 	KUNIT_CASE(map_doubtful_reads),
 	KUNIT_CASE(map_absent_reads),
 	KUNIT_CASE(map_deferred_writes),
+	KUNIT_CASE(map_new_blocks),
+	KUNIT_CASE(map_new_blocks_busy),
 	KUNIT_CASE(map_nowait),
 	KUNIT_CASE(map_not_rw),
 	KUNIT_CASE(map_mode_changes_under_write),

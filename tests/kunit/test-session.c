@@ -133,7 +133,7 @@ static void session_open_order(struct kunit *test)
 	session_test_start(t);
 	vt = t->vkt.vt;
 	KUNIT_ASSERT_EQ(test, 0, vhdx_session_open(vt));
-	KUNIT_EXPECT_TRUE(test, vt->session_open);
+	KUNIT_EXPECT_EQ(test, vt->session, VHDX_SESSION_OPEN);
 	KUNIT_EXPECT_TRUE(test, vt->may_overwrite);
 	/* An empty entry, durable; the header that names it, twice. */
 	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 6);
@@ -205,7 +205,7 @@ static void session_close_order(struct kunit *test)
 		      VHDX_SECTOR);
 	KUNIT_EXPECT_EQ(test, 0, vhdx_log_write(&t->vkt.vt->log));
 	fake_dev_forget(t->dev);
-	KUNIT_ASSERT_EQ(test, 0, vhdx_session_close(t->vkt.vt));
+	KUNIT_ASSERT_EQ(test, 0, vhdx_session_end(t->vkt.vt));
 	KUNIT_EXPECT_TRUE(test, guid_is_null(&header->log_guid));
 	KUNIT_EXPECT_FALSE(test, t->vkt.vt->may_overwrite);
 	KUNIT_EXPECT_TRUE(test, list_empty(&t->dev->writes));
@@ -227,7 +227,7 @@ static void session_close_order(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, session_test_is(t, i + 3, FAKE_FLUSH, 0));
 	/* A second time there is nothing to close. */
 	fake_dev_forget(t->dev);
-	KUNIT_EXPECT_EQ(test, 0, vhdx_session_close(t->vkt.vt));
+	KUNIT_EXPECT_EQ(test, 0, vhdx_session_end(t->vkt.vt));
 	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 0);
 }
 
@@ -269,7 +269,7 @@ static void session_numbers_run_out(struct kunit *test)
 		r = vhdx_session_open(t->vkt.vt);
 		if (!r)
 			KUNIT_EXPECT_EQ(test, 0,
-					vhdx_session_close(t->vkt.vt));
+					vhdx_session_end(t->vkt.vt));
 	}
 	KUNIT_EXPECT_EQ(test, -EOVERFLOW, r);
 	KUNIT_EXPECT_GT(test, sessions, 1);
@@ -294,7 +294,7 @@ static void session_crash(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, vhdx_session_open(vt));
 		t->opened = true;
 		session_test_hook(t->dev, NULL);
-		KUNIT_EXPECT_EQ(test, 0, vhdx_session_close(vt));
+		KUNIT_EXPECT_EQ(test, 0, vhdx_session_end(vt));
 		t->dev->hook = NULL;
 	}
 	kunit_info(test, "%u crash states\n", t->check.crashes);
@@ -331,7 +331,7 @@ static void session_mend_regions(struct kunit *test)
 					   t->dev->events[i].off >=
 					   VHDX_REGION_OFF(0) &&
 					   t->dev->events[i].off < VK_LOG_OFF);
-		KUNIT_EXPECT_EQ(test, 0, vhdx_session_close(vt));
+		KUNIT_EXPECT_EQ(test, 0, vhdx_session_end(vt));
 		t->dev->hook = NULL;
 		fake_dev_peek(t->dev, VHDX_REGION_OFF(0), tables,
 			      2 * VHDX_REGION_BYTES);
@@ -376,10 +376,10 @@ static void session_errors(struct kunit *test)
 			r = vhdx_session_open(vt);
 			if (!r) {
 				t->opened = true;
-				r = vhdx_session_close(vt);
+				r = vhdx_session_end(vt);
 			}
 			KUNIT_EXPECT_FALSE(test, vt->may_overwrite);
-			KUNIT_EXPECT_FALSE(test, vt->session_open);
+			KUNIT_EXPECT_EQ(test, vt->session, VHDX_SESSION_CLOSED);
 			t->dev->hook = NULL;
 			if (t->dev->fail_in[op]) {
 				KUNIT_EXPECT_EQ(test, 0, r);
@@ -394,7 +394,7 @@ static void session_errors(struct kunit *test)
 			KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkt));
 			KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
 			KUNIT_EXPECT_EQ(test, 0, vhdx_session_open(vt));
-			KUNIT_EXPECT_EQ(test, 0, vhdx_session_close(vt));
+			KUNIT_EXPECT_EQ(test, 0, vhdx_session_end(vt));
 			vk_target_free(&t->vkt);
 			fake_dev_flushed(t->dev, 0);
 		}
@@ -489,7 +489,7 @@ static void session_late_write(struct kunit *test)
 	fake_kernel_run();
 	KUNIT_EXPECT_TRUE(test, t->late->done);
 	KUNIT_EXPECT_EQ(test, 0, t->late->status);
-	KUNIT_EXPECT_TRUE(test, t->vkt.vt->session_open);
+	KUNIT_EXPECT_EQ(test, t->vkt.vt->session, VHDX_SESSION_OPEN);
 	fake_bio_free(t->late);
 }
 

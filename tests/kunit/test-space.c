@@ -110,7 +110,7 @@ static void space_blocks_in_order(struct kunit *test)
 		space_test_block(t, block);
 	}
 	KUNIT_EXPECT_EQ(test, vt->image.allocated_blocks, 10);
-	KUNIT_EXPECT_EQ(test, vt->stats.allocs, 10);
+	KUNIT_EXPECT_EQ(test, vt->nr_allocs, 10);
 	KUNIT_EXPECT_EQ(test, vt->stats.zeroed, 10);
 	KUNIT_EXPECT_EQ(test, t->dev->misused, 0);
 	vk_target_suspend(&t->vkt, false);
@@ -332,7 +332,7 @@ static void space_writes_wait(struct kunit *test)
 		}
 	}
 	fake_kernel_run();
-	KUNIT_EXPECT_EQ(test, vt->stats.allocs, 1);
+	KUNIT_EXPECT_EQ(test, vt->nr_allocs, 1);
 	for (i = 0; i < ARRAY_SIZE(bios); i++) {
 		KUNIT_EXPECT_TRUE(test, bios[i]->done);
 		KUNIT_EXPECT_EQ(test, bios[i]->status, 0);
@@ -387,7 +387,7 @@ static void space_no_memory(struct kunit *test)
 	u32 i;
 
 	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
-	fake.starve = 7;	/* each tries twice */
+	fake.starve = 3;
 	for (i = 0; i < ARRAY_SIZE(bios); i++)
 		bios[i] = space_test_begin(t, i);
 	for (i = 0; i < 1000 && fake_kernel_step(false); i++)

@@ -29,7 +29,7 @@ static void target_may_overwrite(struct kunit *test)
 	vt->may_overwrite = true;
 	vk_target_suspend(&t->vkts[0], false);
 	KUNIT_EXPECT_FALSE(test, vt->may_overwrite);
-	KUNIT_EXPECT_FALSE(test, vt->session_open);
+	KUNIT_EXPECT_EQ(test, vt->session, VHDX_SESSION_CLOSED);
 	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkts[0]));
 	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
 	KUNIT_EXPECT_EQ(test, 0, tables_write(t, 0, 1));
@@ -128,12 +128,12 @@ static void target_measured(struct kunit *test)
 
 	vk_target_status_as(&t->vkts[0], STATUSTYPE_IMA, line, sizeof(line));
 	KUNIT_EXPECT_STREQ(test, line,
-			   "target_name=vhdx,target_version=1.1.0,device_name=7:0,read_only=n,error_if_no_space=n,no_unmap=n,commit_interval=1000;");
+			   "target_name=vhdx,target_version=1.3.0,device_name=7:0,read_only=n,error_if_no_space=n,no_unmap=n,no_discard=n,no_discard_passdown=n,commit_interval=1000,idle_close=5000;");
 	vt->zeroed_from_mib = 8;
 	vt->error_if_no_space = true;
 	vk_target_status_as(&t->vkts[0], STATUSTYPE_IMA, line, sizeof(line));
 	KUNIT_EXPECT_STREQ(test, line,
-			   "target_name=vhdx,target_version=1.1.0,device_name=7:0,read_only=n,error_if_no_space=y,no_unmap=n,commit_interval=1000,zeroed_from=16384;");
+			   "target_name=vhdx,target_version=1.3.0,device_name=7:0,read_only=n,error_if_no_space=y,no_unmap=n,no_discard=n,no_discard_passdown=n,commit_interval=1000,idle_close=5000,zeroed_from=16384;");
 	vk_target_suspend(&t->vkts[0], false);
 }
 

@@ -81,20 +81,19 @@ void commit_test_start(struct commit_test *t)
  * commit_test_add() - what the worker does once a block's space is ready
  * @t: the test
  * @block: of the disk
- * @exposed: as vhdx_commit_add() has it
+ * @exposed: as vhdx_txn_publish() has it
  */
 void commit_test_add(struct commit_test *t, u32 block, bool exposed)
 {
-	struct vhdx_alloc *alloc = mempool_alloc(&t->vt->alloc_pool,
-						 GFP_KERNEL);
+	struct vhdx_change *spare = mempool_alloc(&t->vt->change_pool, GFP_KERNEL);
+	u32 mib = COMMIT_BASE_MIB + block;
 
-	memset(alloc, 0, sizeof(*alloc));
-	alloc->vt = t->vt;
-	alloc->block = block;
-	alloc->mib = COMMIT_BASE_MIB + block;
-	vhdx_space_claim(&t->vt->image.space, alloc->mib, 1);
-	t->after[block] = vhdx_e_make(VHDX_BLOCK_FULL, alloc->mib);
-	vhdx_commit_add(t->vt, alloc, exposed);
+	mutex_lock(&t->vt->publish);
+	vhdx_space_claim(&t->vt->image.space, mib, 1);
+	t->after[block] = vhdx_e_make(VHDX_BLOCK_FULL, mib);
+	vhdx_txn_publish(t->vt, spare, block, mib, exposed);
+	vhdx_commit_soon(t->vt, t->vt->nr_dirty - 1);
+	mutex_unlock(&t->vt->publish);
 }
 
 /**
@@ -120,6 +119,8 @@ struct fake_bio *commit_test_flush(struct commit_test *t)
 	struct fake_bio *fbio = fake_bio_new(REQ_OP_WRITE | REQ_PREFLUSH,
 					     VK_BEGIN, 0);
 
+	/* As map leaves it. */
+	fbio->hook.flight = -1;
 	vhdx_commit_bio(t->vt, &fbio->bio);
 	return fbio;
 }

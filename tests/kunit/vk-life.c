@@ -86,12 +86,14 @@ static bool life_check_sector(struct life_test *t, const void *buf, u32 i,
 		vk_fail(&t->check, "%s: sector %u of block %u has %16phN", what,
 			i, life_blocks[i / (LIFE_ZONES * LIFE_ZONE_SECTORS)],
 			buf);
-	else if (number < least || number > s->begun)
+	else if ((number < least || number > s->begun) &&
+		 (number || s->zeroed < least))
 		vk_fail(&t->check,
-			"%s: sector %u of block %u has write %u (least %u, durable %u, done %u, begun %u)",
+			"%s: sector %u of block %u has write %u (least %u, durable %u, done %u, begun %u, zeroed %u)",
 			what, i,
 			life_blocks[i / (LIFE_ZONES * LIFE_ZONE_SECTORS)],
-			number, least, s->durable, s->done, s->begun);
+			number, least, s->durable, s->done, s->begun,
+			s->zeroed);
 	return !t->check.failed;
 }
 
@@ -174,7 +176,8 @@ void life_adopt(struct life_test *t, struct vhdx_image *image,
 	for (i = 0; i < LIFE_SECTORS; i++) {
 		life_image_sector(image, dev, life_sector(i), t->buf);
 		life_number(t->buf, i, &number);
-		t->owed |= number < t->sectors[i].done;
+		t->owed |= number < t->sectors[i].done &&
+			   (number || t->sectors[i].zeroed < t->sectors[i].done);
 		t->sectors[i] = (struct life_sector) {
 			.durable = number, .done = number, .begun = number,
 		};
@@ -310,6 +313,47 @@ void life_write(struct life_test *t)
 			  number);
 		t->sectors[first + i].begun = number;
 		t->sectors[first + i].busy = true;
+	}
+	fbio->end = life_write_end;
+	vk_guest_submit(t->vkt, fbio);
+}
+
+/**
+ * life_zero() - begin a discard of a block, or zeroes in it, or in some sectors
+ * @t: the test
+ */
+void life_zero(struct life_test *t)
+{
+	static const blk_opf_t opfs[] = {
+		REQ_OP_DISCARD, REQ_OP_DISCARD, REQ_OP_WRITE_ZEROES,
+		REQ_OP_WRITE_ZEROES | REQ_NOUNMAP, REQ_OP_WRITE_ZEROES | REQ_FUA,
+	};
+	blk_opf_t opf = opfs[vk_rnd(&t->check.rnd, ARRAY_SIZE(opfs))];
+	u32 first, count, i, bytes = LIFE_BLOCK_SECTORS << SECTOR_SHIFT;
+	struct fake_bio *fbio;
+	struct life_io *io;
+
+	life_choose(t, &first, &count);
+	if ((opf & REQ_OP_MASK) == REQ_OP_DISCARD || vk_rnd(&t->check.rnd, 2)) {
+		count = LIFE_ZONES * LIFE_ZONE_SECTORS;
+		first -= first % count;
+	} else {
+		bytes = count << SECTOR_SHIFT;
+	}
+	for (i = first; i < first + count; i++)
+		if (t->sectors[i].busy)
+			return;
+	t->zeroes++;
+	fbio = fake_bio_new(opf, VK_BEGIN + life_sector(first), 0);
+	fbio->bio.bi_iter.bi_size = bytes;
+	io = life_io_new(t, fbio, first, count);
+	io->number = t->next++;
+	if (opf & REQ_FUA)
+		life_io_floor(io);
+	for (i = first; i < first + count; i++) {
+		t->sectors[i].begun = io->number;
+		t->sectors[i].zeroed = io->number;
+		t->sectors[i].busy = true;
 	}
 	fbio->end = life_write_end;
 	vk_guest_submit(t->vkt, fbio);
