@@ -24,6 +24,8 @@ refuse 'Unknown optional argument' "0 $size vhdx $dev 1 quickly"
 refuse 'zeroed_from needs' "0 $size vhdx $dev 1 zeroed_from"
 refuse 'zeroed_from needs' "0 $size vhdx $dev 2 zeroed_from -1"
 refuse 'commit_interval needs' "0 $size vhdx $dev 2 commit_interval 3600001"
+refuse 'idle_close needs' "0 $size vhdx $dev 1 idle_close"
+refuse 'idle_close needs' "0 $size vhdx $dev 2 idle_close 3600001"
 refuse "has $((size - 8)) sectors, the disk $size" "0 $((size - 8)) vhdx $dev"
 refuse "has $((size + 8)) sectors, the disk $size" "0 $((size + 8)) vhdx $dev"
 
@@ -43,7 +45,7 @@ unmap r
 
 # What "dmsetup table" prints loads again and prints the same.
 for options in '' ' 1 read_only' ' 2 commit_interval 250' ' 1 error_if_no_space' \
-	' 5 zeroed_from 40960 commit_interval 50 error_if_no_space' \
+	' 2 idle_close 0' ' 2 no_discard no_discard_passdown' ' 7 zeroed_from 40960 commit_interval 50 idle_close 250 error_if_no_space' \
 	' 6 read_only zeroed_from 40960 commit_interval 0 error_if_no_space'; do
 	map t "0 $size vhdx $dev$options"
 	first=$(dmsetup table t)

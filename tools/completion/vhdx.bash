@@ -37,7 +37,7 @@ _vhdx_values()
 	create:--logical-sector-size | create:--physical-sector-size) echo '512 4096' ;;
 	create:--block-size | create:-b | flatten:--block-size | flatten:-b) echo '1M 2M 4M 8M 16M 32M 64M 128M 256M' ;;
 	create:--size | create:-s | create:--log-size) echo '' ;;
-	attach:--options | attach:-o) echo 'commit_interval error_if_no_space no_unmap read_only zeroed_from' ;;
+	attach:--options | attach:-o) echo 'commit_interval error_if_no_space idle_close no_discard no_discard_passdown no_unmap read_only zeroed_from' ;;
 	attach:--tab | attach:-t) sed -n 's/^[[:blank:]]*\([^#[:blank:]]\{1,\}\)[[:blank:]].*/\1/p' /etc/vhdxtab 2>/dev/null ;;
 	detach:--wait | detach:-w) echo '' ;;
 	list:--output | list:-o)

@@ -15,6 +15,9 @@ static const struct option_word {
 } option_words[] = {
 	{ "commit_interval", 3600000 },
 	{ "error_if_no_space", 0 },
+	{ "idle_close", 3600000 },
+	{ "no_discard", 0 },
+	{ "no_discard_passdown", 0 },
 	{ "no_unmap", 0 },
 	{ "read_only", 0 },
 	{ "zeroed_from", 1ULL << 48 },
@@ -79,7 +82,7 @@ int options_add(struct options *options, const char *name, const char *value,
 
 	if (!word) {
 		snprintf(why, OPTIONS_WHY, "the target has no option '%.100s', it has "
-			 "commit_interval, error_if_no_space, no_unmap, read_only and zeroed_from",
+			 "commit_interval, error_if_no_space, idle_close, no_discard, no_discard_passdown, no_unmap, read_only and zeroed_from",
 			 name);
 		return -EINVAL;
 	}
