@@ -24,6 +24,7 @@ void ledger_init(struct ledger *ledger, const struct site *sites, u32 nr_sites)
 		ledger->nr_sectors += sites[i].count;
 	}
 	ledger->issued = calloc(ledger->nr_sectors + 1, sizeof(u32));
+	ledger->zeroed = calloc(ledger->nr_sectors + 1, sizeof(u32));
 }
 
 /**
@@ -34,6 +35,7 @@ void ledger_exit(struct ledger *ledger)
 {
 	free(ledger->sites);
 	free(ledger->issued);
+	free(ledger->zeroed);
 	free(ledger->events);
 	free(ledger->marks);
 }
@@ -44,19 +46,23 @@ void ledger_exit(struct ledger *ledger)
  * @site: where; the caller is its writer and has nothing else under way there
  * @skip: first sector within the site
  * @count: sectors
+ * @zeroes: it leaves zeros
  *
  * Return: its generation.
  */
 u32 ledger_issue(struct ledger *ledger, const struct site *site, u32 skip,
-		 u32 count)
+		 u32 count, bool zeroes)
 {
 	u32 gen, i;
 
 	pthread_mutex_lock(&ledger->lock);
 	gen = ++ledger->gen;
 	pthread_mutex_unlock(&ledger->lock);
-	for (i = 0; i < count; i++)
+	for (i = 0; i < count; i++) {
 		ledger->issued[site->first + skip + i] = gen;
+		if (zeroes)
+			ledger->zeroed[site->first + skip + i] = gen;
+	}
 	return gen;
 }
 

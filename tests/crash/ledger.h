@@ -64,6 +64,7 @@ struct mark {
  * @nr_sites: how many
  * @nr_sectors: in all sites
  * @issued: highest generation written to each sector
+ * @zeroed: highest one that leaves zeros there: a discard, or zeroes
  * @lock: protects what is below
  * @gen: last generation given out
  * @events: in the order of acknowledgement
@@ -76,6 +77,7 @@ struct ledger {
 	u32 nr_sites;
 	u32 nr_sectors;
 	u32 *issued;
+	u32 *zeroed;
 	pthread_mutex_t lock;
 	u32 gen;
 	struct event *events;
@@ -105,7 +107,7 @@ struct duty {
 void ledger_init(struct ledger *ledger, const struct site *sites, u32 nr_sites);
 void ledger_exit(struct ledger *ledger);
 u32 ledger_issue(struct ledger *ledger, const struct site *site, u32 skip,
-		 u32 count);
+		 u32 count, bool zeroes);
 u32 ledger_acknowledge(struct ledger *ledger, const struct site *site, u32 skip,
 		       u32 count, u32 gen);
 u32 ledger_events(struct ledger *ledger);

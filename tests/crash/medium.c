@@ -63,6 +63,8 @@ void medium_exit(struct medium *medium)
 	free(medium->fua);
 }
 
+#define MEDIUM_DISCARDED	0xdd
+
 static void medium_add(struct range **ranges, u32 *nr, u32 *max,
 		       const struct trace_entry *entry)
 {
@@ -101,6 +103,28 @@ static bool medium_is_older(const u8 *sector, const u8 *there)
 	       new.gen < old.gen;
 }
 
+/* What a discard leaves nobody knows; nobody may see it. */
+static void medium_discard(u8 *to, u8 *also, const struct trace_entry *entry,
+			   struct dice *torn)
+{
+	u64 i;
+
+	for (i = 0; i < entry->bytes; i += PAGE) {
+		u64 at = entry->off + i;
+
+		if (torn && dice_below(torn, 2))
+			continue;
+		memset(to + at, MEDIUM_DISCARDED, PAGE);
+		if (also)
+			memset(also + at, MEDIUM_DISCARDED, PAGE);
+	}
+}
+
+static bool medium_is_discarded(const u8 *page)
+{
+	return *page == MEDIUM_DISCARDED && !memcmp(page, page + 1, PAGE - 1);
+}
+
 static void medium_copy(struct medium *medium, u8 *to, u8 *also,
 			const struct trace_entry *entry, struct dice *torn)
 {
@@ -108,10 +132,12 @@ static void medium_copy(struct medium *medium, u8 *to, u8 *also,
 		     medium_overlaps_fua(medium, entry);
 	u64 i;
 
-	if (entry->flags & TRACE_DISCARD)
-		die("a discard, which nobody has asked for");
 	if (entry->off + entry->bytes > medium->bytes)
 		die("a write behind the end of the device");
+	if (entry->flags & TRACE_DISCARD) {
+		medium_discard(to, also, entry, torn);
+		return;
+	}
 	if (!torn && !check) {
 		memcpy(to + entry->off, entry->data, entry->bytes);
 		if (also)
@@ -284,7 +310,8 @@ bool medium_is(const struct medium *medium, const struct ramdisk *disk, u64 *off
 
 	for (page = 0; medium_next_hot(medium, &page, true); page++)
 		if (memcmp(medium->base + page * PAGE, disk->map + page * PAGE,
-			   PAGE)) {
+			   PAGE) &&
+		    !medium_is_discarded(medium->base + page * PAGE)) {
 			*off = page * PAGE;
 			return false;
 		}

@@ -182,7 +182,8 @@ static const char *view_fault(const void *sector, u64 lba, int number,
 
 	switch (stamp_read(sector, &stamp)) {
 	case STAMP_ZERO:
-		return number >= 0 && duty->required[number] ?
+		return number >= 0 && duty->ledger->zeroed[number] <
+				      duty->required[number] ?
 		       "it is lost" : NULL;
 	case STAMP_GOOD:
 		break;

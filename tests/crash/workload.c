@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,6 +44,18 @@ static const struct kind kinds[] = {
 		.disk_mib = 8192, .blocks = 160, .sites = 2, .writers = 3,
 		.rounds = 110, .burst = 3, .flush = 30, .fua = 10, .whole = 1,
 		.suspends = 24, .commit_interval = 100,
+	}, {
+		.name = "idle",
+		.about = "sessions that close as nobody writes, or as they are told to",
+		.disk_mib = 8192, .blocks = 160, .sites = 2, .writers = 2,
+		.rounds = 90, .burst = 3, .flush = 30, .fua = 10, .whole = 1,
+		.closes = 24, .idle_close = 10, .pause = 60, .commit_interval = 100,
+	}, {
+		.name = "discard",
+		.about = "blocks that are freed, and their space used again",
+		.disk_mib = 8192, .blocks = 90, .sites = 2, .writers = 4,
+		.rounds = 100, .burst = 3, .flush = 35, .fua = 10, .whole = 60,
+		.discard = 45, .commit_interval = 60,
 	}, {
 		.name = "small",
 		.about = "small enough for qemu-img to read all of it",
@@ -376,7 +390,7 @@ static void writer_send(struct writer *writer, struct slot *slot,
 	if (slot->fua)
 		slot->ticket = ticket_take();
 	slot->gen = ledger_issue(&workload->ledger, site, slot->skip,
-				 slot->count);
+				 slot->count, false);
 	for (i = 0; i < slot->count; i++)
 		stamp_fill(slot->buf + i * SECTOR, site->lba + slot->skip + i,
 			   slot->gen, writer->number);
@@ -412,6 +426,26 @@ static void writer_flush(struct writer *writer)
 	ticket_give_back(writer->workload, ticket, MARK_FLUSH, events);
 }
 
+/* A block of the writer's, who has nothing else under way. */
+static void writer_discard(struct writer *writer)
+{
+	struct ledger *ledger = &writer->workload->ledger;
+	const struct site *site = writer_choose(writer, 0);
+	unsigned long what = dice_percent(&writer->dice, 75) ? BLKDISCARD :
+							       BLKZEROOUT;
+	u64 range[2];
+	u32 gen;
+
+	if (!site || site->count != BLOCK_SECTORS)
+		return;
+	range[0] = site->lba * SECTOR;
+	range[1] = (u64)BLOCK_SECTORS * SECTOR;
+	gen = ledger_issue(ledger, site, 0, site->count, true);
+	if (ioctl(writer->fd, what, range))
+		die("a discard failed: %s", strerror(errno));
+	ledger_acknowledge(ledger, site, 0, site->count, gen);
+}
+
 static void *writer_run(void *arg)
 {
 	struct writer *writer = arg;
@@ -429,6 +463,10 @@ static void *writer_run(void *arg)
 		}
 		for (i = 0; i < nr; i++)
 			writer_complete(writer);
+		if (dice_percent(&writer->dice, kind->discard))
+			writer_discard(writer);
+		if (kind->pause)
+			usleep(dice_below(&writer->dice, kind->pause * 1000));
 		if (dice_percent(&writer->dice, kind->flush))
 			writer_flush(writer);
 	}
@@ -449,6 +487,20 @@ static void workload_suspend(struct workload *workload)
 	}
 }
 
+/* Have the session closed beside the writers. */
+static void workload_close(struct workload *workload)
+{
+	u32 i, events, ticket;
+
+	for (i = 0; i < workload->kind->closes; i++) {
+		usleep(40000);
+		events = ledger_events(&workload->ledger);
+		ticket = ticket_take();
+		stack_message(WORKLOAD_NAME, "close");
+		ticket_give_back(workload, ticket, MARK_FLUSH, events);
+	}
+}
+
 static void workload_write(struct workload *workload)
 {
 	u32 i, nr = workload->kind->writers;
@@ -459,6 +511,7 @@ static void workload_write(struct workload *workload)
 	for (i = 0; i < nr; i++)
 		pthread_create(&writers[i].thread, NULL, writer_run, &writers[i]);
 	workload_suspend(workload);
+	workload_close(workload);
 	for (i = 0; i < nr; i++)
 		pthread_join(writers[i].thread, NULL);
 	for (i = 0; i < nr; i++)
@@ -520,8 +573,9 @@ static void workload_map(struct workload *workload)
 		snprintf(zeroed, sizeof(zeroed), " zeroed_from %llu",
 			 (unsigned long long)workload->meta_bytes / SECTOR);
 	r = stack_map(WORKLOAD_NAME, "vhdx", workload->disk_sectors, false,
-		      "/dev/mapper/%s %u commit_interval %u%s", WORKLOAD_LOGGER,
-		      *zeroed ? 4 : 2, kind->commit_interval, zeroed);
+		      "/dev/mapper/%s %u commit_interval %u idle_close %u%s",
+		      WORKLOAD_LOGGER, *zeroed ? 6 : 4, kind->commit_interval,
+		      kind->idle_close, zeroed);
 	if (r)
 		die("the image cannot be mapped: %s", strerror(-r));
 }

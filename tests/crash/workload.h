@@ -22,7 +22,11 @@
  * @fua: percentage of writes that are FUA
  * @whole: percentage of sites that are whole blocks
  * @suspends: how often the mapping is suspended
+ * @discard: percentage of rounds that end with a discard, or zeroes, of a block
+ * @closes: how often its session is closed by message
+ * @pause: milliseconds between rounds, at most
  * @commit_interval: in milliseconds
+ * @idle_close: likewise; 0: never
  * @exposed: the device holds foreign data, and no zeroed_from says otherwise
  * @qemu: small enough to be read by others, all of it
  * @files: a file system and files instead of stamped sectors
@@ -41,7 +45,11 @@ struct kind {
 	u32 fua;
 	u32 whole;
 	u32 suspends;
+	u32 discard;
+	u32 closes;
+	u32 pause;
 	u32 commit_interval;
+	u32 idle_close;
 	bool exposed;
 	bool qemu;
 	bool files;
