@@ -11,7 +11,7 @@ scratch_fs 300
 insmod_vhdx
 "$vhdx" create --size 60M --block-size 1M a.vhdx
 dev=$(backing a.vhdx 80)
-map_image a "$dev" commit_interval 3600000
+map_image a "$dev" commit_interval 3600000 idle_close 0
 
 holds() { # COPY SECTOR COUNT TAG
 	local got

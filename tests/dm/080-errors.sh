@@ -17,7 +17,7 @@ n=$(sectors "$dev")
 
 map back "0 $n linear $dev 0"
 # No commit but those asked for, or it would not be the FLUSH that finds out.
-map a "0 $size vhdx /dev/mapper/back 2 commit_interval 3600000"
+map a "0 $size vhdx /dev/mapper/back 4 commit_interval 3600000 idle_close 0"
 stamp /dev/mapper/a 0 64 safe
 sync /dev/mapper/a
 

@@ -22,7 +22,7 @@ scratch_fs 700
 insmod_vhdx
 "$vhdx" create --size 600M --block-size 1M --log-size 1M f.vhdx
 dev=$(backing f.vhdx 610)
-map f "0 $(image_sectors f.vhdx) vhdx $dev 4 zeroed_from $((4 * 2048)) commit_interval 3600000"
+map f "0 $(image_sectors f.vhdx) vhdx $dev 6 zeroed_from $((4 * 2048)) commit_interval 3600000 idle_close 0"
 # The session: log and two headers.
 stamp /dev/mapper/f 0 8 first
 sync /dev/mapper/f

@@ -90,7 +90,7 @@ log_state() { "$vhdx" info --json "$1" | sed -nE 's/^ *"log_state": *"([^"]*)".*
 head -c 280M /dev/zero | tr '\0' '\252' >disk
 : >acked
 expected=''
-options=('' '2 commit_interval 20' '2 commit_interval 3600000' '' '')
+options=('' '2 commit_interval 20' '4 commit_interval 3600000 idle_close 0' '' '')
 dirty=0
 stale=''
 for ((life = 1; life <= CUTS; life++)); do

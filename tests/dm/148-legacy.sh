@@ -14,7 +14,7 @@ ram=$(brd_make 24)
 other=$(brd_make 24)
 "$vhdx" create --force --size 40M --block-size 1M "$other"
 size=$(image_sectors "$other")
-line="0 $size vhdx /dev/mapper/back 4 commit_interval 3600000 zeroed_from $((8 * 2048))"
+line="0 $size vhdx /dev/mapper/back 6 commit_interval 3600000 idle_close 0 zeroed_from $((8 * 2048))"
 head -c 1M /dev/zero | tr '\0' L >lost
 head -c 4096 /dev/zero | tr '\0' w >pattern
 { head -c 12288 /dev/zero; cat pattern; head -c $((1048576 - 16384)) /dev/zero; } >block

@@ -80,7 +80,7 @@ loop_remove "$dev"
 
 # A snapshot's origin suspends internally what it sits on.
 dev=$(backing a.vhdx)
-map_image a "$dev" commit_interval 3600000
+map_image a "$dev" commit_interval 3600000 idle_close 0
 cow=$(brd_make 200)
 map o "0 $size snapshot-origin /dev/mapper/a"
 stamp /dev/mapper/o 12288 64 origin

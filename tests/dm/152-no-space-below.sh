@@ -90,7 +90,7 @@ cmp <(dd if=/dev/mapper/a bs=64k skip=400 count=64 iflag=direct status=none) "$S
 stop
 
 # A suspend does not wait for metadata; what it leaves is told and can be replayed.
-start holes commit_interval 3600000 zeroed_from $((6 * 2048))
+start holes commit_interval 3600000 idle_close 0 zeroed_from $((6 * 2048))
 stamp /dev/mapper/a 0 64 safe
 sync /dev/mapper/a
 # What the log will need next is a hole, and nothing is held in reserve for it.

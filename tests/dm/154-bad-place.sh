@@ -39,7 +39,7 @@ sectors=$((head + mib * 2048))
 map flat "0 $head linear $ram 0
 $head $((sectors - head)) zero"
 map slow "0 $sectors delay /dev/mapper/flat 0 0 /dev/mapper/flat 0 0"
-map a "0 $((mib * 2048)) vhdx /dev/mapper/slow 2 commit_interval 3600000"
+map a "0 $((mib * 2048)) vhdx /dev/mapper/slow 4 commit_interval 3600000 idle_close 0"
 dd if=/dev/zero of=/dev/mapper/a bs=4k count=1 oflag=direct,dsync status=none
 remap slow "0 $sectors delay /dev/mapper/flat 0 0 /dev/mapper/flat 0 500"
 fio --name=new --filename=/dev/mapper/a --offset=1M --ioengine=libaio --direct=1 --rw=write:1020k \

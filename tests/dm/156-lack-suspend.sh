@@ -32,7 +32,7 @@ start()
 	dev=$(backing a.vhdx 220)
 	[ "$1" = 0 ] || fallocate -o 4M -l "$1M" a.vhdx
 	map slow "0 $(sectors "$dev") linear $dev 0"
-	map_image a /dev/mapper/slow commit_interval 3600000 zeroed_from $((4 * 2048))
+	map_image a /dev/mapper/slow commit_interval 3600000 idle_close 0 zeroed_from $((4 * 2048))
 }
 
 stop()

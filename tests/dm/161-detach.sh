@@ -24,7 +24,7 @@ put() { dd if=/dev/urandom of="/dev/mapper/$1" bs=1M seek="$2" count=1 oflag=dir
 sit_on "$(brd_make 200)"
 end=$((8 << 11))
 "$vhdx" create --size 100M --block-size 1M /dev/mapper/back
-attach_it() { "$vhdx" attach --options 'commit_interval 3600000' /dev/mapper/back lossy >out; }
+attach_it() { "$vhdx" attach --options 'commit_interval 3600000 idle_close 0' /dev/mapper/back lossy >out; }
 
 attach_it
 "$vhdx" list | grep -q ' /dev/mapper/back$' || fail "no stable name: $("$vhdx" list)"

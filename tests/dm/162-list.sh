@@ -23,7 +23,7 @@ sit_on "$(brd_make 100)"
 "$vhdx" create --size 64M --block-size 1M /dev/mapper/back
 "$vhdx" attach /dev/mapper/back device >out
 "$vhdx" create --size 16M --block-size 1M file.vhdx
-"$vhdx" attach -o 'commit_interval 3600000' file.vhdx >out
+"$vhdx" attach -o 'commit_interval 3600000 idle_close 0' file.vhdx >out
 "$vhdx" create --size 16M reader.vhdx
 "$vhdx" attach -r reader.vhdx >out
 "$vhdx" create --size 16M --block-size 1M loaded.vhdx
