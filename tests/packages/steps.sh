@@ -191,7 +191,8 @@ fake_kernel()
 	common=${real%-*}-common
 	as_root cp -a "$root$real" "$root/usr/src/linux-headers-$release"
 	as_root cp -a "$root$common" "$root/usr/src/linux-headers-$release-common"
-	as_root sed -i "s|$common|/usr/src/linux-headers-$release-common|" "$root/usr/src/linux-headers-$release/Makefile"
+	as_root sed -i "s|$common|/usr/src/linux-headers-$release-common|; s|$real|/usr/src/linux-headers-$release|" \
+		"$root/usr/src/linux-headers-$release/Makefile"
 	as_root sed -i "s/\".*\"/\"$release\"/" "$root/usr/src/linux-headers-$release/include/generated/utsrelease.h"
 	echo "$release" | as_root tee "$root/usr/src/linux-headers-$release/include/config/kernel.release" >/dev/null
 	as_root mkdir -p "$root/lib/modules/$release"
@@ -209,20 +210,20 @@ kernel_hooks() { in_root run-parts --exit-on-error --arg="$1" /etc/kernel/header
 
 future_kernel()
 {
+	trap 'remove_kernel 99.1.0-amd64' EXIT
 	fake_kernel 99.1.0-amd64 's/accounts_remapped_io/renamed_since/' include/linux/device-mapper.h
 	kernel_hooks 99.1.0-amd64
 	expect_module 99.1.0-amd64 "$1" "$REFUSES"
 	in_root dkms remove "dm-vhdx/$1" -k 99.1.0-amd64
-	remove_kernel 99.1.0-amd64
 }
 
 broken_kernel()
 {
+	trap 'remove_kernel 99.2.0-amd64' EXIT
 	# shellcheck disable=SC2016 # for make
 	fake_kernel 99.2.0-amd64 '1i $(error out of order)' Makefile
 	! kernel_hooks 99.2.0-amd64 || fail 'DKMS says all is well'
 	! ls "$root"/lib/modules/99.2.0-amd64/updates/dkms/dm-vhdx.ko* || fail 'there is a module'
-	remove_kernel 99.2.0-amd64
 }
 
 upgrade_packages()
