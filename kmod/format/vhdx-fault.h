@@ -125,7 +125,7 @@
 	F(LOCATOR_LINKAGE, EINVAL, "the parent locator has no GUID of the parent", \
 	  VHDX_ADVICE_COPY) /* 48 */ \
 	F(HAS_PARENT,	EOPNOTSUPP, "differencing images are not supported", \
-	  "merge the chain into one image with Hyper-V first") \
+	  "make one image of the chain with 'vhdx flatten' first") \
 	/* BAT */ \
 	F(BAT_SHORT,	EINVAL, "the BAT region is too small for the disk", \
 	  VHDX_ADVICE_COPY) /* 52 */ \
