@@ -67,22 +67,24 @@ python3 - <<-EOP
 	import sys
 	sys.path.insert(0, '$VHDX_TOP/tests/images')
 	from mkchain import *
-	layers = [Layer(MIB, MIB, 4096) for _ in range(257)]
+	import os
+	layers = [Layer(MIB, MIB, 4096) for _ in range(256)]
 	# Each has one sector, all over the block.
 	for i, layer in enumerate(layers[:-1]):
 	    layer.states[0] = PARTIAL
 	    layer.bits[0] = [n == i for n in range(256)]
-	import os
-	for name, some in ('deep', layers[1:]), ('deeper', layers):
-	    os.mkdir(name)
-	    sector = [sector_data('x', 3, 4096)] * 256
-	    sys.modules['mkchain'].sector_data = lambda tag, number, size: sector[number]
-	    write_chain(name, some)
+	one = sector_data('x', 3, 4096)
+	sys.modules['mkchain'].sector_data = lambda tag, number, size: one
+	write_chain('deep', layers)
+	os.mkdir('deeper')
+	write_layer('deeper', [Layer(MIB, MIB, 4096), layers[0]], 0)
+	os.symlink('../deep/0.vhdx', 'deeper/1.vhdx')
 EOP
 same_map deep
 [ "$(json 'len(j)')" = 256 ]
+[ "$(json '[e["layer"] for e in j[:-1]] == list(range(255))')" = True ]
 expect_status 1 map deeper/0.vhdx
-expect_output "255.vhdx: its parent '.*/256.vhdx': a chain of more than 256 images: "
+expect_output "/deep/254.vhdx: its parent '.*/deep/255.vhdx': a chain of more than 256 images: "
 expect_status 1 create --parent deep/0.vhdx new
 expect_output '^vhdx: deep/0.vhdx: a chain of more than 256 images: '
 expect_status 0 check --chain --json deep/0.vhdx
