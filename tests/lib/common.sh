@@ -80,7 +80,7 @@ kmsg_point() { :; }
 
 expect_fail()
 {
-	local message_re='' kernel_re='' output status=0 point
+	local message_re='' kernel_re='' output status=0 point=''
 
 	while :; do
 		case ${1-} in
@@ -89,7 +89,7 @@ expect_fail()
 		*) break ;;
 		esac
 	done
-	point=$(kmsg_point)
+	[ -z "$kernel_re" ] || point=$(kmsg_point)
 	output=$("$@" 2>&1) || status=$?
 	[ -z "$output" ] || printf '%s\n' "$output"
 	[ $status -ne 0 ] || fail "should have failed: $*"

@@ -15,17 +15,18 @@
 
 vhdx=$VHDX_TOP/build/vhdx
 
-json_number() { sed -nE "s/^ *\"$1\": *([0-9]+).*/\1/p" | head -n 1; }
-
-image_sectors()
+# Few programs: to start one takes an emulated CPU some 50 ms, and each mapping needs this.
+image_number() # IMAGE KEY
 {
-	local bytes
+	local json
 
-	bytes=$("$vhdx" info --json "$1" | json_number virtual_size)
-	echo $((bytes / 512))
+	json=$("$vhdx" info --json "$1")
+	[[ $json =~ \"$2\":\ *([0-9]+) ]] || fail "$1 has no $2: $json"
+	echo "${BASH_REMATCH[1]}"
 }
 
-image_sector_size() { "$vhdx" info --json "$1" | json_number logical_sector_size; }
+image_sectors() { echo $(($(image_number "$1" virtual_size) / 512)); }
+image_sector_size() { image_number "$1" logical_sector_size; }
 
 backing()
 {
@@ -88,9 +89,11 @@ same() { cmp <(dd if="$1" bs=1M iflag=direct status=none) "$2"; }
 
 stamp()
 {
-	awk -v s="$2" -v n="$3" -v tag="$4" \
-		'BEGIN { for (i = s; i < s + n; i++) printf "%-511s\n", tag " " i " " }' |
-		dd of="$1" bs=512 seek="$2" conv=notrunc iflag=fullblock status=none
+	local s
+
+	for ((s = $2; s < $2 + $3; s++)); do
+		printf '%-511s\n' "$4 $s "
+	done | dd of="$1" bs=512 seek="$2" conv=notrunc iflag=fullblock status=none
 }
 
 snapshot() { dd if="$1" of="$2" bs=1M iflag=direct conv=sparse status=none; }
