@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "mapping.h"
+#include "module.h"
 #include "state.h"
 
 /**
@@ -211,7 +212,7 @@ int main(int argc, char **argv)
 		options.plan.every_qemu = 0;
 	if (kind->files)
 		options.plan.every_write = 0;
-	if (mapping_start() || mapping_need_target("log-writes", "dm-log-writes"))
+	if (mapping_start() || module_need())
 		return EXIT_TROUBLE;
 	return crash_run(kind, &options, argv[optind + 1]);
 }
