@@ -223,6 +223,8 @@ void vk_guest_submit(struct vk_target *vkt, struct fake_bio *fbio)
 		fake_submit_bio(&fbio->bio);
 		break;
 	default: /* DM_MAPIO_KILL */
+		/* dm ends it without the target's end_io. */
+		WARN_ON(fbio->hook.flight >= 0 && fbio->hook.flight < FAKE_PHASES);
 		bio_io_error(&fbio->bio);
 		break;
 	}
