@@ -47,7 +47,8 @@
 /**
  * struct vhdx_resolve_layer - a layer of a chain
  * @geo: geometry of its disk
- * @bat: in-core entry of each of its blocks; no MiB in states without data
+ * @bat: in-core entry of each of its blocks; the caller's bit, and MiB in states
+ *       without data, do not count
  * @bitmap: MiB of each chunk's sector bitmap, 0 where there is none; NULL: of
  *          none
  * @end_mib: end of all that its image refers to
