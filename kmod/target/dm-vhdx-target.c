@@ -366,7 +366,7 @@ static int vhdx_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 /*
  * Suspending with noflush hands back what waits for space; dm queues it for the
  * next table.  That is, with whatever waits behind metadata that waits for
- * space: writes for a session, flushes for a commit.  Later ones are handed back
+ * space: writes for a session, or for what a commit frees, flushes for a commit.  Later ones are handed back
  * when they find none.
  */
 static void vhdx_presuspend(struct dm_target *ti)
@@ -385,6 +385,8 @@ static void vhdx_presuspend(struct dm_target *ti)
 	if (READ_ONCE(vt->no_meta_space.lacking)) {
 		bio_list_merge(&bios, &vt->deferred);
 		bio_list_init(&vt->deferred);
+		bio_list_merge(&bios, &vt->starved);
+		bio_list_init(&vt->starved);
 		bio_list_merge(&bios, &vt->flushes);
 		bio_list_init(&vt->flushes);
 		bio_list_merge(&bios, &vt->committing);
