@@ -366,8 +366,8 @@ static int vhdx_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 /*
  * Suspending with noflush hands back what waits for space; dm queues it for the
  * next table.  That is, with whatever waits behind metadata that waits for
- * space: writes for a session, or for what a commit frees, flushes for a commit.  Later ones are handed back
- * when they find none.
+ * space: writes for a session, or for what a commit frees, flushes for a commit.
+ * Later ones are handed back when they find none.
  */
 static void vhdx_presuspend(struct dm_target *ti)
 {
