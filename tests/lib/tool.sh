@@ -6,6 +6,7 @@
 #   mkvhdx ARG...                   tests/images/mkvhdx.py
 #   expect_status N ARG...          "vhdx ARG..." ends with N; its output is in out and err
 #   expect_output RE                out or err has a line that matches; expect_no_output RE: none has
+#   expect_not_attached IMAGE RE    "vhdx attach" refuses it, with a line that matches
 #   json FILTER                     of out, which must be JSON: a Python expression over j
 #   end_process PID                 for at_exit: whatever state it is in
 
@@ -38,6 +39,17 @@ expect_no_output()
 	if cat out err | grep -E -- "$1"; then
 		fail "there should be no \"$1\""
 	fi
+}
+
+# Where a node of device mapper is left over without it, attach does not get as far as the image.
+expect_not_attached() # IMAGE RE
+{
+	if [ -e /dev/mapper/control ] && ! grep -q device-mapper /proc/misc; then
+		note "not tried, as the kernel has no device mapper, but /dev/mapper/control is there: attach $1"
+		return
+	fi
+	expect_status 1 attach --dry-run "$1"
+	expect_output "$2"
 }
 
 end_process() { ! kill -CONT "$1" 2>/dev/null || kill "$1"; }

@@ -207,5 +207,4 @@ expect_status 1 chain 0.vhdx
 expect_output '! its parent is made from it'
 
 # Not to be attached yet.
-expect_status 1 attach --dry-run 0.vhdx
-expect_output 'differencing images are not supported'
+expect_not_attached 0.vhdx 'differencing images are not supported: '
