@@ -84,6 +84,8 @@ EOP
 holder=$!
 at_exit end_process $holder
 wait_for 20 test -s locked
+expect_status 0 map vm/child.vhdx
+[ "$(grep -c 'note: in use by' err)" = 1 ]
 expect_status 1 create --parent vm/base.vhdx new2
 expect_output '^vhdx: vm/base.vhdx: in use by '
 [ ! -e new2 ]

@@ -197,6 +197,35 @@ static int map_print_chain(const char *path, const struct parent_search *search,
 	return r;
 }
 
+/* An image without a parent: its blocks. */
+static int map_print_image(const char *path, bool json)
+{
+	struct image image;
+	int r;
+
+	r = image_open(&image, path, IMAGE_PEEK);
+	if (!r) {
+		r = image_load(&image);
+		if (r)
+			identify_complain(&image, r);
+	}
+	if (!r)
+		r = map_print(&image, json);
+	image_close(&image);
+	return r;
+}
+
+/* What cannot be read has none; whoever opens it says so. */
+static bool map_has_parent(const char *path)
+{
+	struct image image;
+	bool has;
+
+	has = !image_peek(&image, path) && image.layout.meta.has_parent;
+	image_close(&image);
+	return has;
+}
+
 static int map_run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -206,8 +235,7 @@ static int map_run(const struct command *self, int argc, char **argv)
 		{}
 	};
 	static struct parent_search search;
-	bool json = false, child = false;
-	struct image image;
+	bool json = false;
 	int c, r;
 
 	while ((c = command_option(self, argc, argv, options)) >= 0)
@@ -215,19 +243,9 @@ static int map_run(const struct command *self, int argc, char **argv)
 			json = true;
 	command_operands(self, argc, argv, 1, 1, "FILE");
 
-	r = image_open(&image, argv[optind], IMAGE_PEEK);
-	if (!r) {
-		image.reader.parents = true;
-		r = image_load(&image);
-		if (r)
-			identify_complain(&image, r);
-	}
-	child = !r && image.layout.meta.has_parent;
-	if (!r && !child)
-		r = map_print(&image, json);
-	image_close(&image);
-	if (child)
-		r = map_print_chain(argv[optind], &search, json);
+	r = map_has_parent(argv[optind]) ?
+	    map_print_chain(argv[optind], &search, json) :
+	    map_print_image(argv[optind], json);
 	return r ? STATUS_FAILED : STATUS_OK;
 }
 
