@@ -10,6 +10,7 @@ static const struct {
 #define VHDX_FAULT_ROW(name, err, text, advice) \
 	[VHDX_FAULT_##name] = { err, #name, text, advice },
 	VHDX_FAULTS(VHDX_FAULT_ROW)
+	VHD_FAULTS(VHDX_FAULT_ROW)
 #undef VHDX_FAULT_ROW
 };
 

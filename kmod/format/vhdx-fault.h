@@ -10,6 +10,7 @@
 #ifndef VHDX_FAULT_H
 #define VHDX_FAULT_H
 
+#include "vhd-fault.h"
 #include "vhdx-shim.h"
 
 #define VHDX_ADVICE_COPY	"restore the image from a copy"
@@ -182,6 +183,7 @@ enum vhdx_fault {
 	VHDX_OK,
 #define VHDX_FAULT_ENUM(name, err, text, advice) VHDX_FAULT_##name,
 	VHDX_FAULTS(VHDX_FAULT_ENUM)
+	VHD_FAULTS(VHDX_FAULT_ENUM)
 #undef VHDX_FAULT_ENUM
 	VHDX_NR_FAULTS
 };

@@ -5,25 +5,9 @@
 
 #include "vhdx-bat.h"
 #include "vhdx-log.h"
+#include "vhdx-reader.h"
 #include "vhdx-region.h"
 #include "vhdx-space.h"
-
-/**
- * struct vhdx_reader - where the image comes from
- * @read: fills @buf with @bytes at @off, with the log's changes once those are
- *        known; any alignment; returns 0 or a negative errno
- * @image_bytes: size of the backing device or file
- * @logical_bytes: the smallest sector the backing device can address
- * @writable: the caller means to write
- * @parents: the caller knows what to do with an image that has a parent
- */
-struct vhdx_reader {
-	int (*read)(struct vhdx_reader *reader, u64 off, void *buf, u32 bytes);
-	u64 image_bytes;
-	u32 logical_bytes;
-	bool writable;
-	bool parents;
-};
 
 /**
  * struct vhdx_layout - all of an image but its BAT

@@ -31,7 +31,14 @@ static u32 vhdx_locator_point(const struct vhdx_locator_text *text, u32 *at)
 	return 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00);
 }
 
-static bool vhdx_locator_text_valid(const struct vhdx_locator_text *text)
+/**
+ * vhdx_locator_text_valid() - is this UTF-16 text?
+ * @text: what may be a key or value
+ *
+ * Context: any.
+ * Return: true if it is, without NULs, and of some length.
+ */
+bool vhdx_locator_text_valid(const struct vhdx_locator_text *text)
 {
 	u32 at = 0;
 

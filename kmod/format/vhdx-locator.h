@@ -43,6 +43,7 @@ struct vhdx_locator_words {
 	const char *value;
 };
 
+bool vhdx_locator_text_valid(const struct vhdx_locator_text *text);
 int vhdx_locator_check(const void *item, u32 bytes);
 u32 vhdx_locator_count(const void *item);
 void vhdx_locator_decode(const void *item, u32 index,

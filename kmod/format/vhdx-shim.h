@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The little that the format code (vhdx-*.c) needs of its surroundings, so
+ * The little that the format code (vhdx-*.c, vhd-*.c) needs of its surroundings, so
  * that the same files are compiled into the module, the tool, the unit tests
  * and the fuzzers.  In user space it supplies the kernel's own names.
  */
@@ -34,7 +34,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <isa-l/crc.h>
-#include <linux/types.h>	/* __le16, __le32, __le64 */
+#include <linux/types.h>	/* __le16, __be16 and so on */
 
 typedef uint8_t u8;
 typedef uint16_t u16;
@@ -47,11 +47,19 @@ typedef uint64_t u64;
 #define le16_to_cpu(x)	le16toh(x)
 #define le32_to_cpu(x)	le32toh(x)
 #define le64_to_cpu(x)	le64toh(x)
+#define cpu_to_be16(x)	htobe16(x)
+#define cpu_to_be32(x)	htobe32(x)
+#define cpu_to_be64(x)	htobe64(x)
+#define be16_to_cpu(x)	be16toh(x)
+#define be32_to_cpu(x)	be32toh(x)
+#define be64_to_cpu(x)	be64toh(x)
 
 #define __packed	__attribute__((packed))
 #define __force
 #define static_assert(expr) _Static_assert(expr, #expr)
 #define fallthrough	__attribute__((fallthrough))
+#define SZ_512		0x200U
+#define SZ_1K		0x400U
 #define SZ_4K		0x1000U
 #define SZ_64K		0x10000U
 #define SZ_1M		0x100000U

@@ -41,6 +41,38 @@ u64 get64(const void *at)
 	return get32(at) | (u64)get32((const u8 *)at + 4) << 32;
 }
 
+void put16be(void *at, u16 value)
+{
+	u8 *p = at;
+
+	p[0] = value >> 8;
+	p[1] = value;
+}
+
+void put32be(void *at, u32 value)
+{
+	put16be(at, value >> 16);
+	put16be((u8 *)at + 2, value);
+}
+
+void put64be(void *at, u64 value)
+{
+	put32be(at, value >> 32);
+	put32be((u8 *)at + 4, value);
+}
+
+u32 get32be(const void *at)
+{
+	const u8 *p = at;
+
+	return (u32)p[0] << 24 | p[1] << 16 | p[2] << 8 | p[3];
+}
+
+u64 get64be(const void *at)
+{
+	return (u64)get32be(at) << 32 | get32be((const u8 *)at + 4);
+}
+
 /* 32 hexadecimal digits, in the order of the bytes on disk. */
 guid_t guid_of(const char *hex)
 {

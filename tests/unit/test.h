@@ -29,6 +29,11 @@ void put64(void *at, u64 value);
 u16 get16(const void *at);
 u32 get32(const void *at);
 u64 get64(const void *at);
+void put16be(void *at, u16 value);
+void put32be(void *at, u32 value);
+void put64be(void *at, u64 value);
+u32 get32be(const void *at);
+u64 get64be(const void *at);
 
 guid_t guid_of(const char *hex);
 u32 slow_crc32c(const void *buf, size_t bytes);

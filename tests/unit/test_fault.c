@@ -38,6 +38,7 @@ static void every_fault_has_an_errno(void **state)
 		case ELOOP:
 		case ENOSPC:
 		case ENOMEM:
+		case EBUSY:
 			break;
 		default:
 			fail_msg("%s: errno %d", vhdx_fault_name(fault),
@@ -47,6 +48,7 @@ static void every_fault_has_an_errno(void **state)
 	assert_int_equal(vhdx_fault_errno(VHDX_FAULT_LOG_HUGE), -EFBIG);
 	assert_int_equal(vhdx_fault_errno(VHDX_FAULT_LOG_GROWS), -ENOSPC);
 	assert_int_equal(vhdx_fault_errno(VHDX_FAULT_LOG_LOST), -EINVAL);
+	assert_int_equal(vhdx_fault_errno(VHDX_FAULT_VHD_POISON), -EBUSY);
 }
 
 static void an_errno_stays_what_it_is(void **state)

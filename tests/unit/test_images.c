@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "test.h"
-#include "sha256.h"
+#include "cases.h"
 #include "vhdx-load.h"
 
 #define BAT_BYTES	65536
@@ -243,162 +243,26 @@ static void image_disk(struct image *image, u64 length, u8 *disk)
 	}
 }
 
-/* Checksum of a disk; most are like the one before, which saves time. */
-static const char *disk_sha256(const u8 *disk, u64 length)
-{
-	static u64 last_length;
-	static char hex[65];
-	static u8 *last;
-	struct sha256 sha;
-
-	if (last && last_length == length && !memcmp(last, disk, length))
-		return hex;
-	sha256_init(&sha);
-	sha256_update(&sha, disk, length);
-	sha256_hex(&sha, hex);
-	last = realloc(last, length);
-	last_length = length;
-	memcpy(last, disk, length);
-	return hex;
-}
-
-/**
- * struct expectation - a line of cases.tsv
- * @file: image
- * @device_bytes: 0: that of the file
- * @writable: mode rw
- * @result: ok or the name of an errno
- * @fault: its name, or -
- * @length: of the disk to compare
- * @sha256: of that
- */
-struct expectation {
-	char file[256];
-	u64 device_bytes;
-	bool writable;
-	char result[32];
-	char fault[64];
-	u64 length;
-	char sha256[65];
-};
-
-static const char *directory;
-
-static int errno_of(const char *name)
-{
-	static const struct {
-		const char *name;
-		int number;
-	} names[] = {
-		{ "ok", 0 }, { "EINVAL", EINVAL }, { "EOPNOTSUPP", EOPNOTSUPP },
-		{ "EFBIG", EFBIG }, { "ENOSPC", ENOSPC }, { "EIO", EIO },
-	};
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		if (!strcmp(names[i].name, name))
-			return -names[i].number;
-	fail_msg("unknown errno %s", name);
-	return 1;
-}
-
 static void check(const struct expectation *e)
 {
-	const char *mode = e->writable ? "rw" : "ro";
 	struct image image;
 	u8 *disk;
 	int r;
 
-	image_open(&image, directory, e->file, e->device_bytes, e->writable);
+	image_open(&image, e->directory, e->file, e->device_bytes, e->writable);
 	r = image_load(&image);
-	if (strcmp(r ? vhdx_fault_name(r) : "-", e->fault))
-		fail_msg("%s %s: %s, not %s", e->file, mode,
-			 r ? vhdx_fault_name(r) : "ok", e->fault);
-	if (vhdx_fault_errno(r) != errno_of(e->result))
-		fail_msg("%s %s: errno %d, not %s", e->file, mode,
-			 vhdx_fault_errno(r), e->result);
+	cases_check_result(e, r);
 	if (!r && strcmp(e->sha256, "-")) {
 		assert_true(e->length <= image.layout.geo.disk_bytes);
 		disk = malloc(e->length);
 		image_disk(&image, e->length, disk);
-		if (strcmp(disk_sha256(disk, e->length), e->sha256))
-			fail_msg("%s %s: reads differently", e->file, mode);
+		cases_check_disk(e, disk);
 		free(disk);
 	}
 	image_close(&image);
 }
 
-/* The rw line holds for ro, too, unless there is one for that. */
-static void case_test(void **state)
-{
-	struct expectation *e = *state;
-
-	check(e);
-	if (e->writable && (!e[1].file[0] || strcmp(e[1].file, e->file))) {
-		struct expectation ro = *e;
-
-		ro.writable = false;
-		check(&ro);
-	}
-}
-
-static bool parse(char *line, struct expectation *e)
-{
-	char name[16], mode[8], length[32];
-
-	memset(e, 0, sizeof(*e));
-	if (sscanf(line, "%15[^\t]\t%255[^\t]\t%llu\t%7[^\t]\t%31[^\t]\t%63[^\t]\t%31[^\t]\t%64s",
-		   name, e->file, (unsigned long long *)&e->device_bytes, mode,
-		   e->result, e->fault, length, e->sha256) != 8)
-		return false;
-	e->writable = !strcmp(mode, "rw");
-	e->length = strtoull(length, NULL, 10);
-	return true;
-}
-
 int main(void)
 {
-	struct expectation *list = NULL;
-	struct CMUnitTest *tests = NULL;
-	char path[4096], line[1024];
-	size_t nr = 0, i;
-	FILE *tsv;
-	int failed;
-
-	directory = getenv("VHDX_IMAGES");
-	if (!directory) {
-		puts("1..0 # SKIP VHDX_IMAGES names no directory");
-		return 0;
-	}
-	snprintf(path, sizeof(path), "%s/cases.tsv", directory);
-	tsv = fopen(path, "r");
-	if (!tsv) {
-		perror(path);
-		return 1;
-	}
-	while (fgets(line, sizeof(line), tsv)) {
-		/* One more, empty: a line looks at the next. */
-		list = realloc(list, (nr + 2) * sizeof(*list));
-		memset(&list[nr + 1], 0, sizeof(*list));
-		if (!parse(line, &list[nr++])) {
-			fprintf(stderr, "%s: line %zu\n", path, nr);
-			return 1;
-		}
-	}
-	fclose(tsv);
-
-	tests = calloc(nr, sizeof(*tests));
-	for (i = 0; i < nr; i++) {
-		char *name = malloc(300);
-
-		snprintf(name, 300, "image %s %s", list[i].file,
-			 list[i].writable ? "rw" : "ro");
-		tests[i] = (struct CMUnitTest){ name, case_test, NULL, NULL, &list[i] };
-	}
-	failed = _cmocka_run_group_tests("images", tests, nr, NULL, NULL);
-	for (i = 0; i < nr; i++)
-		free((char *)tests[i].name);
-	free(tests);
-	free(list);
-	return failed;
+	return cases_run("images", "VHDX_IMAGES", check);
 }
