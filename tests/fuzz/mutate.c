@@ -333,6 +333,9 @@ static void mutate_once(struct mutator *m, enum mutate_part part)
 	case MUTATE_SIZE:
 		mutate_size(m);
 		break;
+	case MUTATE_VHD:
+		mutate_vhd(m);
+		break;
 	default:
 		mutate_raw(m);
 		break;

@@ -19,6 +19,7 @@ enum mutate_part {
 	MUTATE_LOG,
 	MUTATE_SIZE,
 	MUTATE_RAW,
+	MUTATE_VHD,
 	MUTATE_PARTS
 };
 
@@ -59,6 +60,7 @@ u64 mutate_bat_raw(struct mutator *m);
 void mutate_tables(struct mutator *m);
 void mutate_meta(struct mutator *m);
 void mutate_log(struct mutator *m);
+void mutate_vhd(struct mutator *m);
 void mutate_log_seal(struct mutator *m, u32 off);
 
 #endif /* FUZZ_MUTATE_H */
