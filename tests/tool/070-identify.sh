@@ -20,21 +20,30 @@ is() # FILE RE
 	done
 }
 
-for format in qcow2 vpc vmdk vdi; do
+for format in qcow2 vmdk vdi; do
 	qemu-img create -q -f $format image.$format 4M
 done
-qemu-img create -q -f vpc -o subformat=fixed fixed.vhd 4M
 qemu-img create -q -f vmdk -o subformat=monolithicFlat flat.vmdk 4M
 is image.qcow2 "no VHDX image but a QCOW2 image: .*'qemu-img convert -f qcow2 -O vhdx "
-is image.vpc "no VHDX image but a VHD image \(version 1\): .*'qemu-img convert -f vpc -O vhdx "
-is fixed.vhd 'no VHDX image but a VHD image \(version 1\)'
 is image.vmdk 'no VHDX image but a VMDK image'
 is flat.vmdk 'no VHDX image but the description of a VMDK image'
 is image.vdi 'no VHDX image but a VDI image'
+
+# VHD is known, by what is in the file: but what needs a log says that it cannot.
+qemu-img create -q -f vpc image.vpc 4M
+qemu-img create -q -f vpc -o subformat=fixed fixed 4M
 # Before 2004 a fixed one ended in 511 bytes.
-truncate -s -1 fixed.vhd
-is fixed.vhd 'no VHDX image but a VHD image \(version 1\)'
-# The advice works.
+head -c -1 fixed >short.vhdx
+"$vhdx" create --format vhd --parent image.vpc child
+for file in image.vpc fixed short.vhdx child; do
+	for command in info map check; do
+		expect_status 0 $command $file
+		expect_no_output 'no VHDX image'
+	done
+	expect_status 1 replay $file
+	expect_output "$file: a VHD image \(version 1\), which has no log to replay: run 'vhdx check'"
+done
+# What "attach" advises works.
 qemu-img convert -O vhdx -o subformat=dynamic -f vpc image.vpc converted
 expect_status 0 check converted
 

@@ -94,8 +94,9 @@ grep -q '^\.SH OPTIONS$' "$tools/man/vhdx.8"
 
 # Every problem that "check" can name is explained.
 problems=$(sed -n '/^#define VHDX_FAULTS/,/^enum/s/^\tF(\([A-Z_]*\),.*/\1/p' "$VHDX_TOP/kmod/format/vhdx-fault.h")
+problems+=$'\n'$(sed -n '/^#define VHD_FAULTS/,$s/^\tF(\([A-Z_]*\),.*/\1/p' "$VHDX_TOP/kmod/format/vhd-fault.h")
 problems+=$'\n'$(sed -n 's/^\t\t"\([A-Z_]*\)",.*/\1/p' "$tools/image/audit.c")
-[ "$(wc -w <<<"$problems")" -ge 65 ]
+[ "$(wc -w <<<"$problems")" -ge 95 ]
 explained=$(awk '/^\.B [A-Z_]+$/ { name = $2; next } name && /[a-z]/ { print name } { name = "" }' "$tools/man/vhdx-check.8")
 lacking=$(comm -23 <(sort -u <<<"$problems") <(sort -u <<<"$explained"))
 [ -z "$lacking" ] || fail "vhdx-check.8 does not explain $lacking"

@@ -10,12 +10,29 @@
 #include "report.h"
 #include "search.h"
 #include "size.h"
+#include "vhd-repair.h"
 #include "vhdx-resolve.h"
 
 /* Options without a short form. */
 enum {
 	CHECK_CHAIN = OPTION_LONG,
 };
+
+/* Find all that is wrong, of either format. */
+static int check_audit(struct check *check, struct image *image)
+{
+	if (!check->is_vhd)
+		return audit_image(&check->audit, image);
+	vhd_image_free(&check->vhd);
+	return vhd_audit(&check->audit, &check->vhd, image);
+}
+
+/* The same once more, after something was written. */
+static int check_audit_again(struct check *check, struct image *image)
+{
+	image_forget(image);
+	return check_audit(check, image);
+}
 
 /* Write the region table that is not in use again. */
 static int check_repair_regions(struct image *image)
@@ -36,6 +53,13 @@ static int check_repair_regions(struct image *image)
 	return r ? r : edit_sync(image);
 }
 
+static int check_repair_vhd(struct check *check, struct image *image)
+{
+	int r = vhd_repair(&check->audit, &check->vhd);
+
+	return r ? r : check_audit_again(check, image);
+}
+
 /*
  * Repair what can be repaired, and find out what is left.  Each step leaves
  * the image no worse than it was, wherever a crash comes in between.
@@ -45,13 +69,14 @@ static int check_repair(struct check *check, struct image *image)
 	const struct audit_problem *problem = check->audit.problem;
 	int r;
 
+	if (check->is_vhd)
+		return check_repair_vhd(check, image);
 	/* The headers first: nothing may change before they have. */
 	r = image->dirty ? edit_replay(image) : edit_header(image);
 	if (r)
 		return r;
 	if (image->dirty) {
-		image_forget(image);
-		r = audit_image(&check->audit, image);
+		r = check_audit_again(check, image);
 		if (r || !check->audit.readable)
 			return r;
 	}
@@ -62,10 +87,7 @@ static int check_repair(struct check *check, struct image *image)
 		if (!r)
 			r = edit_sync(image);
 	}
-	if (r)
-		return r;
-	image_forget(image);
-	return audit_image(&check->audit, image);
+	return r ? r : check_audit_again(check, image);
 }
 
 static bool check_can_repair(const struct check *check,
@@ -111,8 +133,7 @@ static int check_rebuild(struct check *check, struct image *image, bool *wrote)
 		return r;
 	check->rebuilt = true;
 	*wrote = true;
-	image_forget(image);
-	return audit_image(&check->audit, image);
+	return check_audit_again(check, image);
 }
 
 /* Give up what is lost, or only name what another run may have given up. */
@@ -164,14 +185,35 @@ static int check_identify(struct check *check, struct image *image, bool *wrote)
 	if (r)
 		return r;
 	*wrote = true;
-	image_forget(image);
-	return audit_image(&check->audit, image);
+	return check_audit_again(check, image);
+}
+
+/* What VHD has lost can be given up where it is: there is no log. */
+static int check_salvage_vhd(struct check *check, struct image *image,
+			     bool *wrote)
+{
+	struct vhd_salvage plan = {};
+	int r = 0;
+
+	if (!check->audit.readable || !check_has(check, audit_is_loss))
+		return 0;
+	r = vhd_salvage_look(&plan, &check->salvage, &check->audit,
+			     &check->vhd);
+	if (!r)
+		r = report_salvage(check, image);
+	if (!r)
+		r = vhd_salvage_write(&plan);
+	*wrote |= !r;
+	vhd_salvage_free(&plan);
+	return r ? r : check_audit_again(check, image);
 }
 
 static int check_salvage(struct check *check, struct image *image, bool *wrote)
 {
 	int r = 0;
 
+	if (check->is_vhd)
+		return check_salvage_vhd(check, image, wrote);
 	if (check->audit.problem[AUDIT_IDENTIFIER].count)
 		r = check_identify(check, image, wrote);
 	if (!r && check_has(check, audit_is_headless))
@@ -211,6 +253,11 @@ static bool check_is_foreign(const struct check *check,
 {
 	int kind;
 
+	/* The letters alone make no image. */
+	if (check->audit.problem[VHDX_FAULT_VHD_NO_FOOTER].count) {
+		complain_fault(image->path, VHDX_FAULT_VHD_NO_FOOTER);
+		return true;
+	}
 	for (kind = 1; kind < (int)VHDX_NR_FAULTS; kind++)
 		if (check->audit.problem[kind].count &&
 		    identify_is_foreign(image, kind)) {
@@ -256,7 +303,8 @@ static int check_image(struct check *check, struct image *image)
 {
 	int r, status = CHECK_CLEAN;
 
-	r = audit_image(&check->audit, image);
+	check->is_vhd = vhd_image_is(image);
+	r = check_audit(check, image);
 	if (r)
 		complain_fault(image->path, r);
 	else if (check_is_foreign(check, image))
@@ -400,6 +448,7 @@ static int check_run(const struct command *self, int argc, char **argv)
 	mode = check->mode ? IMAGE_WRITE : force ? IMAGE_PEEK : IMAGE_READ;
 	status = chain ? check_chain(check, argv[optind], mode) :
 			 check_file(check, argv[optind], mode, &st);
+	vhd_image_free(&check->vhd);
 	salvage_free(&check->salvage);
 	parent_free(&check->parent);
 	free(check);
@@ -412,7 +461,8 @@ const struct command command_check = {
 	.synopsis = "[OPTION...] FILE",
 	.help =
 "  -r, --repair               replay the log, write a damaged header or region\n"
-"                             table again, extend a file whose last block is cut\n"
+"                             table again, extend a file whose last block is cut;\n"
+"                             VHD: write a footer again, give space back\n"
 "      --repair=salvage       the same, and if the image has lost a part of itself\n"
 "                             give that up, say what it is, and keep the rest;\n"
 "                             write identifier and headers anew\n"

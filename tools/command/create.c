@@ -16,12 +16,17 @@
 #include "output.h"
 #include "search.h"
 #include "size.h"
+#include "vhd-image.h"
+#include "vhd.h"
 
 /* Options without a short form. */
 enum {
 	CREATE_LOG_SIZE = OPTION_LONG,
 	CREATE_LOGICAL,
 	CREATE_PHYSICAL,
+	CREATE_FORMAT,
+	CREATE_EXACT,
+	CREATE_AZURE,
 };
 
 /**
@@ -32,6 +37,10 @@ enum {
  * @search: where the parent's own parents are
  * @chain: the parent with its own; nobody writes to them in the meantime
  * @block_bytes: 0: the default
+ * @is_vhd: it is to be a VHD image
+ * @vhdx_only: an option that only VHDX images have
+ * @vhd_only: an option that only VHD images have
+ * @vhd: what a VHD image is to be like
  * @force: replace what is there
  * @json: report
  */
@@ -42,6 +51,10 @@ struct create {
 	struct parent_search search;
 	struct chain chain;
 	u64 block_bytes;
+	bool is_vhd;
+	const char *vhdx_only;
+	const char *vhd_only;
+	struct create_vhd vhd;
 	bool force;
 	bool json;
 };
@@ -197,10 +210,55 @@ static int create_locate_parent(struct create *create)
 	return r;
 }
 
+static void create_set_format(const struct command *self, struct create *create)
+{
+	create->is_vhd = !strcmp(optarg, "vhd");
+	if (!create->is_vhd && strcmp(optarg, "vhdx"))
+		command_usage(self, "--format %s is neither 'vhdx' nor 'vhd'",
+			      optarg);
+}
+
+/* What only VHD images have, and how a VHD image is to be otherwise. */
+static void create_settle_vhd(const struct command *self, struct create *create)
+{
+	struct create_vhd *vhd = &create->vhd;
+
+	if (create->vhdx_only)
+		command_usage(self, "%s does not go with --format vhd",
+			      create->vhdx_only);
+	vhd->parent = create->parent;
+	vhd->fixed = create->format.meta.leave_allocated;
+	vhd->disk_bytes = create->format.meta.disk_bytes;
+	vhd->block_bytes = create->block_bytes;
+	create_vhd_settle(self, vhd);
+}
+
+/* An option that images of one format have. */
+static void create_set_special(const struct command *self,
+			       struct create *create, int c)
+{
+	switch (c) {
+	case CREATE_FORMAT:
+		create_set_format(self, create);
+		break;
+	case CREATE_EXACT:
+		create->vhd_only = "--exact";
+		create->vhd.exact = true;
+		break;
+	case CREATE_AZURE:
+		create->vhd_only = "--azure";
+		create->vhd.azure = true;
+		break;
+	}
+}
+
 static void create_parse(const struct command *self, int argc, char **argv,
 			 struct create *create)
 {
 	static const struct option options[] = {
+		{ "format", required_argument, NULL, CREATE_FORMAT },
+		{ "exact", no_argument, NULL, CREATE_EXACT },
+		{ "azure", no_argument, NULL, CREATE_AZURE },
 		{ "type", required_argument, NULL, 't' },
 		{ "size", required_argument, NULL, 's' },
 		{ "block-size", required_argument, NULL, 'b' },
@@ -222,7 +280,13 @@ static void create_parse(const struct command *self, int argc, char **argv,
 
 	while ((c = command_option(self, argc, argv, options)) >= 0) {
 		switch (c) {
+		case CREATE_FORMAT:
+		case CREATE_EXACT:
+		case CREATE_AZURE:
+			create_set_special(self, create, c);
+			break;
 		case 't':
+			create->vhd.have_type = true;
 			meta->leave_allocated = !strcmp(optarg, "fixed");
 			if (!meta->leave_allocated && strcmp(optarg, "dynamic"))
 				command_usage(self, "--type %s is neither "
@@ -239,13 +303,16 @@ static void create_parse(const struct command *self, int argc, char **argv,
 				create_check_blocks(self, 0);
 			break;
 		case CREATE_LOG_SIZE:
+			create->vhdx_only = "--log-size";
 			log_bytes = create_size(self, "--log-size", optarg);
 			break;
 		case CREATE_LOGICAL:
+			create->vhdx_only = "--logical-sector-size";
 			meta->logical_bytes = create_sector_size(self,
 					"--logical-sector-size", optarg);
 			break;
 		case CREATE_PHYSICAL:
+			create->vhdx_only = "--physical-sector-size";
 			meta->physical_bytes = create_sector_size(self,
 					"--physical-sector-size", optarg);
 			break;
@@ -255,6 +322,7 @@ static void create_parse(const struct command *self, int argc, char **argv,
 			create->parent = optarg;
 			break;
 		case SEARCH_DIR:
+			create->vhdx_only = "--parent-dir";
 			search_option(self, &create->search, c);
 			break;
 		case 'f':
@@ -275,6 +343,12 @@ static void create_parse(const struct command *self, int argc, char **argv,
 		create_check_size(self, meta);
 	if (create->search.dirs && !create->parent)
 		command_usage(self, "--parent-dir does not go without --parent");
+	if (create->is_vhd) {
+		create_settle_vhd(self, create);
+		return;
+	}
+	if (create->vhd_only)
+		command_usage(self, "%s needs --format vhd", create->vhd_only);
 	create_check_log(self, log_bytes);
 	create->format.log_bytes = log_bytes;
 	if (create->parent)
@@ -295,7 +369,9 @@ static int create_file(struct create *create, const struct stat *old)
 	r = newfile_open(&file, create->path);
 	if (!r && old)
 		r = newfile_inherit(&file, old);
-	if (!r)
+	if (!r && create->is_vhd)
+		r = vhd_format_file(&create->vhd.format, file.fd, create->path);
+	else if (!r)
 		r = format_file(&create->format, file.fd, create->path);
 	if (!r)
 		r = newfile_commit(&file, old);
@@ -319,6 +395,8 @@ static const char *create_find_signature(struct image *image)
 	if (!image->reader.read(&image->reader, VHDX_IDENT_OFF, ident, 8) &&
 	    !vhdx_ident_check(ident))
 		return "a VHDX image";
+	if (vhd_image_is(image))
+		return "a VHD image";
 	probe = blkid_new_probe();
 	if (!probe || blkid_probe_set_device(probe, image->fd, 0, 0)) {
 		blkid_free_probe(probe);
@@ -351,7 +429,8 @@ static int create_on_device(struct create *create)
 		r = -EEXIST;
 		goto out;
 	}
-	r = format_device(&create->format, &image);
+	r = create->is_vhd ? vhd_format_device(&create->vhd.format, &image) :
+			     format_device(&create->format, &image);
 out:
 	image_close(&image);
 	return r;
@@ -364,6 +443,11 @@ static void create_print(const struct create *create)
 
 	output_begin(&out, true);
 	output_text(&out, "file", NULL, create->path);
+	if (create->is_vhd) {
+		create_vhd_print(&create->vhd, &out);
+		output_end(&out);
+		return;
+	}
 	output_text(&out, "format", NULL, "vhdx");
 	output_text(&out, "type", NULL, meta->has_parent ? "differencing" :
 		    meta->leave_allocated ? "fixed" : "dynamic");
@@ -410,26 +494,34 @@ static int create_anywhere(struct create *create)
 	return create_file(create, NULL);
 }
 
+/* Work out what a VHDX image is to be like. */
+static int create_prepare(const struct command *self, struct create *create)
+{
+	int r = create->parent ? create_open_parent(self, create) : 0;
+
+	if (r)
+		return r;
+	create_check_sizes(self, create);
+	return create->parent ? create_locate_parent(create) : 0;
+}
+
 static int create_run(const struct command *self, int argc, char **argv)
 {
 	struct create *create = calloc(1, sizeof(*create));
-	int r = 0;
+	int r;
 
 	if (!create) {
 		complain_errno(self->name, ENOMEM, "cannot start");
 		return STATUS_FAILED;
 	}
 	create_parse(self, argc, argv, create);
-	if (create->parent)
-		r = create_open_parent(self, create);
-	if (!r)
-		create_check_sizes(self, create);
-	if (!r && create->parent)
-		r = create_locate_parent(create);
+	r = create->is_vhd ? create_vhd_prepare(&create->vhd, create->path) :
+			     create_prepare(self, create);
 	if (!r)
 		r = create_anywhere(create);
 	if (!r && create->json)
 		create_print(create);
+	vhd_parent_free(&create->vhd.format.parent);
 	chain_close(&create->chain);
 	free(create->format.locator);
 	free(create);
@@ -441,15 +533,20 @@ const struct command command_create = {
 	.summary = "Create an image in a new file or on a block device",
 	.synopsis = "[OPTION...] FILE [SIZE]",
 	.help =
+"      --format FORMAT        'vhdx' (the default), or 'vhd', the older one\n"
 "  -s, --size SIZE            another way to give it\n"
 "  -t, --type TYPE            'dynamic' (the default): the file grows as the disk\n"
 "                             is written; or 'fixed': all space is taken now\n"
 "  -b, --block-size SIZE      unit of allocation, a power of two from 1M to 256M;\n"
-"                             default 32M, with a parent 2M\n"
+"                             default 32M, with a parent 2M; of a VHD from 4K,\n"
+"                             default 2M or the parent's\n"
 "      --parent FILE          a differencing image: it has what FILE has, which must\n"
 "                             not be written to from then on; SIZE is FILE's, or more\n"
+"                             (of a VHD, FILE's)\n"
 "      --parent-dir DIR       look for FILE's own parents in DIR, by the end of the\n"
 "                             path that it has; may be repeated\n"
+"      --exact                VHD: SIZE need not be a multiple of 1M\n"
+"      --azure                VHD: as Azure takes it, fixed and a multiple of 1M\n"
 "      --log-size SIZE        space for the log, a multiple of 1M up to 1G;\n"
 "                             default 1M\n"
 "      --logical-sector-size SIZE\n"
@@ -460,8 +557,8 @@ const struct command command_create = {
 "                             device holds\n"
 "  -J, --json                 print what was created, as JSON\n"
 "\n"
-"SIZE is the size of the virtual disk, up to 64T: a number of bytes, or one with\n"
-"K, M, G or T (powers of 1024), such as 1.5G.\n"
+"SIZE is the size of the virtual disk, up to 64T, of a VHD 2040G: a number of\n"
+"bytes, or one with K, M, G or T (powers of 1024), such as 1.5G.\n"
 "\n",
 	.usage_status = STATUS_USAGE,
 	.run = create_run,

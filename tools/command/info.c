@@ -11,6 +11,8 @@
 #include "output.h"
 #include "parent.h"
 #include "size.h"
+#include "vhd-image.h"
+#include "vhd.h"
 
 /**
  * struct info - what BAT and parent locator tell
@@ -240,6 +242,25 @@ static int info_judge(const struct image *image, const struct info *info)
 	return info->faults || info->locator_fault ? STATUS_FAILED : STATUS_OK;
 }
 
+static int info_image(struct image *image, bool json)
+{
+	int status = STATUS_FAILED, r;
+	struct info info = {};
+	struct output out;
+
+	r = info_load(image, &info);
+	if (r) {
+		identify_complain(image, r);
+	} else {
+		output_begin(&out, json);
+		info_print(&out, image, &info);
+		output_end(&out);
+		status = info_judge(image, &info);
+	}
+	free(info.locator);
+	return status;
+}
+
 static int info_run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -247,9 +268,7 @@ static int info_run(const struct command *self, int argc, char **argv)
 		OPTION_HELP,
 		{}
 	};
-	int status = STATUS_FAILED, r;
-	struct info info = {};
-	struct output out;
+	int status = STATUS_FAILED;
 	struct image image;
 	bool json = false;
 
@@ -257,20 +276,10 @@ static int info_run(const struct command *self, int argc, char **argv)
 		json = true;
 	command_operands(self, argc, argv, 1, 1, "FILE");
 
-	r = image_open(&image, argv[optind], IMAGE_PEEK);
-	if (!r) {
-		r = info_load(&image, &info);
-		if (r)
-			identify_complain(&image, r);
-	}
-	if (!r) {
-		output_begin(&out, json);
-		info_print(&out, &image, &info);
-		output_end(&out);
-		status = info_judge(&image, &info);
-	}
+	if (!image_open(&image, argv[optind], IMAGE_PEEK))
+		status = vhd_image_is(&image) ? info_vhd(&image, json) :
+						info_image(&image, json);
 	image_close(&image);
-	free(info.locator);
 	return status;
 }
 

@@ -8,8 +8,10 @@
 #include "command.h"
 #include "identify.h"
 #include "message.h"
-#include "output.h"
+#include "runs.h"
 #include "search.h"
+#include "vhd-image.h"
+#include "vhd.h"
 
 static const char *const map_states[8] = {
 	[VHDX_BLOCK_NOT_PRESENT] = "unallocated",
@@ -20,78 +22,40 @@ static const char *const map_states[8] = {
 };
 
 /**
- * struct map - the extent that is being collected
- * @out: where the ones before it went
+ * struct map - an image, listed
+ * @runs: the list
  * @image: the image
- * @state: enum vhdx_block_state
- * @first: first block
- * @count: blocks; 0 before the first extent
- * @mib: where its data is, in MiB from the start of the image; 0 if nowhere
  */
 struct map {
-	struct output out;
+	struct runs runs;
 	const struct image *image;
-	u8 state;
-	u32 first;
-	u64 count;
-	u64 mib;
 };
 
-static void map_flush(struct map *map)
+/* The next @length bytes, as far as there is a disk. */
+static void map_add(struct map *map, u8 state, u64 length, u64 off)
 {
-	const struct vhdx_geometry *geo = &map->image->layout.geo;
-	u64 start = (u64)map->first << geo->block_shift;
-	u64 end = start + (map->count << geo->block_shift);
-	char text[24];
+	u64 rest = map->image->layout.geo.disk_bytes - runs_end_of(&map->runs);
 
-	if (!map->count)
-		return;
-	end = min_t(u64, end, geo->disk_bytes);
-	output_row(&map->out);
-	output_number(&map->out, "start", "", start);
-	output_number(&map->out, "length", "", end - start);
-	output_text(&map->out, "state", "", map_states[map->state]);
-	if (map->mib) {
-		snprintf(text, sizeof(text), "%" PRIu64, map->mib * SZ_1M);
-		output_number(&map->out, "file_offset", NULL, map->mib * SZ_1M);
-	}
-	output_text(&map->out, NULL, "", map->mib ? text : "-");
-}
-
-/* One more extent, or more of the last one. */
-static void map_add(struct map *map, u8 state, u32 first, u64 count, u64 mib)
-{
-	if (map->count && map->state == state &&
-	    (!mib || mib == map->mib + map->count *
-			    vhdx_block_mib(&map->image->layout.geo))) {
-		map->count += count;
-		return;
-	}
-	map_flush(map);
-	map->state = state;
-	map->first = first;
-	map->count = count;
-	map->mib = mib;
+	runs_add(&map->runs, map_states[state], min_t(u64, length, rest), off);
 }
 
 /* Blocks up to @block that were not visited are absent. */
 static void map_skip(struct map *map, u64 block)
 {
-	u64 next = map->first + map->count;
+	u64 start = block << map->image->layout.geo.block_shift;
+	u64 end = runs_end_of(&map->runs);
 
-	if (next < block)
-		map_add(map, VHDX_BLOCK_NOT_PRESENT, next, block - next, 0);
+	if (end < start)
+		map_add(map, VHDX_BLOCK_NOT_PRESENT, start - end, RUNS_NOWHERE);
 }
 
 static int map_visit(void *arg, u64 index, u32 block, bool bitmap,
 		     const struct vhdx_bat_entry *entry, int result)
 {
 	struct map *map = arg;
-	u64 mib = entry->state == VHDX_BLOCK_FULL ? entry->mib : 0;
 
 	if (result) {
-		map_flush(map);
-		map->count = 0;
+		runs_flush(&map->runs);
 		complain(map->image->path, vhdx_fault_advice(result),
 			 "BAT entry %" PRIu64 ": %s", index,
 			 vhdx_fault_text(result));
@@ -100,33 +64,26 @@ static int map_visit(void *arg, u64 index, u32 block, bool bitmap,
 	if (bitmap)
 		return 0;
 	map_skip(map, block);
-	map_add(map, entry->state, block, 1, mib);
+	map_add(map, entry->state, 1ULL << map->image->layout.geo.block_shift,
+		entry->state == VHDX_BLOCK_FULL ? entry->mib * SZ_1M :
+						  RUNS_NOWHERE);
 	return 0;
 }
 
 static int map_print(struct image *image, bool json)
 {
-	static const struct output_column columns[] = {
-		{ "Start", 14 },
-		{ "Length", 14 },
-		{ "State", -11 },
-		{ "File offset", 14 },
-		{}
-	};
 	struct map map = { .image = image };
 	int r;
 
-	output_begin(&map.out, json);
-	output_list(&map.out, NULL, columns);
+	runs_begin(&map.runs, json);
 	r = image_load_bat(image, map_visit, &map);
 	if (r < 0)
 		complain_fault(image->path, r);
 	if (!r) {
 		map_skip(&map, image->layout.geo.blocks);
-		map_flush(&map);
+		runs_flush(&map.runs);
 	}
-	output_list_end(&map.out);
-	output_end(&map.out);
+	runs_end(&map.runs);
 	return r;
 }
 
@@ -204,13 +161,15 @@ static int map_print_image(const char *path, bool json)
 	int r;
 
 	r = image_open(&image, path, IMAGE_PEEK);
-	if (!r) {
+	if (!r && vhd_image_is(&image)) {
+		r = map_vhd(&image, json);
+	} else if (!r) {
 		r = image_load(&image);
 		if (r)
 			identify_complain(&image, r);
+		else
+			r = map_print(&image, json);
 	}
-	if (!r)
-		r = map_print(&image, json);
 	image_close(&image);
 	return r;
 }
@@ -259,7 +218,8 @@ SEARCH_HELP
 "\n"
 "Only 'data' has a place in the file; everything else reads as zeros. Of a\n"
 "differencing image all of the disk is shown, and which layer has it: 0 is the\n"
-"image itself, 1 its parent, and so on.\n"
+"image itself, 1 its parent, and so on. Of a VHD image 'parent' is what the\n"
+"parent has there.\n"
 "\n",
 	.usage_status = STATUS_USAGE,
 	.run = map_run,

@@ -8,6 +8,7 @@
 #include "identify.h"
 #include "message.h"
 #include "output.h"
+#include "vhd-image.h"
 
 static int replay_visit(void *arg, u64 index, u32 block, bool bitmap,
 			const struct vhdx_bat_entry *entry, int result)
@@ -58,6 +59,11 @@ static int replay_image(struct image *image, bool quiet, bool json)
 	u64 entries;
 	int r;
 
+	if (vhd_image_is(image)) {
+		complain(image->path, "run 'vhdx check' on it",
+			 "a VHD image (version 1), which has no log to replay");
+		return -EOPNOTSUPP;
+	}
 	/* Header and log have to be good, what the log repairs does not. */
 	r = vhdx_load_header(&image->reader, &image->layout, image->scratch);
 	if (!r)

@@ -10,8 +10,8 @@ _vhdx_options()
 {
 	case $1 in
 	create)
-		echo '--size --type --block-size --log-size --logical-sector-size --physical-sector-size' \
-			'--parent --parent-dir --force --json'
+		echo '--format --size --type --block-size --log-size --logical-sector-size' \
+			'--physical-sector-size --parent --parent-dir --exact --azure --force --json'
 		;;
 	info | status) echo '--json' ;;
 	map | chain | diff) echo '--parent --parent-dir --json' ;;
@@ -33,6 +33,7 @@ _vhdx_options()
 _vhdx_values()
 {
 	case $1:$2 in
+	create:--format) echo 'vhdx vhd' ;;
 	create:--type | create:-t) echo 'dynamic fixed' ;;
 	create:--logical-sector-size | create:--physical-sector-size) echo '512 4096' ;;
 	create:--block-size | create:-b | flatten:--block-size | flatten:-b) echo '1M 2M 4M 8M 16M 32M 64M 128M 256M' ;;

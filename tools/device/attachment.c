@@ -70,6 +70,8 @@ static int attach_load(struct attachment *attach)
 		       attach->read_only ? IMAGE_READ : IMAGE_WRITE);
 	if (r)
 		return r;
+	if (identify_refuse_vhd(image))
+		return -EOPNOTSUPP;
 	attach->file_bytes = image->file_bytes;
 	r = image_load(image);
 	if (!r)

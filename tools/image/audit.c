@@ -30,6 +30,28 @@ static const struct {
 	[AUDIT_PARENT_MISSING - VHDX_NR_FAULTS] = {
 		"PARENT_MISSING", "the parent is not found",
 		"name it with --parent, or its directory with --parent-dir; 'vhdx chain' shows where it was looked for" },
+	[AUDIT_VHD_TAIL - VHDX_NR_FAULTS] = {
+		"VHD_TAIL", "the footer at the end is damaged or missing",
+		VHDX_ADVICE_REPAIR },
+	[AUDIT_VHD_COPY - VHDX_NR_FAULTS] = {
+		"VHD_COPY", "the copy of the footer at the start is damaged",
+		VHDX_ADVICE_REPAIR },
+	[AUDIT_VHD_DIFFER - VHDX_NR_FAULTS] = {
+		"VHD_DIFFER",
+		"the two footers differ, and the one at the end counts",
+		VHDX_ADVICE_REPAIR },
+	[AUDIT_VHD_BATMAP - VHDX_NR_FAULTS] = {
+		"VHD_BATMAP",
+		"XenServer's map of full blocks is not what the bitmaps say",
+		VHDX_ADVICE_REPAIR },
+	[AUDIT_VHD_DENIED - VHDX_NR_FAULTS] = {
+		"VHD_DENIED",
+		"sectors hold data but their bits say that they were never written, so they read as zeros here and as data elsewhere",
+		VHDX_ADVICE_SALVAGE " to have them as data" },
+	[AUDIT_VHD_BEHIND - VHDX_NR_FAULTS] = {
+		"VHD_BEHIND",
+		"nothing owns the space between the last block and the footer",
+		VHDX_ADVICE_REPAIR " to give it back" },
 };
 
 /**
@@ -86,6 +108,10 @@ bool audit_is_loss(int kind)
 	case VHDX_FAULT_BAT_RESERVED:
 	case VHDX_FAULT_BAT_PARTIAL:
 	case VHDX_FAULT_BAT_ANCHOR:
+	case VHDX_FAULT_VHD_BAT_TABLES:
+	case VHDX_FAULT_VHD_BAT_RANGE:
+	case VHDX_FAULT_VHD_BAT_OVERLAP:
+	case AUDIT_VHD_DENIED:
 		return true;
 	default:
 		return false;
@@ -108,8 +134,11 @@ const char *audit_advice(int kind, const struct image *image, bool fixable,
 
 	if (kind == AUDIT_IDENTIFIER)
 		return salvageable ? VHDX_ADVICE_SALVAGE : VHDX_ADVICE_COPY;
+	if (kind == AUDIT_VHD_DENIED && !salvageable)
+		return VHDX_ADVICE_COPY;
 	if (kind >= (int)VHDX_NR_FAULTS)
-		return fixable || !audit_fixable(kind, image) ?
+		return fixable || kind == AUDIT_VHD_DENIED ||
+		       !audit_fixable(kind, image) ?
 		       audit_kinds[kind - VHDX_NR_FAULTS].advice : NULL;
 	/* Who reads this has just run 'vhdx check'. */
 	if (kind == VHDX_FAULT_BITMAP_PRESENT)
@@ -135,10 +164,11 @@ const char *audit_advice(int kind, const struct image *image, bool fixable,
  */
 bool audit_fixable(int kind, const struct image *image)
 {
-	if (kind == VHDX_FAULT_BAT_CUT)
+	if (kind == VHDX_FAULT_BAT_CUT || kind == VHDX_FAULT_VHD_SHORT)
 		return !image->block_device;
 	return kind >= (int)VHDX_NR_FAULTS && kind != AUDIT_BITMAP_STALE &&
-	       kind != AUDIT_IDENTIFIER && kind != AUDIT_PARENT_MISSING;
+	       kind != AUDIT_IDENTIFIER && kind != AUDIT_PARENT_MISSING &&
+	       kind != AUDIT_VHD_DENIED;
 }
 
 /**
@@ -167,7 +197,14 @@ u64 audit_errors(const struct audit *audit, unsigned int *kinds)
 	return errors;
 }
 
-static struct audit_problem *audit_add(struct audit *audit, int kind)
+/**
+ * audit_add() - note a problem
+ * @audit: what was found
+ * @kind: enum vhdx_fault or enum audit_kind
+ *
+ * Return: the problem, an error unless the caller makes it another level.
+ */
+struct audit_problem *audit_add(struct audit *audit, int kind)
 {
 	audit->problem[kind].count++;
 	return &audit->problem[kind];
@@ -181,6 +218,18 @@ static struct audit_problem *audit_add(struct audit *audit, int kind)
 void audit_add_problem(struct audit *audit, int kind)
 {
 	audit_add(audit, kind);
+}
+
+/**
+ * audit_add_place() - note where a problem is
+ * @problem: the problem
+ * @place: where; the first ones only are kept
+ */
+void audit_add_place(struct audit_problem *problem,
+		     const struct audit_place *place)
+{
+	if (problem->places < AUDIT_EXAMPLES)
+		problem->place[problem->places++] = *place;
 }
 
 /* Without the identifier: as if it were there, to see what else there is. */
@@ -245,7 +294,9 @@ static int audit_layout(struct audit *audit, struct image *image)
  */
 bool audit_is_overlap(int kind)
 {
-	return kind == VHDX_FAULT_BAT_OVERLAP || kind == VHDX_FAULT_BAT_ANCHOR;
+	return kind == VHDX_FAULT_BAT_OVERLAP || kind == VHDX_FAULT_BAT_ANCHOR ||
+	       kind == VHDX_FAULT_VHD_BAT_OVERLAP ||
+	       kind == VHDX_FAULT_VHD_BAT_TABLES;
 }
 
 struct audit_scan {
@@ -271,10 +322,9 @@ static int audit_visit(void *arg, u64 index, u32 block, bool bitmap,
 		problem = audit_add(audit, kind);
 		if (kind == AUDIT_BITMAP_STALE)
 			problem->level = AUDIT_NOTE;
-		if (problem->places < AUDIT_EXAMPLES)
-			problem->place[problem->places++] = (struct audit_place){
+		audit_add_place(problem, &(struct audit_place){
 				.index = index, .block = block,
-				.bitmap = bitmap, .mib = entry->mib };
+				.bitmap = bitmap, .off = entry->mib * SZ_1M });
 		scan->overlaps |= audit_is_overlap(kind);
 	}
 	if (bitmap || (result && result != VHDX_FAULT_BAT_CUT))
@@ -294,7 +344,8 @@ static bool audit_overlap(const struct audit_scan *scan,
 {
 	u32 own = place->bitmap ? 1 : vhdx_block_mib(&scan->image->layout.geo);
 
-	return place->mib < mib + count && mib < place->mib + own;
+	return place->off / SZ_1M < mib + count &&
+	       mib < place->off / SZ_1M + own;
 }
 
 /* Somebody has @count MiB at @mib: is that what an entry claims, too? */
@@ -388,6 +439,7 @@ static int audit_rest(struct audit *audit, struct image *image)
 		return r;
 
 	audit->readable = true;
+	audit->blocks = image->layout.geo.blocks;
 	audit->end = max_t(u64, audit->end, image_end(image));
 	audit->free_inside = ((u64)image->space.end - image->space.taken) *
 			     SZ_1M;

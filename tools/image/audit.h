@@ -13,6 +13,12 @@ enum audit_kind {
 	AUDIT_REGION_TABLE,
 	AUDIT_BITMAP_STALE,
 	AUDIT_PARENT_MISSING,
+	AUDIT_VHD_TAIL,
+	AUDIT_VHD_COPY,
+	AUDIT_VHD_DIFFER,
+	AUDIT_VHD_BATMAP,
+	AUDIT_VHD_DENIED,
+	AUDIT_VHD_BEHIND,
 	AUDIT_NR
 };
 
@@ -38,6 +44,7 @@ enum audit_level {
  * @AUDIT_OWNER_REGION: a region
  * @AUDIT_OWNER_BLOCK: a payload block
  * @AUDIT_OWNER_BITMAP: the sector bitmap of a chunk
+ * @AUDIT_OWNER_TABLES: footer, header, BAT or locators of a VHD image
  */
 enum audit_owner {
 	AUDIT_OWNER_NONE,
@@ -46,6 +53,7 @@ enum audit_owner {
 	AUDIT_OWNER_REGION,
 	AUDIT_OWNER_BLOCK,
 	AUDIT_OWNER_BITMAP,
+	AUDIT_OWNER_TABLES,
 };
 
 /**
@@ -53,7 +61,7 @@ enum audit_owner {
  * @index: in the BAT
  * @block: payload block, or chunk
  * @bitmap: it is a sector bitmap slot
- * @mib: where it points, in MiB from the start of the image
+ * @off: where it points, in bytes from the start of the image
  * @owner: who else has that space; the first one, if there are several
  * @owner_block: its number, if it is a block; of a bitmap that of its chunk
  * @owner_region: its GUID, if it is a region
@@ -62,7 +70,7 @@ struct audit_place {
 	u64 index;
 	u32 block;
 	bool bitmap;
-	u64 mib;
+	u64 off;
 	enum audit_owner owner;
 	u32 owner_block;
 	guid_t owner_region;
@@ -86,6 +94,7 @@ struct audit_problem {
  * struct audit - what was found
  * @problem: by enum vhdx_fault and enum audit_kind
  * @readable: header, log, regions and metadata are good enough to go on
+ * @blocks: blocks of the disk
  * @allocated: blocks with data
  * @undefined: blocks whose contents nobody knows
  * @end: where the last block ends, past the end of the file if it is cut
@@ -95,6 +104,7 @@ struct audit_problem {
 struct audit {
 	struct audit_problem problem[AUDIT_NR];
 	bool readable;
+	u64 blocks;
 	u64 allocated;
 	u64 undefined;
 	u64 end;
@@ -102,6 +112,9 @@ struct audit {
 	u64 free_behind;
 };
 
+struct audit_problem *audit_add(struct audit *audit, int kind);
+void audit_add_place(struct audit_problem *problem,
+		     const struct audit_place *place);
 int audit_image(struct audit *audit, struct image *image);
 int audit_image_with(struct audit *audit, struct image *image,
 		     const struct vhdx_header *header);

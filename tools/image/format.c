@@ -178,11 +178,18 @@ static int format_write(const struct format *format,
 	return r ? r : edit_sync(image);
 }
 
-/*
+/**
+ * format_take_space() - see that a new image has all of its space
+ * @fd: the file, empty
+ * @path: its name
+ * @bytes: size of the image
+ *
  * All of it, of a dynamic image as well: what is there is headers, log and
  * tables, for which there has to be space when they are written.
+ *
+ * Return: 0 or a negative errno.
  */
-static int format_take_space(int fd, const char *path, u64 bytes)
+int format_take_space(int fd, const char *path, u64 bytes)
 {
 	struct hostfs host;
 	int r;
@@ -239,7 +246,17 @@ int format_file_at(const struct format *format, int fd, const char *path,
 	return r ? r : format_write(format, &plan, &image);
 }
 
-static int format_zero_device(struct image *image, u64 off, u64 end)
+/**
+ * format_zero_device() - make a part of a device read as zeros
+ * @image: the device, open for writing
+ * @off: bytes from its start
+ * @end: where the part ends
+ *
+ * Shows how far it has come.
+ *
+ * Return: 0 or a negative errno.
+ */
+int format_zero_device(struct image *image, u64 off, u64 end)
 {
 	u64 start = off, part;
 	int r = 0;

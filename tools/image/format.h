@@ -31,6 +31,8 @@ struct format_place {
 
 int format_file_at(const struct format *format, int fd, const char *path,
 		   struct format_place *place);
+int format_take_space(int fd, const char *path, u64 bytes);
+int format_zero_device(struct image *image, u64 off, u64 end);
 int format_file(const struct format *format, int fd, const char *path);
 int format_device(const struct format *format, struct image *image);
 

@@ -8,6 +8,7 @@
 
 #include "identify.h"
 #include "message.h"
+#include "vhd-image.h"
 
 #define IDENTIFY_UNPACK	"unpack it first, with "
 #define IDENTIFY_CONVERT(format) \
@@ -29,12 +30,6 @@ static const struct identify {
 	const char *advice;
 } identify_formats[] = {
 	{ 0, 4, "QFI\xfb", "a QCOW2 image", IDENTIFY_CONVERT("qcow2") },
-	{ 0, 8, "conectix", "a VHD image (version 1)", IDENTIFY_CONVERT("vpc") },
-	/* A fixed one has the guest's data at its start. */
-	{ -512, 8, "conectix", "a VHD image (version 1)",
-	  IDENTIFY_CONVERT("vpc") },
-	{ -511, 8, "conectix", "a VHD image (version 1)",
-	  IDENTIFY_CONVERT("vpc") },
 	{ 0, 4, "KDMV", "a VMDK image", IDENTIFY_CONVERT("vmdk") },
 	{ 0, 4, "COWD", "a VMDK image", IDENTIFY_CONVERT("vmdk") },
 	{ 0, 21, "# Disk DescriptorFile", "the description of a VMDK image",
@@ -73,6 +68,43 @@ static const struct identify *identify_find(const struct image *image)
 	return NULL;
 }
 
+/* A VHD image with a parent has a copy of its footer at its start. */
+static bool identify_is_vhd_child(const struct image *image)
+{
+	u8 buf[VHD_FOOTER_BYTES];
+	struct vhd_footer footer;
+
+	if (image_pread(image, 0, buf, sizeof(buf)) || !vhd_footer_valid(buf))
+		return false;
+	vhd_footer_decode(buf, &footer);
+	return footer.type == VHD_TYPE_DIFFERENCING;
+}
+
+/* A chain of VHD is misread by all that convert it. */
+static void identify_complain_vhd(const struct image *image)
+{
+	complain(image->path, identify_is_vhd_child(image) ?
+		 "merge the chain into one image with Hyper-V first, then convert that with 'qemu-img convert'" :
+		 IDENTIFY_CONVERT("vpc"),
+		 "no VHDX image but a VHD image (version 1), which only 'create', 'info', 'map' and 'check' know yet");
+}
+
+/**
+ * identify_refuse_vhd() - refuse a VHD image where only VHDX will do
+ * @image: the image, open
+ *
+ * Says so.
+ *
+ * Return: true if it is one.
+ */
+bool identify_refuse_vhd(const struct image *image)
+{
+	if (!vhd_image_is(image))
+		return false;
+	identify_complain_vhd(image);
+	return true;
+}
+
 /**
  * identify_is_lost() - has a VHDX image lost no more than its identifier?
  * @image: the image, open; its scratch memory is used
@@ -90,7 +122,8 @@ bool identify_is_lost(const struct image *image)
 	bool flag;
 	int slot;
 
-	if (image->file_bytes < VHDX_HEAD_BYTES || identify_find(image))
+	if (image->file_bytes < VHDX_HEAD_BYTES || identify_find(image) ||
+	    vhd_image_is(image))
 		return false;
 	if (image_pread(image, VHDX_IDENT_OFF, first, VHDX_SECTOR) ||
 	    !vhdx_ident_check(first) ||
@@ -138,6 +171,8 @@ void identify_complain(const struct image *image, int result)
 		complain_fault(image->path, result);
 		return;
 	}
+	if (identify_refuse_vhd(image))
+		return;
 	format = identify_find(image);
 	if (identify_is_lost(image))
 		complain(image->path, VHDX_ADVICE_SALVAGE,

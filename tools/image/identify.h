@@ -6,6 +6,7 @@
 #include "image.h"
 
 bool identify_is_lost(const struct image *image);
+bool identify_refuse_vhd(const struct image *image);
 bool identify_is_foreign(const struct image *image, int result);
 void identify_complain(const struct image *image, int result);
 

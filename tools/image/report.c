@@ -43,6 +43,10 @@ static void report_owner(struct output *out, const struct audit_place *place)
 		snprintf(text, sizeof(text), "bitmap of chunk %u",
 			 place->owner_block);
 		break;
+	case AUDIT_OWNER_TABLES:
+		output_text(out, "owner", NULL, "tables");
+		strcpy(text, "footer, header, BAT or locators");
+		break;
 	default:
 		break;
 	}
@@ -63,7 +67,7 @@ static void report_place(struct output *out, int kind,
 	output_number(out, "number", NULL, place->block);
 	output_text(out, NULL, "", text);
 	output_number(out, "bat_index", "", place->index);
-	output_number(out, "file_offset", "", place->mib * SZ_1M);
+	output_number(out, "file_offset", "", place->off);
 	if (audit_is_overlap(kind))
 		report_owner(out, place);
 }
@@ -190,6 +194,7 @@ static void report_losses(struct check *check)
 		output_number(out, "length", NULL, salvage->lost[i].bytes);
 		output_bool(out, "was_undefined", NULL,
 			    salvage->lost[i].undefined);
+		output_bool(out, "was_shared", NULL, salvage->lost[i].shared);
 	}
 	output_list_end(out);
 	output_bool(out, "log_dropped", NULL, salvage->log_dropped ||
@@ -231,10 +236,12 @@ static void report_verdict(const struct check *check, const struct image *image,
 		       image->shown, size_text(lost, check->salvage.lost_bytes),
 		       check->salvage.undefined_bytes ? "lost or undefined" :
 							"lost");
-	if (status != CHECK_ERRORS)
-		printf("%s: %s, %" PRIu64 " of %u blocks allocated\n",
+	if (status != CHECK_ERRORS && !audit->blocks)
+		printf("%s: %s\n", image->shown, report_verdicts[status]);
+	else if (status != CHECK_ERRORS)
+		printf("%s: %s, %" PRIu64 " of %" PRIu64 " blocks allocated\n",
 		       image->shown, report_verdicts[status], audit->allocated,
-		       image->layout.geo.blocks);
+		       audit->blocks);
 	else if (kinds == 1 || errors == kinds)
 		printf("%s: %" PRIu64 " %s left\n", image->shown, errors,
 		       errors == 1 ? "error" : "errors");
@@ -263,8 +270,7 @@ void report_check(struct check *check, const struct image *image, int status)
 		report_losses(check);
 	if (audit->readable) {
 		output_number(out, "blocks_allocated", NULL, audit->allocated);
-		output_number(out, "blocks_total", NULL,
-			      image->layout.geo.blocks);
+		output_number(out, "blocks_total", NULL, audit->blocks);
 		output_size(out, "free_inside", NULL, audit->free_inside);
 		output_size(out, "free_behind", NULL, audit->free_behind);
 	}
@@ -360,6 +366,7 @@ int report_salvage(const struct check *check, const struct image *image)
 		range = &salvage->lost[i];
 		fprintf(to, "%s: salvage: %s: bytes %" PRIu64 " to %" PRIu64 " of the disk (%s)\n",
 			image->shown,
+			range->shared ? "doubtful, shared with another block" :
 			range->undefined ? "undefined already" : "lost",
 			range->start, range->start + range->bytes - 1,
 			size_text(text, range->bytes));

@@ -7,6 +7,7 @@
 #include "parent.h"
 #include "rebuild.h"
 #include "salvage.h"
+#include "vhd-image.h"
 
 /* Exit status, as of fsck. */
 enum {
@@ -43,6 +44,8 @@ enum check_mode {
  * @rebuilt: the headers are new
  * @rebuild: how they were found
  * @salvage: what was lost
+ * @is_vhd: it is a VHD image
+ * @vhd: that, loaded
  */
 struct check {
 	enum check_mode mode;
@@ -57,6 +60,8 @@ struct check {
 	bool rebuilt;
 	struct rebuild rebuild;
 	struct salvage salvage;
+	bool is_vhd;
+	struct vhd_image vhd;
 };
 
 int report_rebuild(const struct check *check, const struct image *image);

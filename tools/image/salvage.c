@@ -31,25 +31,26 @@
 #include "salvage.h"
 #include "size.h"
 
-/* Blocks come in order, so there are only as many ranges as there are gaps. */
-static int salvage_lose(struct salvage *salvage, const struct image *image,
-			u32 block, u64 kept, bool undefined)
+/**
+ * salvage_lose() - note what is lost
+ * @salvage: where to
+ * @lost: a part of the disk; they come in order, so that there are only as many
+ *        as there are gaps
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int salvage_lose(struct salvage *salvage, const struct salvage_range *lost)
 {
-	const struct vhdx_geometry *geo = &image->layout.geo;
-	u64 start = ((u64)block << geo->block_shift) + kept;
-	u64 end = min_t(u64, (block + 1ULL) << geo->block_shift,
-			geo->disk_bytes);
 	struct salvage_range *range;
 
-	if (start >= end)
-		return 0;
-	salvage->lost_bytes += end - start;
-	if (undefined)
-		salvage->undefined_bytes += end - start;
+	salvage->lost_bytes += lost->bytes;
+	if (lost->undefined)
+		salvage->undefined_bytes += lost->bytes;
 	range = salvage->count ? &salvage->lost[salvage->count - 1] : NULL;
-	if (range && range->start + range->bytes == start &&
-	    range->undefined == undefined) {
-		range->bytes += end - start;
+	if (range && range->start + range->bytes == lost->start &&
+	    range->undefined == lost->undefined &&
+	    range->shared == lost->shared) {
+		range->bytes += lost->bytes;
 		return 0;
 	}
 	if (salvage->count == salvage->room) {
@@ -59,10 +60,23 @@ static int salvage_lose(struct salvage *salvage, const struct image *image,
 			return -ENOMEM;
 		salvage->lost = range;
 	}
-	salvage->lost[salvage->count++] = (struct salvage_range){
-		.start = start, .bytes = end - start,
-		.undefined = undefined };
+	salvage->lost[salvage->count++] = *lost;
 	return 0;
+}
+
+/* A block but for its first @kept bytes, as far as it belongs to the disk. */
+static int salvage_lose_block(struct salvage *salvage, const struct image *image,
+			      u32 block, u64 kept, bool undefined)
+{
+	const struct vhdx_geometry *geo = &image->layout.geo;
+	u64 start = ((u64)block << geo->block_shift) + kept;
+	u64 end = min_t(u64, (block + 1ULL) << geo->block_shift,
+			geo->disk_bytes);
+	struct salvage_range lost = {
+		.start = start, .bytes = end - start, .undefined = undefined,
+	};
+
+	return start < end ? salvage_lose(salvage, &lost) : 0;
 }
 
 /**
@@ -125,11 +139,11 @@ static int salvage_visit(void *arg, u64 index, u32 block, bool bitmap,
 	case SALVAGE_EXTEND:
 		salvage->end = max_t(u64, salvage->end, off +
 			(1ULL << scan->image->layout.geo.block_shift));
-		return salvage_lose(salvage, scan->image, block,
+		return salvage_lose_block(salvage, scan->image, block,
 				    salvage->cut - off, false);
 	case SALVAGE_UNDEFINED:
 		salvage->blocks++;
-		return salvage_lose(salvage, scan->image, block, 0, false);
+		return salvage_lose_block(salvage, scan->image, block, 0, false);
 	case SALVAGE_UNANCHOR:
 		salvage->anchors++;
 		break;
@@ -140,7 +154,7 @@ static int salvage_visit(void *arg, u64 index, u32 block, bool bitmap,
 		break;
 	}
 	return bitmap || entry->state != VHDX_BLOCK_UNDEFINED ? 0 :
-	       salvage_lose(salvage, scan->image, block, 0, true);
+	       salvage_lose_block(salvage, scan->image, block, 0, true);
 }
 
 /*

@@ -11,11 +11,14 @@
  * @bytes: how much
  * @undefined: it was undefined already, as a salvage that was interrupted leaves
  *	it
+ * @shared: it is there, but another part had the same space, so which of the two
+ *	wrote it nobody knows
  */
 struct salvage_range {
 	u64 start;
 	u64 bytes;
 	bool undefined;
+	bool shared;
 };
 
 /**
@@ -48,6 +51,7 @@ struct salvage {
 	u64 end;
 };
 
+int salvage_lose(struct salvage *salvage, const struct salvage_range *lost);
 int salvage_look(struct salvage *salvage, struct image *image);
 int salvage_write(const struct salvage *salvage, struct image *image);
 void salvage_free(struct salvage *salvage);

@@ -1,0 +1,106 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 300
+#
+# Chains of VHD images: what "map" says of them is what a naive model reads, whatever is in their
+# bitmaps; and a child says of its parent what is so. (No other reader will do: QEMU and libvhdi misread
+# chains in silence.)
+. "$VHDX_TOP/tests/lib/tool.sh"
+
+PYTHONPATH=$VHDX_TOP/tests/images python3 - <<'EOP'
+import random
+import mkvhd
+random.seed(20261128)
+KIB = 1024
+
+def bits(sectors):
+    """Ranges of sectors, many or few, at bits of every kind."""
+    ranges, at = [], 0
+    while at < sectors:
+        length = random.choice((1, 2, 7, 8, 9, 40, sectors))
+        if random.random() < .5:
+            ranges.append((at, min(sectors, at + length)))
+        at += length
+    return ranges
+
+def image(name, kind, size, block, tag):
+    blocks = {n: mkvhd.Block(data=mkvhd.content(f'{tag} {n}', block), bits=bits(block // 512))
+              for n in random.sample(range(-(-size // block)), -(-size // block) // 2)}
+    made = mkvhd.Image(size, block, kind, blocks)
+    made.footer.id = mkvhd.content(tag, 16)
+    made.write(name)
+
+for number in range(6):
+    size = random.choice((300 * KIB, 333 * 512, 1024 * KIB))
+    image(f'{number}-0', mkvhd.DYNAMIC, random.choice((size, size - 512 * 77, size + 512)), 64 * KIB, f'{number} base')
+    for depth in (1, 2, 3):
+        image(f'{number}-{depth}', mkvhd.DIFFERENCING, size, random.choice((4, 16, 64, 256)) * KIB,
+              f'{number} {depth}')
+EOP
+for number in 0 1 2 3 4 5; do
+	"$VHDX_TOP/tests/lib/naive-vhd" $number-3 $number-2 $number-1 $number-0 >naive
+	"$VHDX_TOP/tests/lib/mapped-disk" "$vhdx" $number-3 $number-2 $number-1 $number-0 | cmp - naive ||
+		fail "chain $number reads differently"
+	[ "$(tr -d '\0' <naive | wc -c)" -gt 50000 ] || fail "chain $number holds next to nothing"
+	for depth in 0 1 2 3; do
+		expect_status 0 check $number-$depth
+	done
+done
+
+# A child has its parent's size and blocks, and both paths.
+mkdir -p 'disks/old ones' children
+"$vhdx" create --format vhd --block-size 512K 'disks/old ones/pärent.vhd' 5M
+expect_status 0 info --json 'disks/old ones/pärent.vhd'
+id=$(json 'j["disk_id"]')
+expect_status 0 create --format vhd --parent 'disks/old ones/pärent.vhd' --json children/child.vhd
+[ "$(json 'j["type"], j["virtual_size"], j["block_size"], j["parent_id"]')" = "differencing 5242880 524288 $id" ]
+expect_status 0 info --json children/child.vhd
+[ "$(json 'j["parent_id"]')" = "$id" ]
+[ "$(json 'j["disk_id"] != j["parent_id"]')" = True ]
+[ "$(PYTHONIOENCODING=utf-8 json 'j["parent_name"]')" = pärent.vhd ]
+[ "$(PYTHONIOENCODING=utf-8 json '[(p["key"], p["value"]) for p in j["parent_locator"]][1]')" = \
+	"('W2ru', '..\\\\disks\\\\old ones\\\\pärent.vhd')" ] || fail "$(cat out)"
+[ "$(PYTHONIOENCODING=utf-8 json 'j["parent_locator"][0]["key"] + j["parent_locator"][0]["value"]')" = \
+	"W2ku$(realpath 'disks/old ones/pärent.vhd' | tr / '\134')" ] || fail "$(cat out)"
+expect_status 0 check children/child.vhd
+expect_status 0 map children/child.vhd
+expect_output '^ +0 +5242880 +parent +-$'
+# Beside it, below it, above it.
+expect_status 0 create --format vhd --parent children/child.vhd children/grandchild.vhd
+expect_status 0 info children/grandchild.vhd
+expect_output '^W2ru +\.\\child\.vhd$'
+expect_status 0 create --format vhd --parent children/child.vhd above.vhd
+expect_status 0 info above.vhd
+expect_output '^W2ru +\.\\children\\child\.vhd$'
+mkdir below
+(cd below && "$vhdx" create --format vhd --parent ../above.vhd down.vhd)
+expect_status 0 info below/down.vhd
+expect_output '^W2ru +\.\.\\above\.vhd$'
+# One that goes by its geometry: the child is as large as that makes it.
+PYTHONPATH=$VHDX_TOP/tests/images python3 -c '
+import mkvhd
+image = mkvhd.Image()
+image.footer.app, image.footer.chs = b"vpc ", (12, 4, 17)
+image.write("vpc.vhd")'
+expect_status 0 create --format vhd --parent vpc.vhd --json of-vpc.vhd
+[ "$(json 'j["virtual_size"]')" = $((12 * 4 * 17 * 512)) ]
+
+# What is no parent.
+"$vhdx" create new.vhdx 5M
+expect_status 1 create --format vhd --parent new.vhdx child
+expect_output 'only a VHD image can be the parent of one'
+expect_status 1 create --format vhd --parent above.vhd child 6M
+expect_output 'has the size of its parent, 5M: leave SIZE out'
+expect_status 1 create --format vhd --parent above.vhd --force above.vhd
+expect_output 'cannot be its own parent'
+cp above.vhd bad.vhd
+printf 'x' | dd of=bad.vhd bs=1 seek=600 conv=notrunc status=none
+expect_status 1 create --format vhd --parent bad.vhd child
+expect_output 'the header of the VHD image is damaged'
+expect_status 1 create --format vhd --parent nothing child
+expect_output 'nothing: cannot open'
+name=$'l\xe9.vhd'
+"$vhdx" create --format vhd "$name" 1M
+expect_status 1 create --format vhd --parent "$name" child
+expect_output 'is no UTF-8 text, so no image can name it: rename it'
+[ ! -e child ]
