@@ -25,6 +25,24 @@ void vhdx_defer(struct vhdx_target *vt, struct bio *bio)
 }
 
 /**
+ * vhdx_no_session() - there is none for a bio that the worker has
+ * @vt: the target
+ * @bio: as for vhdx_defer()
+ *
+ * It has been closed meanwhile, and the worker opens another one; unless the mode
+ * has changed, when there will be none.
+ *
+ * Context: worker.
+ */
+void vhdx_no_session(struct vhdx_target *vt, struct bio *bio)
+{
+	if (READ_ONCE(vt->mode) == VHDX_MODE_RW)
+		vhdx_defer(vt, bio);
+	else
+		vhdx_end_bio(bio, BLK_STS_IOERR);
+}
+
+/**
  * vhdx_starve() - let a bio wait for memory, or for space that becomes free
  * @vt: the target
  * @bio: as for vhdx_defer()

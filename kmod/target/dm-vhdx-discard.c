@@ -158,10 +158,10 @@ void vhdx_discard_blocks(struct vhdx_target *vt, struct bio *bio)
 	}
 	if (!bio->bi_iter.bi_size)
 		vhdx_discard_done(vt, bio);
-	else if (!session)
-		vhdx_defer(vt, bio);
-	else
+	else if (session)
 		vhdx_starve(vt, bio);
+	else
+		vhdx_no_session(vt, bio);
 }
 
 /* ------------------------------------------------------------------------

@@ -160,7 +160,14 @@ static void vhdx_limbo_sort(struct vhdx_limbo *page)
  */
 void vhdx_pass_down_failed(struct vhdx_target *vt, int r)
 {
-	if (xchg(&vt->pass_down, false))
+	unsigned long flags;
+	bool was;
+
+	spin_lock_irqsave(&vt->lock, flags);
+	was = vt->pass_down;
+	WRITE_ONCE(vt->pass_down, false);
+	spin_unlock_irqrestore(&vt->lock, flags);
+	if (was)
 		DMWARN("%pg: the backing device has failed a discard (%d): no more are passed down",
 		       vt->bdev, r);
 }

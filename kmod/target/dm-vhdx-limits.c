@@ -56,12 +56,17 @@ static void vhdx_clear_misaligned(struct queue_limits *limits)
 }
 
 /* Whole blocks are what gives space back. */
-static void vhdx_discard_limits(const struct vhdx_limits *is,
+static void vhdx_discard_limits(const struct vhdx_target *vt,
 				struct queue_limits *limits)
 {
-	u32 sectors = is->frees ? round_down(UINT_MAX, is->block) >> SECTOR_SHIFT : 0;
+	u32 block = vt->user.limits.block, sectors = 0;
 
-	limits->discard_granularity = is->frees ? is->block : 0;
+	/* The image's blocks can be freed, and the table lets us. */
+	if (!vt->user.limits.frees || vt->no_discard || vt->read_only)
+		block = 0;
+	if (block)
+		sectors = round_down(UINT_MAX, block) >> SECTOR_SHIFT;
+	limits->discard_granularity = block;
 	limits->discard_alignment = 0;
 	limits->max_hw_discard_sectors = sectors;
 	limits->max_discard_sectors = sectors;
@@ -84,7 +89,7 @@ void vhdx_io_hints(struct dm_target *ti, struct queue_limits *limits)
 	limits->logical_block_size = vt->user.limits.logical;
 	limits->physical_block_size = vt->user.limits.physical;
 	vhdx_stripe_hints(limits, vt->user.limits.physical);
-	vhdx_discard_limits(&vt->user.limits, limits);
+	vhdx_discard_limits(vt, limits);
 	limits->alignment_offset = 0;
 	vhdx_clear_misaligned(limits);
 }

@@ -132,30 +132,30 @@ static int vhdx_session_close(struct vhdx_target *vt)
 }
 
 /**
- * vhdx_session_end() - leave a clean image, if the mode is rw
+ * vhdx_session_end() - the last commit of a suspend: leave a clean image
  * @vt: the target
  *
- * Otherwise, or if it fails, the log stays as it is, to be replayed when the
- * image is next opened.
+ * It is the commit work that closes the session, as ever: somebody may have asked
+ * it to at this very moment.  In another mode than rw, or if it fails, the log
+ * stays as it is, to be replayed when the image is next opened.
  *
  * Context: may sleep; suspended, no session I/O is left.
- * Return: 0 or a negative errno; then the mode is no longer rw.
  */
-int vhdx_session_end(struct vhdx_target *vt)
+void vhdx_session_end(struct vhdx_target *vt)
 {
-	bool open;
-	int r = 0;
+	spin_lock_irq(&vt->lock);
+	vt->close_asked = true;
+	spin_unlock_irq(&vt->lock);
+	queue_work(vt->commit_wq, &vt->commit);
+	flush_work(&vt->commit);
 
 	spin_lock_irq(&vt->lock);
-	open = vt->session == VHDX_SESSION_OPEN;
+	if (vt->session == VHDX_SESSION_OPEN)	/* not in mode rw */
+		vt->session = VHDX_SESSION_CLOSED;
 	vt->dozing = false;
 	vt->idle_close_due = false;
 	WRITE_ONCE(vt->may_overwrite, false);
 	spin_unlock_irq(&vt->lock);
-	if (open && vt->mode == VHDX_MODE_RW)
-		r = vhdx_session_close(vt);
-	vt->session = VHDX_SESSION_CLOSED;
-	return r;
 }
 
 /**

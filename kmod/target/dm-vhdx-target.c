@@ -130,7 +130,7 @@ static int vhdx_check_limits(struct vhdx_target *vt, const char **error)
 		.logical = meta->logical_bytes,
 		.physical = meta->physical_bytes,
 		.block = meta->block_bytes,
-		.frees = vhdx_can_free(vt),
+		.frees = !meta->leave_allocated,
 	};
 
 	if (!vt->user.limits.logical) {
@@ -387,6 +387,8 @@ static void vhdx_presuspend(struct dm_target *ti)
 		bio_list_init(&vt->deferred);
 		bio_list_merge(&bios, &vt->starved);
 		bio_list_init(&vt->starved);
+		bio_list_merge(&bios, &vt->returned);
+		bio_list_init(&vt->returned);
 		bio_list_merge(&bios, &vt->flushes);
 		bio_list_init(&vt->flushes);
 		bio_list_merge(&bios, &vt->committing);
@@ -445,12 +447,10 @@ static void vhdx_postsuspend(struct dm_target *ti)
 		flush_work(&vt->worker);
 		cancel_delayed_work_sync(&vt->idle_timer);
 		cancel_delayed_work_sync(&vt->commit_timer);
-		queue_work(vt->commit_wq, &vt->commit);
-		flush_work(&vt->commit);
+		vhdx_session_end(vt);
 		cancel_delayed_work_sync(&vt->commit_timer);
 		flush_work(&vt->free);
 		vt->requeue_no_space = false;
-		vhdx_session_end(vt);
 	}
 	vhdx_leave(vt);
 }

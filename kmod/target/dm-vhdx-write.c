@@ -220,11 +220,7 @@ static bool vhdx_process_block(struct vhdx_target *vt, struct bio *bio, u32 *e)
 	lockdep_assert_held(&vt->publish);
 	*e = vt->bat[block];
 	if (!vhdx_session_may_write(vt)) {
-		/* It has been closed meanwhile, and the worker opens it again. */
-		if (READ_ONCE(vt->mode) == VHDX_MODE_RW)
-			vhdx_defer(vt, bio);
-		else
-			vhdx_end_bio(bio, BLK_STS_IOERR);
+		vhdx_no_session(vt, bio);
 		return false;
 	}
 	if (bio_op(bio) != REQ_OP_WRITE) {

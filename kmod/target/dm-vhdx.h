@@ -404,7 +404,7 @@ struct vhdx_target {
 	bool dozing;			/* see dm-vhdx-idle.c */
 	bool idle_close_due;
 	bool close_asked;		/* by message */
-	unsigned int nr_closed;		/* sessions, but for those of a suspend */
+	unsigned int nr_closed;		/* sessions */
 	bool idle_closed;		/* the last one was, at ... */
 	unsigned long idle_closed_at;	/* ... jiffies */
 	unsigned int idle_count;	/* intervals without a write */
@@ -523,6 +523,7 @@ void vhdx_end_bio(struct bio *bio, blk_status_t status);
 
 /* dm-vhdx-defer.c */
 void vhdx_defer(struct vhdx_target *vt, struct bio *bio);
+void vhdx_no_session(struct vhdx_target *vt, struct bio *bio);
 void vhdx_starve(struct vhdx_target *vt, struct bio *bio);
 void vhdx_wake_starved(struct vhdx_target *vt);
 struct vhdx_change *vhdx_new_change(struct vhdx_target *vt, u32 block,
@@ -586,7 +587,7 @@ void vhdx_discard_done(struct vhdx_target *vt, struct bio *bio);
 /* dm-vhdx-session.c */
 int vhdx_session_open(struct vhdx_target *vt);
 bool vhdx_session_may_write(struct vhdx_target *vt);
-int vhdx_session_end(struct vhdx_target *vt);
+void vhdx_session_end(struct vhdx_target *vt);
 bool vhdx_session_begin_close(struct vhdx_target *vt);
 void vhdx_session_finish_close(struct vhdx_target *vt);
 

@@ -107,6 +107,27 @@ unmap a
 loop_remove "$dev"
 "$vhdx" check f.vhdx
 
+note 'a table offers what it does, whatever the one before it did'
+dev=$(backing f.vhdx 100)
+map_image a "$dev" no_discard
+remap a "0 $(image_sectors "$dev") vhdx $dev"
+[ "$(queue discard_max_bytes)" -gt 0 ] || fail 'none offered'
+remap a "0 $(image_sectors "$dev") vhdx $dev 1 no_discard"
+[ "$(queue discard_max_bytes)" = 0 ] || fail 'offered'
+unmap a
+loop_remove "$dev"
+
+note 'one that waits when the mode changes fails'
+dev=$(backing f.vhdx 100)
+map back "0 $(blockdev --getsz "$dev") linear $dev 0"
+map a "0 $(image_sectors "$dev") vhdx /dev/mapper/back"
+remap back "0 $(blockdev --getsz "$dev") flakey $dev 0 0 1000 1 error_writes"
+expect_fail timeout 60 blkdiscard -l 2M /dev/mapper/a
+[ "$(status a mode)" = ro ]
+unmap a
+unmap back
+loop_remove "$dev"
+
 note 'a fixed image keeps its blocks'
 "$vhdx" create --fixed --size 16M g.vhdx
 dev=$(backing g.vhdx)

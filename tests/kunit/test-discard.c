@@ -443,6 +443,37 @@ static void discard_not(struct kunit *test)
 	vk_target_suspend(&t->vkt, false);
 }
 
+/* One that waits for the worker when the mode changes: it ends, and is not tried for ever. */
+static void discard_mode_changes(struct kunit *test)
+{
+	struct discard_test *t = test->priv;
+	struct vhdx_target *vt = discard_start(t);
+	struct fake_bio *fbio;
+	u32 i;
+
+	fbio = discard_send(t, REQ_OP_DISCARD, 2 * DISCARD_BLOCK_SECTORS,
+			    DISCARD_BLOCK_SECTORS);
+	KUNIT_EXPECT_FALSE(test, fbio->done);
+	vhdx_set_mode(vt, VHDX_MODE_RO, "the test says so");
+	for (i = 0; i < 100 && fake_kernel_step(false); i++)
+		;
+	KUNIT_EXPECT_TRUE(test, fake_kernel_idle());
+	KUNIT_EXPECT_EQ(test, -EIO, discard_end(t, fbio));
+
+	/* The same if the session cannot be opened for it. */
+	vk_target_suspend(&t->vkt, false);
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkt));
+	t->dev->fail_in[FAKE_FLUSH] = 1;
+	fbio = discard_send(t, REQ_OP_DISCARD, 2 * DISCARD_BLOCK_SECTORS,
+			    DISCARD_BLOCK_SECTORS);
+	for (i = 0; i < 100 && fake_kernel_step(false); i++)
+		;
+	KUNIT_EXPECT_TRUE(test, fake_kernel_idle());
+	KUNIT_EXPECT_EQ(test, -EIO, discard_end(t, fbio));
+	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RO);
+	vk_target_suspend(&t->vkt, false);
+}
+
 static struct kunit_case discard_cases[] = {
 	KUNIT_CASE(discard_whole),
 	KUNIT_CASE(discard_parts),
@@ -453,6 +484,7 @@ static struct kunit_case discard_cases[] = {
 	KUNIT_CASE(discard_no_memory),
 	KUNIT_CASE(discard_zeroes),
 	KUNIT_CASE(discard_not),
+	KUNIT_CASE(discard_mode_changes),
 	{}
 };
 

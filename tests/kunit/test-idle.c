@@ -308,6 +308,42 @@ static void idle_message(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, vk_target_message(&t->vkt, close));
 }
 
+/* Asked for while a suspend closes the session: that is done once. */
+static void idle_suspend_hook(struct fake_dev *dev,
+			      const struct fake_event *event)
+{
+	struct idle_test *t = dev->hook_arg;
+
+	if (t->waits++)
+		return;
+	spin_lock_irq(&t->vt->lock);
+	t->vt->close_asked = t->vt->session != VHDX_SESSION_CLOSED;
+	spin_unlock_irq(&t->vt->lock);
+	queue_work(t->vt->commit_wq, &t->vt->commit);
+	/* It would run by itself if the suspend did the work in its own name. */
+	while (fake_kernel_step(false))
+		;
+}
+
+static void idle_suspend(struct kunit *test)
+{
+	struct idle_test *t = test->priv;
+
+	idle_test_start(t, true);
+	idle_write(t, 5);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_message(&t->vkt, "commit"));
+	t->dev->hook = idle_suspend_hook;
+	t->dev->hook_arg = t;
+	vk_target_suspend(&t->vkt, false);
+	t->dev->hook = NULL;
+	KUNIT_EXPECT_GT(test, t->waits, 1);
+	KUNIT_EXPECT_EQ(test, t->vt->log.checkpoints, 1);
+	KUNIT_EXPECT_EQ(test, t->vt->session, VHDX_SESSION_CLOSED);
+	KUNIT_EXPECT_TRUE(test, idle_is_clean(t->dev));
+	fake_kernel_run();
+	KUNIT_EXPECT_EQ(test, t->vt->log.checkpoints, 1);
+}
+
 /* ... waits for blocks that are being prepared, but not for ever. */
 static void idle_message_prepares(struct kunit *test)
 {
@@ -364,6 +400,7 @@ static struct kunit_case idle_cases[] = {
 	KUNIT_CASE(idle_trickle),
 	KUNIT_CASE(idle_never),
 	KUNIT_CASE(idle_message),
+	KUNIT_CASE(idle_suspend),
 	KUNIT_CASE(idle_message_prepares),
 	KUNIT_CASE(idle_fails),
 	{}
