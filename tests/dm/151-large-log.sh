@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 300
+# timeout: 600
 # debug: no, KASAN keeps memory that was freed, and is slow to fill a log
 #
 # A log whose changes do not fit into the memory: the table is refused, and no process is killed to
