@@ -75,7 +75,6 @@ map_image a "$dev"
 mkfs.ext4 -q -E nodiscard /dev/mapper/a
 mkdir mnt
 mount /dev/mapper/a mnt
-at_exit umount mnt
 dd if=/dev/urandom of=mnt/big bs=1M count=30 conv=fsync status=none
 before=$(status a allocated)
 rm mnt/big
@@ -129,7 +128,7 @@ unmap back
 loop_remove "$dev"
 
 note 'a fixed image keeps its blocks'
-"$vhdx" create --fixed --size 16M g.vhdx
+"$vhdx" create --type fixed --size 16M g.vhdx
 dev=$(backing g.vhdx)
 map_image a "$dev"
 [ "$(queue discard_max_bytes)" = 0 ]

@@ -240,6 +240,7 @@ struct fake_write *fake_dev_begin_discard(struct fake_dev *dev, u64 off, u64 byt
 
 	memset(data, FAKE_DISCARDED, bytes);
 	write = fake_dev_begin_write(dev, off, data, bytes);
+	write->discard = true;
 	vfree(data);
 	return write;
 }

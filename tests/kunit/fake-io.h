@@ -39,6 +39,7 @@ struct fake_event {
  * @bytes: bytes
  * @data: NULL for zeros
  * @in_flight: not completed: no flush is obliged to cover it
+ * @discard: nobody cares whether it is durable
  */
 struct fake_write {
 	struct list_head list;
@@ -46,6 +47,7 @@ struct fake_write {
 	u64 bytes;
 	void *data;
 	bool in_flight;
+	bool discard;
 };
 
 #define FAKE_MAX_EVENTS		4096

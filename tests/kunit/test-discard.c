@@ -327,11 +327,17 @@ static void discard_no_space(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, vt->no_room.lacking);
 	KUNIT_EXPECT_EQ(test, vhdx_e_mib(vt->bat[10]), t->first);
 	/* Now there is none. */
-	KUNIT_EXPECT_EQ(test, -ETIMEDOUT, discard_write(t, 11));
+	waiter = fake_bio_new(REQ_OP_WRITE, VK_BEGIN +
+			      11 * DISCARD_BLOCK_SECTORS, 8);
+	vk_guest_submit(&t->vkt, waiter);
+	fake_kernel_run();
+	KUNIT_EXPECT_FALSE(test, waiter->done);
 	KUNIT_EXPECT_TRUE(test, vt->no_room.lacking);
 	t->dev->bytes += 4 * SZ_1M;
 	fake_kernel_fire();
 	fake_kernel_run();
+	KUNIT_ASSERT_TRUE(test, waiter->done);
+	fake_bio_free(waiter);
 }
 
 /* Without memory it waits for some, and goes on where it was. */
