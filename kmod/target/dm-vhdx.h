@@ -42,7 +42,6 @@
 #include <linux/list.h>
 #include <linux/mempool.h>
 #include <linux/mutex.h>
-#include <linux/rbtree.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
