@@ -208,9 +208,6 @@ static void vhdx_limbo_release(struct vhdx_target *vt, struct vhdx_limbo *page)
 	}
 	WRITE_ONCE(vt->limbo_mib, vt->limbo_mib - count);
 	mutex_unlock(&vt->publish);
-	spin_lock_irq(&vt->lock);
-	vt->stats.freed += count;
-	spin_unlock_irq(&vt->lock);
 }
 
 /**

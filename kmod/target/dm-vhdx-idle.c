@@ -10,7 +10,7 @@
  * that it may (vhdx_session_may_write()), which is all it costs.  If none has
  * come until the interval is over, the session is closed.
  *
- * Opening and closing take seven flushes.  A session that had to be opened again
+ * Opening and closing take up to seven flushes.  A session that had to be opened again
  * soon after it was closed waits longer the next time, up to VHDX_IDLE_MOST
  * intervals, so that who writes now and then does not pay for it each time.
  */

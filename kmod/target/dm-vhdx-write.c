@@ -119,8 +119,8 @@ static void vhdx_publish(struct vhdx_target *vt, struct vhdx_change *spare,
  * @bio: the write, within its block
  * @block: the block; absent when the caller looked
  *
- * Nine in ten find space that is known to be zero and nobody else at work: they
- * need no worker.
+ * Whoever finds space that is known to be zero, and nobody else at work, needs no
+ * worker.
  *
  * Context: process context, does not sleep.
  * Return: true if @bio is ready to be sent on; false: leave it to the worker.

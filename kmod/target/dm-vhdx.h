@@ -305,7 +305,6 @@ struct vhdx_stats {
 	u64 zeroed;
 	u64 commits;
 	u64 entries;
-	u64 freed;	/* MiB */
 };
 
 #define VHDX_PREPARING_HASH_BITS	7
