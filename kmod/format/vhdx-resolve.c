@@ -13,6 +13,7 @@
 int vhdx_resolve_init(struct vhdx_resolve *chain,
 		      struct vhdx_resolve_layer *layer, u32 count)
 {
+	u8 shift = layer->geo.block_shift;
 	u32 i;
 
 	if (count > VHDX_MAX_LAYERS)
@@ -20,16 +21,27 @@ int vhdx_resolve_init(struct vhdx_resolve *chain,
 	chain->layer = layer;
 	chain->count = count;
 	chain->disk_bytes = layer->geo.disk_bytes;
-	chain->unit_shift = layer->geo.block_shift;
 	for (i = 1; i < count; i++) {
 		if (layer[i].geo.sector_shift != layer->geo.sector_shift)
 			return VHDX_FAULT_CHAIN_SECTOR;	/* case 51 */
-		chain->unit_shift = min_t(u8, chain->unit_shift,
-					  layer[i].geo.block_shift);
+		shift = min_t(u8, shift, layer[i].geo.block_shift);
 	}
-	chain->units = (chain->disk_bytes + (1ULL << chain->unit_shift) - 1) >>
-		       chain->unit_shift;
+	vhdx_resolve_units(chain, shift);
 	return 0;
+}
+
+/**
+ * vhdx_resolve_units() - choose the size of units
+ * @chain: from vhdx_resolve_init(), which has chosen the smallest block size
+ * @unit_shift: log2 of the unit's bytes: no more than that, at least 20
+ *
+ * Context: any.
+ */
+void vhdx_resolve_units(struct vhdx_resolve *chain, u8 unit_shift)
+{
+	chain->unit_shift = unit_shift;
+	chain->units = (chain->disk_bytes + (1ULL << unit_shift) - 1) >>
+		       unit_shift;
 }
 
 /**
@@ -73,66 +85,77 @@ static u32 vhdx_resolve_entry(const struct vhdx_resolve *chain,
 	u32 shift = layer->geo.block_shift - chain->unit_shift;
 	u32 e = READ_ONCE(layer->bat[unit >> shift]), within;
 
+	/* The leaf's may be those of the map. */
+	if (!vhdx_core_own(e))
+		return VHDX_BLOCK_NOT_PRESENT;
 	if (!vhdx_block_present(VHDX_CORE_STATE(e)))
 		return VHDX_CORE_STATE(e);
 	within = (unit & ((1U << shift) - 1)) << (chain->unit_shift - 20);
 	return VHDX_CORE(VHDX_CORE_STATE(e), VHDX_CORE_MIB(e) + within);
 }
 
+/* No entry can tell. */
+#define VHDX_CORE_PARTS		VHDX_CORE(VHDX_BLOCK_PARTIAL, 0)
+
 /*
- * What a layer makes of a unit that no layer above it has decided.  One that
- * ends within it cannot be told by an entry, unless it has zeros anyway.
+ * What a parent makes of a unit that no layer above it has decided; returns false
+ * if it leaves that to the next one.  A layer that ends within the unit cannot be
+ * told by an entry, unless it has zeros anyway.
  */
-static u32 vhdx_resolve_map_unit(const struct vhdx_resolve *chain, u32 index,
-				 u32 unit)
+static bool vhdx_resolve_parent(const struct vhdx_resolve *chain, u32 index,
+				u32 unit, u32 *result)
 {
 	const struct vhdx_resolve_layer *layer = &chain->layer[index];
 	u64 start = (u64)unit << chain->unit_shift;
 	u32 e, mib;
 
+	*result = 0;
 	if (start >= layer->geo.disk_bytes)
-		return VHDX_CORE_DECIDED;
+		return true;
 	e = vhdx_resolve_entry(chain, layer, unit);
 	mib = VHDX_CORE_MIB(e);
 	if (VHDX_CORE_STATE(e) == VHDX_BLOCK_PARTIAL ||
 	    (layer->geo.disk_bytes - start < vhdx_resolve_bytes(chain, unit) &&
 	     (mib || (!e && index < chain->count - 1))))
-		return VHDX_CORE(VHDX_BLOCK_PARTIAL, index ? 0 : mib) |
-		       VHDX_CORE_DECIDED;
-	if (!e)
-		return 0;
-	if (!index)
-		return e | VHDX_CORE_DECIDED;
-	if (!mib)
-		return VHDX_CORE_DECIDED;
-	return VHDX_CORE(VHDX_CORE_PARENT, mib + layer->base_mib) |
-	       VHDX_CORE_DECIDED;
+		*result = VHDX_CORE_PARTS;
+	else if (mib)
+		*result = VHDX_CORE(VHDX_CORE_PARENT, mib + layer->base_mib);
+	return e || *result;
 }
 
 /**
- * vhdx_resolve_map() - put a layer into the map
+ * vhdx_resolve_block() - what all layers make of a block of the leaf
  * @chain: the chain; its layers have their bases
- * @index: the layer; all those before it are in the map
- * @map: an entry for each unit; zeros before the leaf, done after the last
+ * @block: the block
  *
- * Only what the layers above leave open changes.  One that is in parts at the
- * leaf keeps the leaf's MiB; no other layer's would help.
+ * Where the leaf has something to say its entry stays as it is.  Otherwise it is
+ * what is true of the whole block: parents may have smaller ones.
  *
- * Context: any; takes a while.
+ * Context: any.
+ * Return: its entry in the map.
  */
-void vhdx_resolve_map(const struct vhdx_resolve *chain, u32 index, u32 *map)
+u32 vhdx_resolve_block(const struct vhdx_resolve *chain, u32 block)
 {
-	bool last = index == chain->count - 1;
-	u32 unit;
+	u32 shift = chain->layer->geo.block_shift - chain->unit_shift;
+	u32 step = VHDX_CORE(0, 1U << (chain->unit_shift - 20));
+	u32 unit = block << shift, e = chain->layer->bat[block], i, r;
+	u32 end = min_t(u64, ((u64)block + 1) << shift, chain->units);
 
-	for (unit = 0; unit < chain->units; unit++) {
-		if (!(map[unit] & VHDX_CORE_DECIDED))
-			map[unit] = vhdx_resolve_map_unit(chain, index, unit);
-		if (last)
-			map[unit] &= ~VHDX_CORE_DECIDED;
-		if (unit % SZ_64K == 0)
-			vhdx_relax();
+	if (vhdx_core_own(e))
+		return e;
+	for (e = 0; unit < end; unit++) {
+		r = 0;
+		for (i = 1; i < chain->count; i++)
+			if (vhdx_resolve_parent(chain, i, unit, &r))
+				break;
+		if (unit == block << shift)
+			e = r;
+		else if (r != (e ? e + step * (unit - (block << shift)) : 0))
+			return VHDX_CORE_PARTS;
+		if (e == VHDX_CORE_PARTS)
+			return e;
 	}
+	return e;
 }
 
 /* What @index says of @unit; false: nothing, and its disk has all of it. */

@@ -9,12 +9,12 @@
  * is none there are zeros.  Past the end of a layer's disk there are zeros too,
  * whatever is below and whatever its file holds there.
  *
- * Block sizes differ, so the answer is in units of the chain's smallest block.
- * The map has an entry for each unit, made by streaming each layer's BAT once,
- * leaf first.  Its MiB are those of a space in which each layer owns whole
- * segments of 64 GiB.  Where one entry cannot tell (a layer that is partial
- * there, or ends there) the parts of the unit can: they name the layers that
- * take part and their sector bitmaps, and then runs of sectors.
+ * The map has an entry for each block of the leaf.  Its MiB are those of a space
+ * in which each layer owns whole segments of 64 GiB.  Where one entry cannot tell
+ * (a layer that is partial there, or ends there, or parents with smaller blocks)
+ * the parts of a unit can: they name the layers that take part and their sector
+ * bitmaps, and then runs of sectors.  Units are as large as the chain's smallest
+ * block, or smaller, but a MiB at least.
  */
 #ifndef VHDX_RESOLVE_H
 #define VHDX_RESOLVE_H
@@ -33,12 +33,19 @@
 
 /*
  * States of the map: those of the leaf, or
- * 0: no layer has it, or a parent has zeros; 4: full in a parent; 7: in parts.
+ * 0: no layer has it, or a parent has zeros; 4: full in a parent; 7: in parts,
+ * with the leaf's MiB if it has some of them, else 0.
  */
 #define VHDX_CORE_PARENT	4U
 
-/* While the map is made: no further layer is to be asked. */
-#define VHDX_CORE_DECIDED	8U
+/* Does an entry of the map say something that the leaf's own BAT says? */
+static inline bool vhdx_core_own(u32 e)
+{
+	u32 state = VHDX_CORE_STATE(e);
+
+	return state && state != VHDX_CORE_PARENT &&
+	       (state != VHDX_BLOCK_PARTIAL || VHDX_CORE_MIB(e));
+}
 
 /* The joint space of a chain: 256 TiB in segments of 64 GiB. */
 #define VHDX_SEGMENT_SHIFT	16	/* MiB */
@@ -48,7 +55,7 @@
  * struct vhdx_resolve_layer - a layer of a chain
  * @geo: geometry of its disk
  * @bat: in-core entry of each of its blocks; the caller's bit, and MiB in states
- *       without data, do not count
+ *       without data, do not count; the leaf's may be the map
  * @bitmap: MiB of each chunk's sector bitmap, 0 where there is none; NULL: of
  *          none
  * @end_mib: end of all that its image refers to
@@ -68,7 +75,7 @@ struct vhdx_resolve_layer {
  * @count: how many, at least 1
  * @disk_bytes: size of the disk: the leaf's
  * @units: units of the disk
- * @unit_shift: log2 of the unit's bytes: the smallest block size
+ * @unit_shift: log2 of the unit's bytes
  */
 struct vhdx_resolve {
 	struct vhdx_resolve_layer *layer;
@@ -128,7 +135,8 @@ int vhdx_resolve_init(struct vhdx_resolve *chain,
 		      struct vhdx_resolve_layer *layer, u32 count);
 int vhdx_resolve_segments(struct vhdx_resolve *chain, u8 *segment,
 			  u32 *leaf_mib);
-void vhdx_resolve_map(const struct vhdx_resolve *chain, u32 index, u32 *map);
+void vhdx_resolve_units(struct vhdx_resolve *chain, u8 unit_shift);
+u32 vhdx_resolve_block(const struct vhdx_resolve *chain, u32 block);
 u32 vhdx_resolve_unit(const struct vhdx_resolve *chain, u32 unit,
 		      struct vhdx_part *part);
 void vhdx_resolve_run(const struct vhdx_resolve *chain, u32 unit,

@@ -26,6 +26,7 @@ static struct layer model[MAX_LAYERS];
 static struct vhdx_resolve_layer layers[MAX_LAYERS];
 static struct vhdx_resolve chain;
 static u32 sector_bytes;
+static u32 told_in_parts;
 
 /* Which layer has @sector, and where: false if it reads as zeros. */
 static bool naive(u32 index, u64 sector, u32 *layer, u64 *off)
@@ -160,41 +161,74 @@ static void check_unit(u32 unit)
 	free(part);
 }
 
-/* An entry of the map, if it tells, tells the truth of each sector. */
-static bool check_entry(u32 unit, u32 e, const u8 *segment)
+/* Where a sector is, as an entry would have it: 0 if there are zeros. */
+static u32 naive_mib(u64 sector)
 {
-	u64 start = (u64)unit << chain.unit_shift, off = 0;
-	u32 own = model[0].state[start / sector_bytes / model[0].block];
-	u32 at, layer = 0, own_mib = 0;
-	u64 block;
+	u32 layer = 0;
+	u64 off = 0;
 
-	assert_false(e & VHDX_CORE_DECIDED);
-	if (VHDX_CORE_STATE(e) == VHDX_BLOCK_PARTIAL) {
-		/* Where the leaf has it is what its writer wants to know. */
-		block = start / sector_bytes / model[0].block;
-		if (own >= 6)
-			own_mib = model[0].mib[block] +
-				  ((start - block * model[0].block * sector_bytes) >> 20);
-		assert_int_equal(VHDX_CORE_MIB(e), own_mib);
-		return false;
+	if (!naive(0, sector, &layer, &off))
+		return 0;
+	off -= sector * sector_bytes & (MIB(1) - 1);
+	return off & (MIB(1) - 1) ? ~0U : (off >> 20) + layers[layer].base_mib;
+}
+
+/* An entry of the map tells the truth of each sector, or that it cannot. */
+static bool check_entry(u32 block, u32 e, const u8 *segment)
+{
+	u32 own = model[0].state[block], sectors = model[0].block, at, mib;
+	u64 first = (u64)block * sectors, end = first + sectors;
+	bool parent = VHDX_CORE_STATE(e) == VHDX_CORE_PARENT, uniform = true;
+
+	if (own) {
+		/* What the leaf says of a block stays to be seen. */
+		assert_int_equal(e, layers[0].bat[block]);
+		return own != VHDX_BLOCK_PARTIAL;
 	}
-	for (at = 0; at < vhdx_resolve_bytes(&chain, unit); at += sector_bytes) {
-		bool data = naive(0, (start + at) / sector_bytes, &layer, &off);
-		u32 mib = VHDX_CORE_MIB(e);
+	if (end > chain.disk_bytes / sector_bytes)
+		end = chain.disk_bytes / sector_bytes;
+	mib = naive_mib(first);
+	for (at = 0; first + at < end; at++) {
+		u32 here = naive_mib(first + at), want;
 
-		assert_int_equal(data, VHDX_CORE_STATE(e) == VHDX_BLOCK_FULL ||
-				       VHDX_CORE_STATE(e) == VHDX_CORE_PARENT);
-		if (!data) {
-			assert_int_equal(mib, 0);
-			/* What the leaf says of a block stays to be seen. */
-			assert_int_equal(VHDX_CORE_STATE(e), own == 7 ? 0 : own);
+		want = mib ? mib + (u32)((u64)at * sector_bytes >> 20) : 0;
+		uniform &= here == want;
+		if (VHDX_CORE_STATE(e) == VHDX_BLOCK_PARTIAL)
 			continue;
-		}
-		assert_int_equal(!layer, VHDX_CORE_STATE(e) == VHDX_BLOCK_FULL);
-		assert_int_equal(segment[mib >> VHDX_SEGMENT_SHIFT], layer);
-		assert_int_equal(MIB(mib - layers[layer].base_mib) + at, off);
+		assert_true(parent || !e);
+		assert_int_equal(here, VHDX_CORE_MIB(e) + (e ? (u64)at * sector_bytes >> 20 : 0));
+		if (parent)
+			assert_int_not_equal(segment[here >> VHDX_SEGMENT_SHIFT], 0);
 	}
-	return true;
+	if (VHDX_CORE_STATE(e) != VHDX_BLOCK_PARTIAL)
+		return true;
+	/* It might yet be whole: bits that are all equal. */
+	assert_int_equal(VHDX_CORE_MIB(e), 0);
+	told_in_parts += uniform;
+	return false;
+}
+
+/* The map may stand where the leaf's BAT was. */
+static void check_map(const u8 *segment, u32 *told, u32 *parts)
+{
+	u32 blocks = layers[0].geo.blocks, i;
+	u32 *map = calloc(blocks, sizeof(*map));
+	const u32 *bat = layers[0].bat;
+
+	for (i = 0; i < blocks; i++) {
+		map[i] = vhdx_resolve_block(&chain, i);
+		if (check_entry(i, map[i], segment))
+			++*told;
+		else
+			++*parts;
+	}
+	layers[0].bat = map;
+	for (i = 0; i < blocks; i++)
+		assert_int_equal(vhdx_resolve_block(&chain, i), map[i]);
+	for (i = 0; i < chain.units; i++)
+		check_unit(i);
+	layers[0].bat = bat;
+	free(map);
 }
 
 static void random_chains(void **state)
@@ -205,7 +239,7 @@ static void random_chains(void **state)
 
 	random_seed(seed);
 	for (round = 0; round < 60; round++) {
-		u32 max, limit, *map;
+		u32 max, limit;
 
 		sector_bytes = random_below(2) ? 512 : 4096;
 		max = MIB(1 + random_below(10)) / sector_bytes;
@@ -215,34 +249,30 @@ static void random_chains(void **state)
 		assert_ok(vhdx_resolve_init(&chain, layers, chain.count));
 		assert_int_equal(chain.disk_bytes, layers[0].geo.disk_bytes);
 		assert_ok(vhdx_resolve_segments(&chain, segment, &limit));
-		map = calloc(chain.units, sizeof(*map));
-		for (i = 0; i < chain.count; i++)
-			vhdx_resolve_map(&chain, i, map);
-		for (i = 0; i < chain.units; i++) {
+		check_map(segment, &told, &parts);
+		for (i = 0; i < chain.units; i++)
 			check_unit(i);
-			if (check_entry(i, map[i], segment))
-				told++;
-			else
-				parts++;
-		}
-		free(map);
+		/* Units may be smaller than any block. */
+		vhdx_resolve_units(&chain, 20);
+		for (i = 0; i < chain.units; i++)
+			check_unit(i);
 		free_layers();
 	}
-	/* Both happen. */
+	/* Both happen, and not for nothing. */
 	assert_true(told > 20 && parts > 20);
+	assert_true(told_in_parts < parts / 2);
 }
 
 /* A layer that cannot be told by an entry only because it ends there. */
 static void ends(void **state)
 {
 	u32 leaf_bat[2] = { 0, 0 }, base_bat[2] = { VHDX_CORE(6, 5), VHDX_CORE(6, 9) };
-	u32 map[2] = { 0, 0 };
 	u8 segment[VHDX_SEGMENTS];
 	struct vhdx_resolve_layer two[2] = { { .bat = leaf_bat, .end_mib = 4 },
 					     { .bat = base_bat, .end_mib = 10 } };
 	struct vhdx_meta meta = { .block_bytes = MIB(1), .disk_bytes = MIB(2),
 				  .logical_bytes = 512, .has_parent = true };
-	u32 limit, i;
+	u32 limit;
 
 	vhdx_geometry_init(&two[0].geo, &meta);
 	meta.disk_bytes -= 512;
@@ -250,24 +280,16 @@ static void ends(void **state)
 	vhdx_geometry_init(&two[1].geo, &meta);
 	assert_ok(vhdx_resolve_init(&chain, two, 2));
 	assert_ok(vhdx_resolve_segments(&chain, segment, &limit));
-	for (i = 0; i < 2; i++)
-		vhdx_resolve_map(&chain, i, map);
-	assert_int_equal(VHDX_CORE_STATE(map[0]), VHDX_CORE_PARENT);
-	assert_int_equal(VHDX_CORE_STATE(map[1]), VHDX_BLOCK_PARTIAL);
+	assert_int_equal(VHDX_CORE_STATE(vhdx_resolve_block(&chain, 0)), VHDX_CORE_PARENT);
+	assert_int_equal(VHDX_CORE_STATE(vhdx_resolve_block(&chain, 1)), VHDX_BLOCK_PARTIAL);
 	/* With nothing in it there are zeros in front of its end and behind. */
 	base_bat[1] = 0;
-	memset(map, 0, sizeof(map));
-	for (i = 0; i < 2; i++)
-		vhdx_resolve_map(&chain, i, map);
-	assert_int_equal(map[1], 0);
+	assert_int_equal(vhdx_resolve_block(&chain, 1), 0);
 	base_bat[1] = VHDX_CORE(6, 9);
 	/* Of the leaf's own size it is whole: nobody can ask for the rest. */
 	two[0].geo = two[1].geo;
-	memset(map, 0, sizeof(map));
 	assert_ok(vhdx_resolve_init(&chain, two, 2));
-	for (i = 0; i < 2; i++)
-		vhdx_resolve_map(&chain, i, map);
-	assert_int_equal(VHDX_CORE_STATE(map[1]), VHDX_CORE_PARENT);
+	assert_int_equal(VHDX_CORE_STATE(vhdx_resolve_block(&chain, 1)), VHDX_CORE_PARENT);
 }
 
 /* The joint space: 4096 segments, the leaf from 0, parents from the top. */
