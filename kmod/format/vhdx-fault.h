@@ -125,8 +125,8 @@
 	  VHDX_ADVICE_COPY) /* 48 */ \
 	F(LOCATOR_LINKAGE, EINVAL, "the parent locator has no GUID of the parent", \
 	  VHDX_ADVICE_COPY) /* 48 */ \
-	F(HAS_PARENT,	EOPNOTSUPP, "differencing images are not supported", \
-	  "make one image of the chain with 'vhdx flatten' first") \
+	F(HAS_PARENT,	EINVAL, "a differencing image needs its parents", \
+	  "attach it with 'vhdx attach', which finds them") \
 	/* BAT */ \
 	F(BAT_SHORT,	EINVAL, "the BAT region is too small for the disk", \
 	  VHDX_ADVICE_COPY) /* 52 */ \
@@ -170,6 +170,8 @@
 	F(CHAIN_LINKAGE, EINVAL, \
 	  "the parent is not what the child was made from, or has changed since", \
 	  "name the right parent; 'vhdx chain' shows both GUIDs") /* 50 */ \
+	F(CHAIN_NO_CHILD, EINVAL, "this is no differencing image, so it has no parent", \
+	  "name no parent for it") \
 	F(CHAIN_SECTOR,	EINVAL, "parent and child have logical sectors of different size", \
 	  "name the right parent") /* 51 */ \
 	F(CHAIN_LOOP,	ELOOP, "the chain of parents leads back to itself", \

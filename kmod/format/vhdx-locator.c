@@ -281,8 +281,9 @@ u32 vhdx_locator_linkage(const void *item, guid_t linkage[2])
 }
 
 /**
- * vhdx_locator_accepts() - is an image the parent that a locator means?
- * @item: passed by vhdx_locator_check()
+ * vhdx_linkage_accepts() - is an image the parent that is meant?
+ * @linkage: from vhdx_locator_linkage()
+ * @count: how many
  * @data_write_guid: of the image
  *
  * Case 50: the DataWriteGuid changes with what somebody could read.
@@ -290,15 +291,31 @@ u32 vhdx_locator_linkage(const void *item, guid_t linkage[2])
  * Context: any.
  * Return: true if so.
  */
-bool vhdx_locator_accepts(const void *item, const guid_t *data_write_guid)
+bool vhdx_linkage_accepts(const guid_t *linkage, u32 count,
+			  const guid_t *data_write_guid)
 {
-	guid_t linkage[2];
-	u32 count = vhdx_locator_linkage(item, linkage), i;
+	u32 i;
 
 	for (i = 0; i < count; i++)
 		if (guid_equal(&linkage[i], data_write_guid))
 			return true;
 	return false;
+}
+
+/**
+ * vhdx_locator_accepts() - is an image the parent that a locator means?
+ * @item: passed by vhdx_locator_check()
+ * @data_write_guid: of the image
+ *
+ * Context: any.
+ * Return: true if so.
+ */
+bool vhdx_locator_accepts(const void *item, const guid_t *data_write_guid)
+{
+	guid_t linkage[2];
+	u32 count = vhdx_locator_linkage(item, linkage);
+
+	return vhdx_linkage_accepts(linkage, count, data_write_guid);
 }
 
 /* One code point as UTF-8; returns its length. */

@@ -51,6 +51,8 @@ void vhdx_locator_decode(const void *item, u32 index,
 bool vhdx_locator_find(const void *item, const char *key,
 		       struct vhdx_locator_text *value);
 u32 vhdx_locator_linkage(const void *item, guid_t linkage[2]);
+bool vhdx_linkage_accepts(const guid_t *linkage, u32 count,
+			  const guid_t *data_write_guid);
 bool vhdx_locator_accepts(const void *item, const guid_t *data_write_guid);
 bool vhdx_locator_guid(const struct vhdx_locator_text *text, guid_t *guid);
 u32 vhdx_locator_build(void *item, u32 size,

@@ -60,6 +60,22 @@ void vhdx_rewind_bio(struct bio *bio)
 }
 
 /**
+ * vhdx_kill() - let dm fail a bio
+ * @vt: the target
+ * @bio: a bio that map has got
+ *
+ * dm does not call the target's end_io for these.
+ *
+ * Context: any.
+ * Return: what map has to return.
+ */
+int vhdx_kill(struct vhdx_target *vt, struct bio *bio)
+{
+	vhdx_flight_end(vt, bio);
+	return DM_MAPIO_KILL;
+}
+
+/**
  * vhdx_end_bio() - complete a bio
  * @bio: not hooked
  * @status: with what

@@ -163,7 +163,10 @@ int vhdx_overlay_write(struct vhdx_overlay *overlay,
  * @layout: headers, regions, metadata, geometry
  * @space: what is taken on the backing device
  * @overlay: the log's changes, until they are durable
- * @allocated_blocks: blocks that are present
+ * @allocated_blocks: blocks that are present, wholly or in part
+ * @bitmap: of a differencing image: MiB of each chunk's sector bitmap, or 0
+ * @linkage: of a differencing image: what its parent's DataWriteGuid may be
+ * @linkages: how many of them
  */
 struct vhdx_image {
 	u32 *bat;
@@ -179,6 +182,9 @@ struct vhdx_image {
 	struct vhdx_space space;
 	struct vhdx_overlay overlay;
 	u32 allocated_blocks;
+	u32 *bitmap;
+	guid_t linkage[2];
+	u32 linkages;
 };
 
 int vhdx_image_init(struct vhdx_image *image, struct block_device *bdev,
@@ -186,6 +192,7 @@ int vhdx_image_init(struct vhdx_image *image, struct block_device *bdev,
 void vhdx_image_exit(struct vhdx_image *image);
 int vhdx_image_load(struct vhdx_image *image, const char **error);
 void vhdx_image_unload(struct vhdx_image *image);
+int vhdx_image_read(struct vhdx_image *image, u64 off, void *buf, u32 bytes);
 int vhdx_image_changed(struct vhdx_image *image, bool *changed);
 bool vhdx_image_grow(struct vhdx_image *image);
 int vhdx_image_flush(struct vhdx_image *image);

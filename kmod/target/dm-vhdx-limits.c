@@ -6,10 +6,19 @@
 
 #include "dm-vhdx.h"
 
+static int vhdx_iterate_device(struct dm_target *ti, struct dm_dev *dev,
+			       iterate_devices_callout_fn fn, void *data)
+{
+	sector_t sectors = bdev_nr_sectors(dev->bdev);
+
+	return fn(ti, dev, 0, round_down(sectors, VHDX_SECTOR >> SECTOR_SHIFT),
+		  data);
+}
+
 /**
  * vhdx_iterate_devices() - dm's iterate_devices function
  * @ti: the target
- * @fn: called for the backing device
+ * @fn: called for each backing device
  * @data: for @fn
  *
  * Context: process context.
@@ -19,10 +28,13 @@ int vhdx_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn,
 			 void *data)
 {
 	struct vhdx_target *vt = ti->private;
-	sector_t sectors = bdev_nr_sectors(vt->bdev);
+	u32 i;
+	int r;
 
-	return fn(ti, vt->dev, 0,
-		  round_down(sectors, VHDX_SECTOR >> SECTOR_SHIFT), data);
+	r = vhdx_iterate_device(ti, vt->dev, fn, data);
+	for (i = 0; !r && vt->chain && i < vt->chain->nr_parents; i++)
+		r = vhdx_iterate_device(ti, vt->chain->parents[i].dev, fn, data);
+	return r;
 }
 
 /*

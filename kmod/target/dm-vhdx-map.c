@@ -7,158 +7,6 @@
  */
 #include "dm-vhdx.h"
 
-/* dm does not call vhdx_end_io() for these. */
-static int vhdx_map_kill(struct vhdx_target *vt, struct bio *bio)
-{
-	vhdx_flight_end(vt, bio);
-	return DM_MAPIO_KILL;
-}
-
-/*
- * Sectors from @sector on, at most @sectors, whose blocks follow each other on
- * the backing device.  @e is the entry of the first block.  (At the end of what
- * an entry can address the next one would be MiB 0, which is never a block's.)
- */
-static noinline unsigned int vhdx_run_present(const struct vhdx_target *vt,
-					      sector_t sector, unsigned int sectors, u32 e)
-{
-	sector_t run = vhdx_block_mask(vt) + 1 - (sector & vhdx_block_mask(vt));
-	u32 step = vhdx_e_make(0, 1U << (vt->block_shift -
-					 VHDX_MIB_SECTORS_SHIFT));
-	u32 block = vhdx_sector_block(vt, sector);
-
-	e &= ~VHDX_E_PENDING;
-	while (run < sectors) {
-		u32 next = READ_ONCE(vt->bat[++block]) & ~VHDX_E_PENDING;
-
-		e += step;
-		if (next != e)
-			return run;
-		run += vhdx_block_mask(vt) + 1;
-	}
-	return sectors;
-}
-
-/*
- * Sectors from @sector on, at most @sectors, before the next block that is not
- * committed.  That of @sector is, or this is all of its block.
- */
-static unsigned int vhdx_run_committed(const struct vhdx_target *vt,
-				       sector_t sector, unsigned int sectors)
-{
-	sector_t run = vhdx_block_mask(vt) + 1 - (sector & vhdx_block_mask(vt));
-	u32 block = vhdx_sector_block(vt, sector);
-
-	while (run < sectors && !(READ_ONCE(vt->bat[++block]) & VHDX_E_PENDING))
-		run += vhdx_block_mask(vt) + 1;
-	return min_t(sector_t, run, sectors);
-}
-
-/* No more of a bio than blocks that follow each other. */
-static noinline void vhdx_cut_run(const struct vhdx_target *vt, struct bio *bio,
-				  sector_t sector, u32 e)
-{
-	unsigned int sectors = bio_sectors(bio);
-	unsigned int run = vhdx_run_present(vt, sector, sectors, e);
-
-	if (run < sectors)
-		dm_accept_partial_bio(bio, run);
-}
-
-/* Sectors from @sector on, at most @sectors, whose blocks are all absent. */
-static unsigned int vhdx_run_absent(const struct vhdx_target *vt,
-				    sector_t sector, unsigned int sectors)
-{
-	sector_t run = vhdx_block_mask(vt) + 1 - (sector & vhdx_block_mask(vt));
-	u32 block = vhdx_sector_block(vt, sector);
-
-	while (run < sectors) {
-		if (vhdx_e_present(READ_ONCE(vt->bat[++block])))
-			return run;
-		run += vhdx_block_mask(vt) + 1;
-	}
-	return sectors;
-}
-
-static noinline int vhdx_map_zeros(const struct vhdx_target *vt, struct bio *bio,
-				   sector_t sector)
-{
-	unsigned int sectors = bio_sectors(bio);
-	unsigned int run = vhdx_run_absent(vt, sector, sectors);
-
-	if (run < sectors)
-		dm_accept_partial_bio(bio, run);
-	zero_fill_bio(bio);
-	bio_endio(bio);
-	return DM_MAPIO_SUBMITTED;
-}
-
-/*
- * A read-only mapping of an image whose log changes payload: what is in the
- * overlay comes from there, sector by sector, and the runs between from the
- * device.
- */
-static noinline int vhdx_map_overlaid(struct vhdx_target *vt, struct bio *bio,
-				      sector_t sector, u32 e)
-{
-	const unsigned int unit = VHDX_SECTOR >> SECTOR_SHIFT;
-	struct vhdx_overlay *overlay = &vt->image.overlay;
-	unsigned int sectors = vhdx_run_present(vt, sector, bio_sectors(bio), e);
-	unsigned int skip, run;
-	struct bvec_iter iter;
-	struct bio_vec bvec;
-	const void *data;
-	bool changed;
-	u64 off;
-
-	vhdx_remap(vt, bio, sector, e);
-	skip = bio->bi_iter.bi_sector & (unit - 1);
-	off = (u64)(bio->bi_iter.bi_sector - skip) << SECTOR_SHIFT;
-	changed = vhdx_overlay_sector(overlay, off, &data);
-	run = unit - skip;
-	while (!changed && run < sectors) {
-		const void *next;
-
-		off += VHDX_SECTOR;
-		if (vhdx_overlay_sector(overlay, off, &next))
-			break;
-		run += unit;
-	}
-	if (min(run, sectors) < bio_sectors(bio))
-		dm_accept_partial_bio(bio, min(run, sectors));
-	if (!changed)
-		return DM_MAPIO_REMAPPED;
-
-	data = data ? data + (skip << SECTOR_SHIFT) : NULL;
-	bio_for_each_segment(bvec, bio, iter) {
-		if (data)
-			memcpy_to_bvec(&bvec, data);
-		else
-			memzero_bvec(&bvec);
-		data = data ? data + bvec.bv_len : NULL;
-	}
-	bio_endio(bio);
-	return DM_MAPIO_SUBMITTED;
-}
-
-/*
- * A read of present blocks after a flush has failed.  Of blocks that are not
- * committed even the zeroes may be lost, and somebody else's data be seen.
- */
-static noinline int vhdx_map_doubtful(struct vhdx_target *vt, struct bio *bio,
-				      sector_t sector, u32 e)
-{
-	unsigned int run = vhdx_run_present(vt, sector, bio_sectors(bio), e);
-
-	if (e & VHDX_E_PENDING)
-		return vhdx_map_kill(vt, bio);
-	run = vhdx_run_committed(vt, sector, run);
-	if (run < bio_sectors(bio))
-		dm_accept_partial_bio(bio, run);
-	vhdx_remap(vt, bio, sector, e);
-	return DM_MAPIO_REMAPPED;
-}
-
 /* A write that the worker has to see: no more than the block it starts in. */
 static noinline int vhdx_map_deferred(struct vhdx_target *vt, struct bio *bio,
 				      sector_t sector)
@@ -166,7 +14,7 @@ static noinline int vhdx_map_deferred(struct vhdx_target *vt, struct bio *bio,
 	sector_t left = vhdx_block_mask(vt) + 1 - (sector & vhdx_block_mask(vt));
 
 	if (READ_ONCE(vt->mode) != VHDX_MODE_RW)
-		return vhdx_map_kill(vt, bio);
+		return vhdx_kill(vt, bio);
 	if (bio->bi_opf & REQ_NOWAIT) {
 		bio_wouldblock_error(bio);
 		return DM_MAPIO_SUBMITTED;
@@ -259,10 +107,10 @@ static noinline int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio)
 
 /* Read or write, beginning in a block that is not present. */
 static noinline int vhdx_map_absent(struct vhdx_target *vt, struct bio *bio,
-				    sector_t sector)
+				    sector_t sector, u32 e)
 {
 	return op_is_write(bio_op(bio)) ? vhdx_map_new(vt, bio, sector) :
-					  vhdx_map_zeros(vt, bio, sector);
+					  vhdx_read_absent(vt, bio, sector, e);
 }
 
 /**
@@ -288,7 +136,7 @@ int vhdx_map(struct dm_target *ti, struct bio *bio)
 		vhdx_flight_begin(vt, bio);
 	e = READ_ONCE(vt->bat[vhdx_sector_block(vt, sector)]);
 	if (unlikely(!vhdx_e_present(e)))
-		return vhdx_map_absent(vt, bio, sector);
+		return vhdx_map_absent(vt, bio, sector, e);
 
 	if (op_is_write(bio_op(bio))) {
 		/* Pairs with vhdx_session_open(). */
@@ -296,9 +144,7 @@ int vhdx_map(struct dm_target *ti, struct bio *bio)
 			     (bio->bi_opf & REQ_FUA) || (e & VHDX_E_PENDING)))
 			return vhdx_map_careful(vt, bio, sector, e);
 	} else if (unlikely(READ_ONCE(vt->check_reads))) {
-		return READ_ONCE(vt->image.flush_failed) ?
-		       vhdx_map_doubtful(vt, bio, sector, e) :
-		       vhdx_map_overlaid(vt, bio, sector, e);
+		return vhdx_read_checked(vt, bio, sector, e);
 	}
 	if (unlikely((sector & mask) + bio_sectors(bio) > mask + 1))
 		vhdx_cut_run(vt, bio, sector, e);

@@ -12,7 +12,8 @@
  *
  *   <backing device> [<#optional args> <arg>...]
  *     read_only, zeroed_from <sector>, commit_interval <ms>, idle_close <ms>,
- *     error_if_no_space, no_unmap, no_discard, no_discard_passdown
+ *     error_if_no_space, no_unmap, no_discard, no_discard_passdown,
+ *     parent <backing device>, closest first, ignore_parent_id
  */
 
 static int vhdx_parse_number(struct dm_arg_set *as, const char *what,
@@ -56,6 +57,17 @@ static int vhdx_parse_option(struct vhdx_target *vt, struct dm_arg_set *as,
 		vt->no_discard_passdown = true;
 		return 0;
 	}
+	if (!strcasecmp(name, "parent")) {
+		name = dm_shift_arg(as);
+		if (name)
+			return vhdx_chain_add(vt, name, error);
+		*error = "parent needs a device";
+		return -EINVAL;
+	}
+	if (!strcasecmp(name, "ignore_parent_id")) {
+		vt->ignore_parent_id = true;
+		return 0;
+	}
 	if (!strcasecmp(name, "zeroed_from")) {
 		r = vhdx_parse_number(as, "zeroed_from needs a sector number",
 				      LLONG_MAX >> SECTOR_SHIFT, &value, error);
@@ -96,7 +108,7 @@ int vhdx_parse_options(struct vhdx_target *vt, struct dm_arg_set *as,
 		       char **error)
 {
 	static const struct dm_arg args[] = {
-		{ 0, 11, "Invalid number of optional arguments" },
+		{ 0, 11 + 2 * (VHDX_MAX_LAYERS - 1) + 1, "Invalid number of optional arguments" },
 	};
 	struct dm_arg_set group;
 	unsigned int argc = 0;
@@ -192,14 +204,15 @@ static bool vhdx_zeroed_from(const struct vhdx_target *vt, u64 *sector)
 static void vhdx_status_table(struct vhdx_target *vt, char *result,
 			      unsigned int maxlen)
 {
-	unsigned int sz = 0, count;
+	unsigned int sz = 0, count, i;
 	bool zeroed;
 	u64 sector;
 
 	zeroed = vhdx_zeroed_from(vt, &sector);
 	count = vt->option_read_only + vt->error_if_no_space + vt->no_unmap +
-		vt->no_discard + vt->no_discard_passdown +
-		2 * vt->commit_interval_set + 2 * vt->idle_close_set + 2 * zeroed;
+		vt->no_discard + vt->no_discard_passdown + vt->ignore_parent_id +
+		2 * vt->commit_interval_set + 2 * vt->idle_close_set + 2 * zeroed +
+		(vt->chain ? 2 * vt->chain->nr_parents : 0);
 	DMEMIT("%s", vt->dev->name);
 	if (!count)
 		return;
@@ -220,13 +233,17 @@ static void vhdx_status_table(struct vhdx_target *vt, char *result,
 		DMEMIT(" no_discard");
 	if (vt->no_discard_passdown)
 		DMEMIT(" no_discard_passdown");
+	if (vt->ignore_parent_id)
+		DMEMIT(" ignore_parent_id");
+	for (i = 0; vt->chain && i < vt->chain->nr_parents; i++)
+		DMEMIT(" parent %s", vt->chain->parents[i].dev->name);
 }
 
 /* What an integrity measurement of the loaded table has of it. */
 static void vhdx_status_ima(struct vhdx_target *vt, char *result,
 			    unsigned int maxlen)
 {
-	unsigned int sz = 0;
+	unsigned int sz = 0, i;
 
 	DMEMIT_TARGET_NAME_VERSION(vt->ti->type);
 	DMEMIT(",device_name=%s,read_only=%c,error_if_no_space=%c",
@@ -237,6 +254,9 @@ static void vhdx_status_ima(struct vhdx_target *vt, char *result,
 	       vt->no_discard_passdown ? 'y' : 'n');
 	DMEMIT(",commit_interval=%u,idle_close=%u", vt->commit_interval_ms,
 	       vt->idle_close_ms);
+	DMEMIT(",ignore_parent_id=%c", vt->ignore_parent_id ? 'y' : 'n');
+	for (i = 0; vt->chain && i < vt->chain->nr_parents; i++)
+		DMEMIT(",parent_%u=%s", i, vt->chain->parents[i].dev->name);
 	if (vt->zeroed_from_mib != U32_MAX)
 		DMEMIT(",zeroed_from=%llu", (u64)vt->zeroed_from_mib <<
 					    VHDX_MIB_SECTORS_SHIFT);

@@ -116,6 +116,7 @@ static void vhdx_drop_image(struct vhdx_target *vt)
 	vt->flush_told = false;
 	spin_unlock_irq(&vt->lock);
 	vhdx_txn_drop(vt);
+	vhdx_chain_unload(vt);
 	/* Space once taken is not known to be zero, whatever the BAT says. */
 	vt->used_mib = max(vt->used_mib, vt->image.space.end);
 	vhdx_image_unload(&vt->image);
@@ -150,12 +151,27 @@ static int vhdx_load_image(struct vhdx_target *vt, const char **error)
 		r = vhdx_check_length(vt, error);
 	if (!r)
 		r = vhdx_check_limits(vt, error);
+	if (!r)
+		r = vhdx_chain_load(vt, error);
 	if (r) {
 		vhdx_drop_image(vt);
 		return r;
 	}
 	vhdx_adopt_image(vt);
 	return 0;
+}
+
+/* Only what can be said of the leaf alone. */
+static int vhdx_peek_image(struct vhdx_target *vt, const char **error)
+{
+	int r = vhdx_image_load(&vt->image, error);
+
+	if (!r)
+		r = vhdx_check_length(vt, error);
+	if (!r)
+		r = vhdx_check_limits(vt, error);
+	vhdx_drop_image(vt);
+	return r;
 }
 
 /* ------------------------------------------------------------------------
@@ -186,6 +202,7 @@ static void vhdx_dtr(struct dm_target *ti)
 	mempool_exit(&vt->change_pool);
 	mempool_exit(&vt->limbo_pool);
 	mutex_destroy(&vt->publish);
+	vhdx_chain_free(vt);
 	if (vt->user.dev)
 		vhdx_registry_del(&vt->user);
 	if (vt->dev)
@@ -220,6 +237,7 @@ static struct vhdx_target *vhdx_new_target(struct dm_target *ti)
 	bio_list_init(&vt->returned);
 	bio_list_init(&vt->space_waiters);
 	bio_list_init(&vt->starved);
+	bio_list_init(&vt->reads);
 	bio_list_init(&vt->flushes);
 	bio_list_init(&vt->committing);
 	INIT_LIST_HEAD(&vt->done);
@@ -299,11 +317,17 @@ static int vhdx_judge(struct vhdx_target *vt, char **error)
 
 	if (vhdx_registry_is_live(&vt->user))
 		return 0;
-	r = vhdx_load_image(vt, &sentence);
+	if (vhdx_chain_is_live(vt)) {
+		/* As much as it is to become its child: dm asks for the limits. */
+		r = vhdx_peek_image(vt, &sentence);
+	} else {
+		r = vhdx_load_image(vt, &sentence);
+	}
 	if (!r)
 		return 0;
 	/* If that table was resumed meanwhile, the fault may be none. */
-	if (!fatal_signal_pending(current) && vhdx_registry_is_live(&vt->user))
+	if (!fatal_signal_pending(current) &&
+	    (vhdx_registry_is_live(&vt->user) || vhdx_chain_is_live(vt)))
 		return 0;
 	*error = (char *)sentence;
 	return r;
@@ -315,6 +339,8 @@ static int vhdx_prepare(struct vhdx_target *vt, char **error)
 	int r;
 
 	r = vhdx_register(vt, error);
+	if (!r)
+		r = vhdx_chain_register(vt, error);
 	if (!r && !vt->read_only)
 		r = vhdx_init_writer(vt, error);
 	if (!r)
@@ -342,6 +368,8 @@ static int vhdx_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	r = vhdx_parse_options(vt, &as, &ti->error);
 	if (!r)
 		r = vhdx_open_device(vt, path, &ti->error);
+	if (!r)
+		r = vhdx_chain_open(vt, &ti->error);
 	if (!r)
 		r = vhdx_prepare(vt, &ti->error);
 	if (r) {
@@ -463,6 +491,8 @@ static int vhdx_refresh(struct vhdx_target *vt, const char **error)
 
 	if (vt->image.loaded && !vt->stale) {
 		r = vhdx_image_changed(&vt->image, &changed);
+		if (!r && !changed)
+			r = vhdx_chain_changed(vt, &changed);
 		if (r) {
 			*error = vhdx_fault_text(r);
 			return r;
@@ -537,7 +567,7 @@ static int vhdx_end_io(struct dm_target *ti, struct bio *bio,
 
 static struct target_type vhdx_target = {
 	.name = "vhdx",
-	.version = { 1, 3, 0 },
+	.version = { 1, 4, 0 },
 	.features = DM_TARGET_NOWAIT,
 	.module = THIS_MODULE,
 	.ctr = vhdx_ctr,

@@ -48,8 +48,10 @@
 
 #include "compat/blk-mode.h"
 #include "compat/srcu-down.h"
+#include "dm-vhdx-chain.h"
 #include "dm-vhdx-image.h"
 #include "dm-vhdx-log.h"
+#include "dm-vhdx-registry.h"
 
 #if BITS_PER_LONG != 64
 #error "dm-vhdx takes a 64-bit kernel"
@@ -83,6 +85,12 @@ static inline bool vhdx_e_present(u32 e)
 	return (e & VHDX_E_STATE) == VHDX_BLOCK_FULL;
 }
 
+/* Reads as zeros, whatever parents there may be. */
+static inline bool vhdx_e_zeros(u32 e)
+{
+	return (e & VHDX_E_STATE) < VHDX_CORE_PARENT;
+}
+
 static inline u64 vhdx_e_raw(u32 e)
 {
 	return VHDX_BAT_RAW(e & VHDX_E_STATE, vhdx_e_mib(e));
@@ -91,87 +99,6 @@ static inline u64 vhdx_e_raw(u32 e)
 #define VHDX_MIB_SECTORS_SHIFT	(20 - SECTOR_SHIFT)
 /* So much of a backing device an entry can name. */
 #define VHDX_MIB_MAX		(1U << (32 - VHDX_E_SHIFT))
-
-/* ------------------------------------------------------------------------
- * dm-vhdx-registry.c: which backing devices are in use, and what tables leave
- */
-
-/**
- * struct vhdx_limits - what of an image becomes queue limits; in bytes
- * @logical: logical sector size, 0 while unknown
- * @physical: physical sector size
- * @block: block size
- * @frees: blocks can be freed
- */
-struct vhdx_limits {
-	u32 logical;
-	u32 physical;
-	u32 block;
-	bool frees;
-};
-
-/**
- * struct vhdx_legacy - what a table leaves to the next one of its device
- * @used_mib: space below this was taken at some time: it is not zero
- * @lost: writes that were acknowledged are gone; the next flush has to say so
- */
-struct vhdx_legacy {
-	u32 used_mib;
-	bool lost;
-};
-
-/**
- * enum vhdx_user_state - what a table does with its backing device
- * @VHDX_USER_LOADING: it was loaded, and not resumed yet
- * @VHDX_USER_ACTIVE: it is resumed, or about to be: the image may change
- * @VHDX_USER_QUIESCED: it is suspended, or its resume has failed
- */
-enum vhdx_user_state {
-	VHDX_USER_LOADING,
-	VHDX_USER_ACTIVE,
-	VHDX_USER_QUIESCED,
-};
-
-/**
- * struct vhdx_user - one table's use of a backing device
- * @list: in the registry
- * @dev: the backing device
- * @table: the table
- * @writable: it means to write
- * @state: what it does
- * @estate: what it shares with other tables of its mapped device
- * @wakes: the estate's, when the table was loaded
- * @edits: likewise, or when it was last resumed
- * @limits: of the image; a table that waits for the live one's end has them
- *          from there, as dm asks for them before it lets it look itself
- */
-struct vhdx_user {
-	struct list_head list;
-	dev_t dev;
-	struct dm_table *table;
-	bool writable;
-	enum vhdx_user_state state;
-	struct vhdx_estate *estate;
-	unsigned int wakes;
-	unsigned int edits;
-	struct vhdx_limits limits;
-};
-
-int vhdx_registry_add(struct vhdx_user *user);
-bool vhdx_registry_is_live(struct vhdx_user *user);
-void vhdx_registry_set_limits(struct vhdx_user *user,
-			      const struct vhdx_limits *limits);
-void vhdx_registry_set_state(struct vhdx_user *user,
-			     enum vhdx_user_state state);
-void vhdx_registry_leave(struct vhdx_user *user,
-			 const struct vhdx_legacy *legacy,
-			 const struct vhdx_header *header);
-bool vhdx_registry_inherit(struct vhdx_user *user,
-			   const struct vhdx_header *header,
-			   struct vhdx_legacy *legacy);
-void vhdx_registry_inherited(struct vhdx_user *user);
-void vhdx_registry_del(struct vhdx_user *user);
-void vhdx_registry_exit(void);
 
 /* ------------------------------------------------------------------------
  * The target
@@ -338,6 +265,7 @@ struct vhdx_target {
 	struct dm_dev *dev;
 	struct vhdx_user user;
 	struct vhdx_image image;
+	struct vhdx_chain *chain;	/* NULL: the image has no parent */
 	bool read_only;		/* the table asks for it */
 	bool option_read_only;	/* by the option of that name */
 	bool error_if_no_space;
@@ -345,6 +273,7 @@ struct vhdx_target {
 	bool commit_interval_set;
 	bool no_discard;
 	bool no_discard_passdown;
+	bool ignore_parent_id;
 	bool idle_close_set;
 	bool stale;		/* load again at the next resume */
 	unsigned int commit_interval_ms;
@@ -395,6 +324,7 @@ struct vhdx_target {
 	struct bio_list returned;	/* that the device had no space for */
 	struct bio_list space_waiters;	/* writes waiting for space */
 	struct bio_list starved;	/* writes waiting for memory */
+	struct bio_list reads;		/* for the read work */
 	struct bio_list flushes;	/* FLUSH, and FUA whose data is written */
 	struct bio_list committing;	/* those that a commit is under way for */
 	struct list_head done;		/* changes with prepared space */
@@ -513,7 +443,25 @@ int vhdx_message(struct dm_target *ti, unsigned int argc, char **argv,
 /* dm-vhdx-map.c */
 int vhdx_map(struct dm_target *ti, struct bio *bio);
 
+/* dm-vhdx-run.c */
+unsigned int vhdx_run_present(const struct vhdx_target *vt, sector_t sector,
+			      unsigned int sectors, u32 e);
+unsigned int vhdx_run_committed(const struct vhdx_target *vt, sector_t sector,
+				unsigned int sectors);
+unsigned int vhdx_run_zeros(const struct vhdx_target *vt, sector_t sector,
+			    unsigned int sectors);
+void vhdx_cut_run(const struct vhdx_target *vt, struct bio *bio, sector_t sector,
+		  u32 e);
+
+/* dm-vhdx-read.c */
+int vhdx_read_absent(struct vhdx_target *vt, struct bio *bio, sector_t sector,
+		     u32 e);
+int vhdx_read_checked(struct vhdx_target *vt, struct bio *bio, sector_t sector,
+		      u32 e);
+void vhdx_read_work(struct work_struct *work);
+
 /* dm-vhdx-hook.c */
+int vhdx_kill(struct vhdx_target *vt, struct bio *bio);
 void vhdx_hook_bio(struct bio *bio, bio_end_io_t *end_io, void *arg);
 void vhdx_unhook_bio(struct bio *bio);
 void vhdx_rewind_bio(struct bio *bio);

@@ -209,4 +209,4 @@ expect_status 1 chain 0.vhdx
 expect_output '! its parent is made from it'
 
 # Not to be attached yet.
-expect_not_attached 0.vhdx 'differencing images are not supported: '
+expect_not_attached 0.vhdx 'a differencing image needs its parents: '

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * A chain: a leaf and its parents.  The leaf is the target's image, which can be
+ * written; parents are only read.
+ *
+ * At load the in-core BAT of the leaf becomes a map of the chain (vhdx-resolve.h):
+ * where the leaf leaves a block to its parents, the entry says what they make of
+ * it.  One that is full in a parent is remapped to that parent's device.  One in
+ * parts is looked up in a tile (dm-vhdx-tile.c).
+ */
+#ifndef DM_VHDX_CHAIN_H
+#define DM_VHDX_CHAIN_H
+
+#include <linux/bio.h>
+#include <linux/mutex.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "compat/shrinker.h"
+#include "dm-vhdx-image.h"
+#include "dm-vhdx-registry.h"
+#include "vhdx-resolve.h"
+
+struct vhdx_target;
+struct vhdx_tile;
+
+/* ------------------------------------------------------------------------
+ * dm-vhdx-layer.c: images that are only read, shared by all tables
+ */
+
+/**
+ * struct vhdx_layer - a parent's image, loaded once for all that use it
+ * @list: all of them
+ * @dev: its device
+ * @users: how many have it
+ * @lock: loading, and use of the image's buffers
+ * @image: the image, read-only
+ */
+struct vhdx_layer {
+	struct list_head list;
+	dev_t dev;
+	unsigned int users;
+	struct mutex lock;	/* see above */
+	struct vhdx_image image;
+};
+
+int vhdx_layer_get(struct block_device *bdev, struct vhdx_layer **layer,
+		   const char **error);
+void vhdx_layer_put(struct vhdx_layer *layer);
+int vhdx_layer_changed(struct vhdx_layer *layer, bool *changed);
+
+/* ------------------------------------------------------------------------
+ * dm-vhdx-chain.c
+ */
+
+/**
+ * struct vhdx_parent - a parent that the table names
+ * @path: as it does, until it is open
+ * @dev: dm's
+ * @bdev: the device
+ * @user: the table's use of it
+ * @layer: its image, while the target's is loaded
+ */
+struct vhdx_parent {
+	const char *path;
+	struct dm_dev *dev;
+	struct block_device *bdev;
+	struct vhdx_user user;
+	struct vhdx_layer *layer;
+};
+
+/**
+ * struct vhdx_source - a layer, as whoever reads from it sees it
+ * @image: its image
+ * @bat: in-core entries of its blocks; the leaf's is the map
+ * @base_mib: where it starts in the joint space
+ * @block_shift: log2 of its block size in 512-byte sectors
+ */
+struct vhdx_source {
+	struct vhdx_image *image;
+	const u32 *bat;
+	u32 base_mib;
+	u8 block_shift;
+};
+
+/**
+ * struct vhdx_chain - the parents of a target's image
+ * @vt: the target
+ * @nr_parents: how many
+ * @parents: closest first
+ * @wq: for reads that have to wait
+ * @work: does them
+ * @loaded: what follows is valid
+ * @source: layers, leaf first
+ * @segment: which of them owns each segment of the joint space
+ * @layers: the same for the format code
+ * @resolve: the chain, in units of a MiB
+ * @part: room for all layers' parts in a unit; this and what follows is the
+ *        read work's
+ * @bits: for each layer 4 KiB of its sector bitmaps
+ * @bits_off: where in its image, 0: nowhere
+ * @scratch: the tile that is being made, with an entry for each sector
+ * @bounce: for reads that it does itself
+ * @tiles: by MiB of the disk
+ * @shrinker: gives them back
+ * @nr_tiles: how many; protected by the lock of @tiles
+ * @cursor: where to look for one to be given back; likewise
+ */
+struct vhdx_chain {
+	struct vhdx_target *vt;
+	u32 nr_parents;
+	struct vhdx_parent *parents;
+	struct workqueue_struct *wq;
+	struct work_struct work;
+	bool loaded;
+	struct vhdx_source *source;
+	u8 *segment;
+	struct vhdx_resolve_layer *layers;
+	struct vhdx_resolve resolve;
+	struct vhdx_part *part;
+	void *bits;
+	u64 *bits_off;
+	struct vhdx_tile *scratch;
+	void *bounce;
+	struct xarray tiles;
+	struct vhdx_shrinker shrinker;
+	unsigned long nr_tiles;
+	unsigned long cursor;
+};
+
+#define VHDX_BOUNCE_BYTES	SZ_64K
+
+int vhdx_chain_add(struct vhdx_target *vt, const char *path, char **error);
+int vhdx_chain_open(struct vhdx_target *vt, char **error);
+int vhdx_chain_register(struct vhdx_target *vt, char **error);
+void vhdx_chain_free(struct vhdx_target *vt);
+bool vhdx_chain_is_live(struct vhdx_target *vt);
+int vhdx_chain_load(struct vhdx_target *vt, const char **error);
+void vhdx_chain_unload(struct vhdx_target *vt);
+int vhdx_chain_changed(struct vhdx_target *vt, bool *changed);
+
+/* ------------------------------------------------------------------------
+ * dm-vhdx-tile.c: which layer has which sectors
+ */
+
+/**
+ * struct vhdx_route - where sectors of the disk come from
+ * @image: from this one; NULL: they are zeros
+ * @sector: from there on, on its device
+ * @run: so many
+ */
+struct vhdx_route {
+	struct vhdx_image *image;
+	sector_t sector;
+	unsigned int run;
+};
+
+int vhdx_tiles_init(struct vhdx_chain *chain);
+void vhdx_tiles_exit(struct vhdx_chain *chain);
+bool vhdx_tile_route(struct vhdx_target *vt, sector_t sector,
+		     unsigned int sectors, struct vhdx_route *route);
+int vhdx_tile_make(struct vhdx_target *vt, sector_t sector,
+		   unsigned int sectors, struct vhdx_route *route);
+
+#endif /* DM_VHDX_CHAIN_H */

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Parents' images: read-only, each loaded once for all tables that use it.
+ *
+ * The block device that was given first is good for all: as long as a user is
+ * left its table holds the device open, so there is no other one for its number.
+ */
+#include <linux/slab.h>
+
+#include "dm-vhdx.h"
+
+static DEFINE_MUTEX(vhdx_layers_mutex);	/* protects the list, and users */
+static LIST_HEAD(vhdx_layers);
+
+static struct vhdx_layer *vhdx_layer_new(struct block_device *bdev)
+{
+	struct vhdx_layer *layer = kzalloc(sizeof(*layer), GFP_KERNEL);
+
+	if (!layer)
+		return NULL;
+	layer->dev = bdev->bd_dev;
+	layer->users = 1;
+	mutex_init(&layer->lock);
+	if (vhdx_image_init(&layer->image, bdev, false)) {
+		vhdx_image_exit(&layer->image);
+		kfree(layer);
+		return NULL;
+	}
+	return layer;
+}
+
+static void vhdx_layer_free(struct vhdx_layer *layer)
+{
+	vhdx_image_unload(&layer->image);
+	vhdx_image_exit(&layer->image);
+	mutex_destroy(&layer->lock);
+	kfree(layer);
+}
+
+/* The layer of a device; @fresh becomes it if there is none. */
+static struct vhdx_layer *vhdx_layer_find(struct block_device *bdev,
+					  struct vhdx_layer **fresh)
+{
+	struct vhdx_layer *layer;
+
+	mutex_lock(&vhdx_layers_mutex);
+	list_for_each_entry(layer, &vhdx_layers, list) {
+		if (layer->dev == bdev->bd_dev) {
+			layer->users++;
+			goto found;
+		}
+	}
+	layer = *fresh;
+	*fresh = NULL;
+	list_add(&layer->list, &vhdx_layers);
+found:
+	mutex_unlock(&vhdx_layers_mutex);
+	return layer;
+}
+
+/* Loaded, and as it is on the device.  The layer's lock is held. */
+static int vhdx_layer_load(struct vhdx_layer *layer, const char **error)
+{
+	bool changed = false;
+	int r;
+
+	if (!layer->image.loaded)
+		return vhdx_image_load(&layer->image, error);
+	r = vhdx_image_changed(&layer->image, &changed);
+	if (r) {
+		*error = vhdx_fault_text(r);
+		return r;
+	}
+	if (!changed)
+		return 0;
+	*error = "A parent has changed while another mapping uses it";
+	DMERR("%pg: it has changed while mappings use it as a parent: remove them",
+	      layer->image.backing.bdev);
+	return -EBUSY;
+}
+
+/**
+ * vhdx_layer_get() - get a parent's image
+ * @bdev: its device; stays open until vhdx_layer_put()
+ * @layer: result
+ * @error: takes a constant sentence on failure
+ *
+ * Context: may sleep.
+ * Return: 0 or a negative errno; then the kernel log has a message.
+ */
+int vhdx_layer_get(struct block_device *bdev, struct vhdx_layer **layer,
+		   const char **error)
+{
+	struct vhdx_layer *fresh = vhdx_layer_new(bdev);
+	int r;
+
+	if (!fresh) {
+		*error = "Out of memory";
+		return -ENOMEM;
+	}
+	*layer = vhdx_layer_find(bdev, &fresh);
+	if (fresh)
+		vhdx_layer_free(fresh);
+	mutex_lock(&(*layer)->lock);
+	r = vhdx_layer_load(*layer, error);
+	mutex_unlock(&(*layer)->lock);
+	if (r) {
+		vhdx_layer_put(*layer);
+		*layer = NULL;
+	}
+	return r;
+}
+
+/**
+ * vhdx_layer_put() - undo vhdx_layer_get()
+ * @layer: from there
+ *
+ * Context: may sleep; the caller no longer reads from it.
+ */
+void vhdx_layer_put(struct vhdx_layer *layer)
+{
+	bool last;
+
+	mutex_lock(&vhdx_layers_mutex);
+	last = !--layer->users;
+	if (last)
+		list_del(&layer->list);
+	mutex_unlock(&vhdx_layers_mutex);
+	if (last)
+		vhdx_layer_free(layer);
+}
+
+/**
+ * vhdx_layer_changed() - has somebody written to a parent?
+ * @layer: from vhdx_layer_get()
+ * @changed: result
+ *
+ * Context: may sleep.
+ * Return: 0 or a negative errno.
+ */
+int vhdx_layer_changed(struct vhdx_layer *layer, bool *changed)
+{
+	int r;
+
+	mutex_lock(&layer->lock);
+	r = vhdx_image_changed(&layer->image, changed);
+	mutex_unlock(&layer->lock);
+	return r;
+}

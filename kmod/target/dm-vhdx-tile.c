@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * DOC: tiles
+ *
+ * Where a block of a chain is in parts, a tile says for each sector of a MiB of
+ * the disk which layer has it.  Tiles are made from the layers' sector bitmaps
+ * when a read first needs them, and can be thrown away at any time: they are kept
+ * under RCU, and a shrinker gives them back.
+ *
+ * Mostly the bits are equal for each 4 KiB; then one entry for each 4 KiB will do.
+ *
+ * A tile is made, and changed, under the publish mutex, as is the entry of its
+ * block.  It may be newer than the entry that sent a reader here, so where the leaf
+ * has the sectors its entry is looked at again.
+ */
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+
+#include "dm-vhdx.h"
+
+/* No layer has it. */
+#define VHDX_TILE_ZEROS		0xffff
+
+#define VHDX_TILE_SECTORS	(1U << VHDX_MIB_SECTORS_SHIFT)
+#define VHDX_TILE_COARSE	(12 - SECTOR_SHIFT)
+
+/**
+ * struct vhdx_tile - which layer has which sectors
+ * @rcu: to free it
+ * @shift: log2 of the 512-byte sectors of an entry
+ * @layer: who has them, or VHDX_TILE_ZEROS
+ */
+struct vhdx_tile {
+	struct rcu_head rcu;
+	u8 shift;
+	u16 layer[];
+};
+
+/* ------------------------------------------------------------------------
+ * Keeping them
+ */
+
+static unsigned long vhdx_tiles_count(struct shrinker *shrinker,
+				      struct shrink_control *control)
+{
+	struct vhdx_chain *chain = vhdx_shrinker_arg(shrinker);
+
+	return chain ? READ_ONCE(chain->nr_tiles) ?: SHRINK_EMPTY : SHRINK_EMPTY;
+}
+
+/* Take the tile at @index out.  The lock of the tiles is held. */
+static void vhdx_tile_erase(struct vhdx_chain *chain, unsigned long index)
+{
+	struct vhdx_tile *tile = __xa_erase(&chain->tiles, index);
+
+	if (!tile)
+		return;
+	WRITE_ONCE(chain->nr_tiles, chain->nr_tiles - 1);
+	kfree_rcu(tile, rcu);
+}
+
+static unsigned long vhdx_tiles_scan(struct shrinker *shrinker,
+				     struct shrink_control *control)
+{
+	struct vhdx_chain *chain = vhdx_shrinker_arg(shrinker);
+	unsigned long freed = 0, index;
+
+	if (!chain)
+		return SHRINK_STOP;
+	xa_lock(&chain->tiles);
+	while (freed < control->nr_to_scan && chain->nr_tiles) {
+		index = chain->cursor;
+		if (!xa_find(&chain->tiles, &index, ULONG_MAX, XA_PRESENT)) {
+			chain->cursor = 0;
+			continue;
+		}
+		chain->cursor = index + 1;
+		vhdx_tile_erase(chain, index);
+		freed++;
+	}
+	xa_unlock(&chain->tiles);
+	return freed ?: SHRINK_STOP;
+}
+
+/**
+ * vhdx_tiles_init() - have no tiles yet
+ * @chain: the chain
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM; call vhdx_tiles_exit() in both cases.
+ */
+int vhdx_tiles_init(struct vhdx_chain *chain)
+{
+	chain->nr_tiles = 0;
+	chain->cursor = 0;
+	chain->scratch = kvzalloc(struct_size(chain->scratch, layer,
+					      VHDX_TILE_SECTORS),
+				  VHDX_LOAD_GFP);
+	if (!chain->scratch)
+		return -ENOMEM;
+	return vhdx_shrinker_init(&chain->shrinker, vhdx_tiles_count,
+				  vhdx_tiles_scan, chain);
+}
+
+/**
+ * vhdx_tiles_exit() - free them all
+ * @chain: the chain; need not have been set up
+ *
+ * Context: may sleep; nobody looks for any.
+ */
+void vhdx_tiles_exit(struct vhdx_chain *chain)
+{
+	struct vhdx_tile *tile;
+	unsigned long index;
+
+	vhdx_shrinker_exit(&chain->shrinker);
+	xa_for_each(&chain->tiles, index, tile) {
+		kfree(tile);
+		cond_resched();
+	}
+	xa_destroy(&chain->tiles);
+	chain->nr_tiles = 0;
+	kvfree(chain->scratch);
+	chain->scratch = NULL;
+}
+
+/* Keep a copy of @tile if there is memory; the old one goes. */
+static void vhdx_tile_keep(struct vhdx_chain *chain, unsigned long index,
+			   struct vhdx_tile *tile)
+{
+	xa_lock(&chain->tiles);
+	vhdx_tile_erase(chain, index);
+	if (xa_is_err(__xa_store(&chain->tiles, index, tile,
+				 GFP_NOWAIT | __GFP_NOWARN)))
+		kfree(tile);
+	else
+		WRITE_ONCE(chain->nr_tiles, chain->nr_tiles + 1);
+	xa_unlock(&chain->tiles);
+}
+
+/* ------------------------------------------------------------------------
+ * Looking up
+ */
+
+/*
+ * Where the sectors of @layer are.  If it is the leaf they may have been written
+ * since somebody found the block in parts, and discarded after that.
+ */
+static void vhdx_tile_place(struct vhdx_target *vt, sector_t sector, u32 layer,
+			    struct vhdx_route *route)
+{
+	const struct vhdx_source *source = &vt->chain->source[layer];
+	sector_t mask = ((sector_t)1 << source->block_shift) - 1;
+	u32 e = READ_ONCE(source->bat[sector >> source->block_shift]);
+
+	route->image = vhdx_e_mib(e) ? source->image : NULL;
+	route->sector = ((sector_t)vhdx_e_mib(e) << VHDX_MIB_SECTORS_SHIFT) +
+			(sector & mask);
+}
+
+static void vhdx_tile_look(struct vhdx_target *vt, const struct vhdx_tile *tile,
+			   sector_t sector, unsigned int sectors,
+			   struct vhdx_route *route)
+{
+	u32 at = sector & (VHDX_TILE_SECTORS - 1), i = at >> tile->shift;
+	u32 end = min(at + sectors, VHDX_TILE_SECTORS);
+	/* Pairs with vhdx_tile_set(): the entry of the block comes first. */
+	u16 layer = smp_load_acquire(&tile->layer[i]);
+
+	while (++i << tile->shift < end)
+		if (READ_ONCE(tile->layer[i]) != layer)
+			break;
+	route->run = min(i << tile->shift, end) - at;
+	if (layer == VHDX_TILE_ZEROS)
+		route->image = NULL;
+	else
+		vhdx_tile_place(vt, sector, layer, route);
+}
+
+/**
+ * vhdx_tile_route() - look up where sectors of a block in parts come from
+ * @vt: the target
+ * @sector: of the disk
+ * @sectors: how many are asked for
+ * @route: result, no longer than the tile
+ *
+ * Context: any.  Where blocks can be freed the reader has a flight.
+ * Return: false if there is no tile; vhdx_tile_make() makes one.
+ */
+bool vhdx_tile_route(struct vhdx_target *vt, sector_t sector,
+		     unsigned int sectors, struct vhdx_route *route)
+{
+	const struct vhdx_tile *tile;
+
+	rcu_read_lock();
+	tile = xa_load(&vt->chain->tiles, sector >> VHDX_MIB_SECTORS_SHIFT);
+	if (tile)
+		vhdx_tile_look(vt, tile, sector, sectors, route);
+	rcu_read_unlock();
+	return tile;
+}
+
+/* ------------------------------------------------------------------------
+ * Making them
+ */
+
+/* Read a layer's bits for its part of a tile. */
+static int vhdx_tile_read_bits(struct vhdx_chain *chain, struct vhdx_part *part)
+{
+	struct vhdx_image *image = chain->source[part->layer].image;
+	u32 skip = part->place.byte % VHDX_SECTOR;
+	void *bits = chain->bits + (size_t)part->layer * VHDX_SECTOR;
+	u64 off = ((u64)image->bitmap[part->place.chunk] << 20) +
+		  part->place.byte - skip;
+	int r = 0;
+
+	/* The tile before was near, most of the time. */
+	if (chain->bits_off[part->layer] != off) {
+		chain->bits_off[part->layer] = 0;
+		r = vhdx_image_read(image, off, bits, VHDX_SECTOR);
+	}
+	if (r)
+		return r;
+	chain->bits_off[part->layer] = off;
+	part->bits = bits + skip;
+	return 0;
+}
+
+static int vhdx_tile_read_parts(struct vhdx_chain *chain, u32 unit, u32 *count)
+{
+	u32 i;
+	int r;
+
+	*count = vhdx_resolve_unit(&chain->resolve, unit, chain->part);
+	for (i = 0; i < *count; i++) {
+		if (chain->part[i].kind != VHDX_PART_BITS)
+			continue;
+		r = vhdx_tile_read_bits(chain, &chain->part[i]);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* Fill the scratch; returns whether an entry for each 4 KiB will do. */
+static bool vhdx_tile_fill(struct vhdx_chain *chain, u32 unit, u32 count)
+{
+	u32 bytes = vhdx_resolve_bytes(&chain->resolve, unit), at, i;
+	struct vhdx_run run;
+	bool coarse = true;
+
+	for (at = 0; at < bytes; at = run.end) {
+		vhdx_resolve_run(&chain->resolve, unit, chain->part, count, at,
+				 &run);
+		for (i = at >> SECTOR_SHIFT; i < run.end >> SECTOR_SHIFT; i++)
+			chain->scratch->layer[i] = run.data ? run.layer :
+					    VHDX_TILE_ZEROS;
+		coarse &= run.end % SZ_4K == 0 || run.end == bytes;
+	}
+	/* What is behind the end of the disk nobody asks for. */
+	for (i = bytes >> SECTOR_SHIFT; i < VHDX_TILE_SECTORS; i++)
+		chain->scratch->layer[i] = VHDX_TILE_ZEROS;
+	return coarse;
+}
+
+static struct vhdx_tile *vhdx_tile_copy(struct vhdx_chain *chain, bool coarse)
+{
+	u8 shift = coarse ? VHDX_TILE_COARSE : 0;
+	u32 n = VHDX_TILE_SECTORS >> shift, i;
+	struct vhdx_tile *tile = kmalloc(struct_size(tile, layer, n),
+					 GFP_NOWAIT | __GFP_NOWARN);
+
+	if (!tile)
+		return NULL;
+	tile->shift = shift;
+	for (i = 0; i < n; i++)
+		tile->layer[i] = chain->scratch->layer[i << shift];
+	return tile;
+}
+
+/**
+ * vhdx_tile_make() - make the tile of a sector, and look it up
+ * @vt: the target
+ * @sector: of the disk; its block is in parts
+ * @sectors: how many are asked for
+ * @route: result, as for vhdx_tile_route()
+ *
+ * The tile is kept if there is memory for it.
+ *
+ * Context: may sleep; read work.
+ * Return: 0 or a negative errno.
+ */
+int vhdx_tile_make(struct vhdx_target *vt, sector_t sector,
+		   unsigned int sectors, struct vhdx_route *route)
+{
+	u32 unit = sector >> VHDX_MIB_SECTORS_SHIFT, count;
+	struct vhdx_chain *chain = vt->chain;
+	struct vhdx_tile *tile;
+	int r;
+
+	r = vhdx_tile_read_parts(chain, unit, &count);
+	if (r)
+		return r;
+	tile = vhdx_tile_copy(chain, vhdx_tile_fill(chain, unit, count));
+	if (tile)
+		vhdx_tile_keep(chain, unit, tile);
+	vhdx_tile_look(vt, chain->scratch, sector, sectors, route);
+	return 0;
+}
