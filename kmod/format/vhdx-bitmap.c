@@ -103,6 +103,28 @@ bool vhdx_bitmap_is_coarse(const void *bits, u32 start, u32 end)
 }
 
 /**
+ * vhdx_bitmap_clear() - clear bits
+ * @bits: the first byte is that of bit 0
+ * @start: first bit
+ * @end: bit behind the last one
+ *
+ * Context: any; the caller serialises access.
+ */
+void vhdx_bitmap_clear(void *bits, u32 start, u32 end)
+{
+	u8 *byte = bits;
+
+	for (; start < end && start % 8; start++)
+		byte[start / 8] &= ~(1 << start % 8);
+	if (end - start >= 8 && start < end) {
+		memset(byte + start / 8, 0, (end - start) / 8);
+		start += (end - start) / 8 * 8;
+	}
+	for (; start < end; start++)
+		byte[start / 8] &= ~(1 << start % 8);
+}
+
+/**
  * vhdx_bitmap_set() - set bits
  * @bits: the first byte is that of bit 0
  * @start: first bit

@@ -29,6 +29,7 @@ void vhdx_bitmap_find(const struct vhdx_geometry *geo, u64 off, u32 bytes,
 u32 vhdx_bitmap_run(const void *bits, u32 start, u32 end, bool *set);
 bool vhdx_bitmap_all_set(const void *bits, u32 start, u32 end);
 bool vhdx_bitmap_is_coarse(const void *bits, u32 start, u32 end);
+void vhdx_bitmap_clear(void *bits, u32 start, u32 end);
 void vhdx_bitmap_set(void *bits, u32 start, u32 end);
 
 static inline bool vhdx_bitmap_test(const void *bits, u32 bit)

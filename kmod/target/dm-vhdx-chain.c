@@ -17,12 +17,14 @@
 
 static struct vhdx_chain *vhdx_chain_new(struct vhdx_target *vt)
 {
-	struct vhdx_chain *chain = kzalloc(sizeof(*chain), GFP_KERNEL);
+	struct vhdx_chain *chain = kvzalloc(sizeof(*chain), GFP_KERNEL);
 
 	if (!chain)
 		return NULL;
 	chain->vt = vt;
 	xa_init(&chain->tiles);
+	hash_init(chain->bits_hash);
+	INIT_LIST_HEAD(&chain->bits_list);
 	INIT_WORK(&chain->work, vhdx_read_work);
 	vt->chain = chain;
 	return chain;
@@ -109,9 +111,9 @@ int vhdx_chain_register(struct vhdx_target *vt, char **error)
 
 	if (!chain)
 		return 0;
-	if (!vt->read_only) {
-		*error = "A differencing image is only read so far: map it with read_only";
-		return -EOPNOTSUPP;
+	if (!vt->read_only && vhdx_bits_init(chain)) {
+		*error = "Out of memory";
+		return -ENOMEM;
 	}
 	chain->wq = alloc_ordered_workqueue("dm-vhdx-read", WQ_MEM_RECLAIM);
 	if (!chain->wq) {
@@ -130,7 +132,7 @@ int vhdx_chain_register(struct vhdx_target *vt, char **error)
 		*error = r == -EBUSY ? "A parent is mapped for writing" :
 			 "Out of memory";
 		if (r == -EBUSY)
-			DMERR("%pg is a parent of %pg, and mapped for writing: remove that mapping, or map it read-only",
+			DMERR("%pg, a parent of %pg, is mapped for writing: remove that mapping",
 			      parent->bdev, vt->bdev);
 		return r;
 	}
@@ -152,6 +154,7 @@ void vhdx_chain_free(struct vhdx_target *vt)
 		return;
 	if (chain->wq)
 		destroy_workqueue(chain->wq);
+	vhdx_bits_exit(chain);
 	for (i = 0; i < chain->nr_parents; i++) {
 		struct vhdx_parent *parent = &chain->parents[i];
 
@@ -161,7 +164,7 @@ void vhdx_chain_free(struct vhdx_target *vt)
 			dm_put_device(vt->ti, parent->dev);
 	}
 	kfree(chain->parents);
-	kfree(chain);
+	kvfree(chain);
 	vt->chain = NULL;
 }
 
@@ -362,6 +365,7 @@ void vhdx_chain_unload(struct vhdx_target *vt)
 	if (!chain)
 		return;
 	vhdx_tiles_exit(chain);
+	vhdx_bits_drop(chain);
 	for (i = 0; i < chain->nr_parents; i++) {
 		if (chain->parents[i].layer)
 			vhdx_layer_put(chain->parents[i].layer);

@@ -12,6 +12,8 @@
 #define DM_VHDX_CHAIN_H
 
 #include <linux/bio.h>
+#include <linux/hashtable.h>
+#include <linux/mempool.h>
 #include <linux/mutex.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -48,6 +50,32 @@ int vhdx_layer_get(struct block_device *bdev, struct vhdx_layer **layer,
 		   const char **error);
 void vhdx_layer_put(struct vhdx_layer *layer);
 int vhdx_layer_changed(struct vhdx_layer *layer, bool *changed);
+
+/* ------------------------------------------------------------------------
+ * dm-vhdx-bits.c: sector bitmaps of a leaf that is written
+ */
+
+/**
+ * struct vhdx_bits - 4 KiB of a sector bitmap of the leaf, in core
+ * @hash: of the chain, by @off
+ * @list: of the chain, oldest first
+ * @off: where they are in the image, in bytes
+ * @changes: so many transactions change them
+ * @opened: the log that has them, by number, ...
+ * @pos: ... and where
+ * @data: the bits
+ */
+struct vhdx_bits {
+	struct hlist_node hash;
+	struct list_head list;
+	u64 off;
+	u32 changes;
+	u32 opened;
+	u64 pos;
+	void *data;
+};
+
+#define VHDX_BITS_HASH_BITS	12
 
 /* ------------------------------------------------------------------------
  * dm-vhdx-chain.c
@@ -99,12 +127,20 @@ struct vhdx_source {
  *        read work's
  * @bits: for each layer 4 KiB of its sector bitmaps
  * @bits_off: where in its image, 0: nowhere
+ * @leaf_gone: @bits_gone when the leaf's were read
  * @scratch: the tile that is being made, with an entry for each sector
  * @bounce: for reads that it does itself
  * @tiles: by MiB of the disk
  * @shrinker: gives them back
  * @nr_tiles: how many; protected by the lock of @tiles
  * @cursor: where to look for one to be given back; likewise
+ * @bits_hash: sector bitmaps of a leaf that is written; this and what follows is
+ *             protected by the publish mutex
+ * @bits_list: the same, oldest first
+ * @nr_bits: how many
+ * @bits_gone: how many were given back since the target was made
+ * @bits_pool: memory for them
+ * @page_pool: likewise
  */
 struct vhdx_chain {
 	struct vhdx_target *vt;
@@ -120,12 +156,19 @@ struct vhdx_chain {
 	struct vhdx_part *part;
 	void *bits;
 	u64 *bits_off;
+	u64 leaf_gone;
 	struct vhdx_tile *scratch;
 	void *bounce;
 	struct xarray tiles;
 	struct vhdx_shrinker shrinker;
 	unsigned long nr_tiles;
 	unsigned long cursor;
+	DECLARE_HASHTABLE(bits_hash, VHDX_BITS_HASH_BITS);
+	struct list_head bits_list;
+	unsigned long nr_bits;
+	u64 bits_gone;
+	mempool_t bits_pool;
+	mempool_t page_pool;
 };
 
 #define VHDX_BOUNCE_BYTES	SZ_64K
@@ -138,6 +181,13 @@ bool vhdx_chain_is_live(struct vhdx_target *vt);
 int vhdx_chain_load(struct vhdx_target *vt, const char **error);
 void vhdx_chain_unload(struct vhdx_target *vt);
 int vhdx_chain_changed(struct vhdx_target *vt, bool *changed);
+
+int vhdx_bits_init(struct vhdx_chain *chain);
+void vhdx_bits_exit(struct vhdx_chain *chain);
+void vhdx_bits_drop(struct vhdx_chain *chain);
+struct vhdx_bits *vhdx_bits_find(struct vhdx_chain *chain, u64 off);
+unsigned long vhdx_bits_shrink(struct vhdx_chain *chain, unsigned long count);
+int vhdx_bits_load(struct vhdx_target *vt, u64 off);
 
 /* ------------------------------------------------------------------------
  * dm-vhdx-tile.c: which layer has which sectors
@@ -159,7 +209,23 @@ int vhdx_tiles_init(struct vhdx_chain *chain);
 void vhdx_tiles_exit(struct vhdx_chain *chain);
 bool vhdx_tile_route(struct vhdx_target *vt, sector_t sector,
 		     unsigned int sectors, struct vhdx_route *route);
+bool vhdx_tile_is_leaf(struct vhdx_target *vt, sector_t sector,
+		       unsigned int sectors);
+void vhdx_tile_set(struct vhdx_target *vt, sector_t sector,
+		   unsigned int sectors);
 int vhdx_tile_make(struct vhdx_target *vt, sector_t sector,
 		   unsigned int sectors, struct vhdx_route *route);
+
+/* ------------------------------------------------------------------------
+ * dm-vhdx-part.c: writes to blocks in parts
+ */
+
+int vhdx_part_map(struct vhdx_target *vt, struct bio *bio, sector_t sector,
+		  u32 e);
+int vhdx_part_begin(struct vhdx_target *vt, u32 block);
+void vhdx_part_remember(struct bio *bio, u32 e);
+void vhdx_part_remap(struct vhdx_target *vt, struct bio *bio, u32 e);
+void vhdx_part_landed(struct vhdx_target *vt, struct bio *bio);
+void vhdx_part_publish(struct vhdx_target *vt, struct bio_list *landed);
 
 #endif /* DM_VHDX_CHAIN_H */

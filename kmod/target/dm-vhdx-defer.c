@@ -70,6 +70,28 @@ void vhdx_starve(struct vhdx_target *vt, struct bio *bio)
 }
 
 /**
+ * vhdx_starve_landed() - let writes wait until their bits can be set
+ * @vt: the target
+ * @landed: their data is there; empty afterwards
+ *
+ * Like vhdx_starve(), but they keep what they have.
+ *
+ * Context: process context.
+ */
+void vhdx_starve_landed(struct vhdx_target *vt, struct bio_list *landed)
+{
+	spin_lock_irq(&vt->lock);
+	bio_list_merge_head(&vt->landed, landed);
+	if (vt->session == VHDX_SESSION_OPEN &&
+	    (READ_ONCE(vt->nr_dirty) || READ_ONCE(vt->nr_preparing)))
+		queue_work(vt->commit_wq, &vt->commit);
+	else if (vt->session != VHDX_SESSION_CLOSING)
+		queue_work(vt->alloc_wq, &vt->worker);
+	spin_unlock_irq(&vt->lock);
+	bio_list_init(landed);
+}
+
+/**
  * vhdx_wake_starved() - memory was freed: let who waits for it try again
  * @vt: the target
  *
@@ -78,6 +100,8 @@ void vhdx_starve(struct vhdx_target *vt, struct bio *bio)
 void vhdx_wake_starved(struct vhdx_target *vt)
 {
 	lockdep_assert_held(&vt->lock);
+	if (unlikely(!bio_list_empty(&vt->landed)))
+		queue_work(vt->alloc_wq, &vt->worker);
 	if (likely(bio_list_empty(&vt->starved)))
 		return;
 	bio_list_merge(&vt->deferred, &vt->starved);

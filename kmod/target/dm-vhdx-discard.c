@@ -123,7 +123,7 @@ static bool vhdx_discard_step(struct vhdx_target *vt, struct bio *bio)
 		u32 e = vt->bat[block];
 
 		/* It is being written, for the first time: that comes later. */
-		if (vhdx_e_present(e) || !(e & VHDX_E_PENDING))
+		if (vhdx_e_has_space(e) || !(e & VHDX_E_PENDING))
 			memory = vhdx_free_block(vt, block);
 		if (!memory)
 			break;
@@ -185,6 +185,8 @@ static void vhdx_zero_work(struct work_struct *work)
 	vhdx_free_change(vt, change);
 	if (r)
 		vhdx_end_bio(bio, errno_to_blk_status(r));
+	else if (vhdx_hook(bio)->mib)
+		vhdx_part_landed(vt, bio);
 	else
 		vhdx_discard_done(vt, bio);
 }
@@ -199,6 +201,7 @@ static void vhdx_zero_in_place(struct vhdx_target *vt, struct bio *bio, u32 e)
 		return;
 	change->bio = bio;
 	change->mib = vhdx_e_mib(e);
+	vhdx_part_remember(bio, e);
 	mutex_lock(&vt->publish);
 	WRITE_ONCE(vt->nr_preparing, vt->nr_preparing + 1);
 	mutex_unlock(&vt->publish);

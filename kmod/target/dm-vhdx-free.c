@@ -93,10 +93,11 @@ void vhdx_limbo_drop(struct vhdx_target *vt, struct list_head *limbo)
 /**
  * vhdx_free_block() - free a block, in the running transaction
  * @vt: the target
- * @block: the block; nothing is done unless it is present
+ * @block: the block; nothing is done if it reads as zeros
  *
  * Context: process context, does not sleep; the publish mutex is held.
- * Return: false if there is no memory; nothing has changed then.
+ * Return: false if there is no memory, or no room in the transaction; nothing has
+ * changed then.
  */
 bool vhdx_free_block(struct vhdx_target *vt, u32 block)
 {
@@ -104,18 +105,21 @@ bool vhdx_free_block(struct vhdx_target *vt, u32 block)
 	struct vhdx_change *spare = NULL;
 
 	lockdep_assert_held(&vt->publish);
-	if (!vhdx_e_present(e))
+	if (vhdx_e_zeros(e))
 		return true;
-	if (!vhdx_limbo_ready(vt))
+	if (vhdx_e_has_space(e) && !vhdx_limbo_ready(vt))
 		return false;
 	if (!vhdx_txn_has(vt, block)) {
+		if (!vhdx_txn_has_room(vt, 1))
+			return false;
 		spare = mempool_alloc(&vt->change_pool,
 				      GFP_NOWAIT | __GFP_NOWARN);
 		if (!spare)
 			return false;
 	}
 	vhdx_txn_unpublish(vt, spare, block);
-	vhdx_limbo_add(vt, vhdx_e_mib(e), unit);
+	if (vhdx_e_has_space(e))
+		vhdx_limbo_add(vt, vhdx_e_mib(e), unit);
 	return true;
 }
 

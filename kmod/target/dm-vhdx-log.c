@@ -145,6 +145,7 @@ int vhdx_log_open(struct vhdx_log *log)
 
 	list_for_each_entry_safe(slot, next, &log->used, list)
 		vhdx_log_free_slot(log, slot);
+	WRITE_ONCE(log->opened, log->opened + 1);
 	log->sequence = 1;
 	log->write_pos = 0;
 	log->durable_pos = 0;
@@ -208,7 +209,7 @@ int vhdx_log_flush(struct vhdx_log *log)
 	log->durable_tail_pos = log->logged_tail_pos;
 	if (log->tail_pos == log->applied_pos)
 		return 0;
-	log->tail_pos = log->applied_pos;
+	WRITE_ONCE(log->tail_pos, log->applied_pos);
 	list_for_each_entry_safe(slot, next, &log->used, list)
 		if (slot->pos < log->tail_pos)
 			vhdx_log_free_slot(log, slot);

@@ -46,6 +46,7 @@ struct vhdx_log_slot {
  * @nr_free: how many
  * @checkpoints: how often vhdx_log_checkpoint() had to do its work
  * @hash: slots in use by offset
+ * @opened: how often vhdx_log_open() was called: positions begin again
  *
  * Positions count bytes since the session began; modulo the length of the log
  * they are offsets in it.
@@ -67,6 +68,7 @@ struct vhdx_log {
 	u32 nr_free;
 	u64 checkpoints;
 	DECLARE_HASHTABLE(hash, VHDX_LOG_HASH_BITS);
+	u32 opened;
 };
 
 int vhdx_log_create(struct vhdx_log *log, struct vhdx_image *image);

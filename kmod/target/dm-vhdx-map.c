@@ -27,13 +27,18 @@ static noinline int vhdx_map_deferred(struct vhdx_target *vt, struct bio *bio,
 
 /* A write that begins in an absent block. */
 static noinline int vhdx_map_new(struct vhdx_target *vt, struct bio *bio,
-				 sector_t sector)
+				 sector_t sector, u32 e)
 {
 	sector_t left = vhdx_block_mask(vt) + 1 - (sector & vhdx_block_mask(vt));
 
 	if (READ_ONCE(vt->mode) == VHDX_MODE_RW) {
 		if (left < bio_sectors(bio))
 			dm_accept_partial_bio(bio, left);
+		if (!vhdx_e_zeros(e)) {
+			int r = vhdx_part_map(vt, bio, sector, e);
+
+			return r < 0 ? vhdx_map_deferred(vt, bio, sector) : r;
+		}
 		if (vhdx_map_new_block(vt, bio, vhdx_sector_block(vt, sector)))
 			return DM_MAPIO_REMAPPED;
 	}
@@ -109,7 +114,7 @@ static noinline int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio)
 static noinline int vhdx_map_absent(struct vhdx_target *vt, struct bio *bio,
 				    sector_t sector, u32 e)
 {
-	return op_is_write(bio_op(bio)) ? vhdx_map_new(vt, bio, sector) :
+	return op_is_write(bio_op(bio)) ? vhdx_map_new(vt, bio, sector, e) :
 					  vhdx_read_absent(vt, bio, sector, e);
 }
 

@@ -210,7 +210,7 @@ void vhdx_session_finish_close(struct vhdx_target *vt)
 	vt->session = VHDX_SESSION_CLOSED;
 	vt->nr_closed++;
 	/* Whoever wants to write waits for another session. */
-	if (!bio_list_empty(&vt->deferred))
+	if (!bio_list_empty(&vt->deferred) || !bio_list_empty(&vt->landed))
 		queue_work(vt->alloc_wq, &vt->worker);
 	spin_unlock_irq(&vt->lock);
 }

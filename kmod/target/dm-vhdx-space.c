@@ -81,13 +81,14 @@ u32 vhdx_take_space(struct vhdx_target *vt)
 }
 
 /**
- * vhdx_take_zeroes() - take space for a block, if that is simple
+ * vhdx_take_simply() - take space for a block, if that is simple
  * @vt: the target
+ * @zeroes: it has to read as zeros
  *
  * Context: process context, does not sleep; the publish mutex is held.
- * Return: where, in MiB: it reads as zeros; 0: see vhdx_take_space().
+ * Return: where, in MiB; 0: see vhdx_take_space().
  */
-u32 vhdx_take_zeroes(struct vhdx_target *vt)
+u32 vhdx_take_simply(struct vhdx_target *vt, bool zeroes)
 {
 	struct vhdx_space *space = &vt->image.space;
 	u32 count = vhdx_space_unit(vt), mib;
@@ -97,12 +98,48 @@ u32 vhdx_take_zeroes(struct vhdx_target *vt)
 	    vhdx_space_is_low(vt, count))
 		return 0;
 	mib = vhdx_space_find(space, vt->space_hint, count);
-	if (!mib || !vhdx_space_is_zero(vt, mib, space->end) ||
+	if (!mib || (zeroes && !vhdx_space_is_zero(vt, mib, space->end)) ||
 	    ((u64)mib + count) << 20 > vhdx_io_bytes(&vt->image.backing))
 		return 0;
 	vt->space_hint = mib + count;
 	vhdx_space_claim(space, mib, count);
 	return mib;
+}
+
+/**
+ * vhdx_take_bitmap() - take space for a sector bitmap
+ * @vt: the target
+ *
+ * Context: worker; the publish mutex is held.
+ * Return: where, in MiB; 0: there is none.
+ */
+u32 vhdx_take_bitmap(struct vhdx_target *vt)
+{
+	struct vhdx_space *space = &vt->image.space;
+	u32 mib;
+
+	lockdep_assert_held(&vt->publish);
+	mib = vhdx_space_find(space, 1, 1);
+	if (!mib && vhdx_image_grow(&vt->image))
+		mib = vhdx_space_find(space, 1, 1);
+	if (!mib || ((u64)mib + 1) << 20 > vhdx_io_bytes(&vt->image.backing))
+		return 0;
+	vhdx_space_claim(space, mib, 1);
+	vhdx_check_low_space(vt);
+	return mib;
+}
+
+/**
+ * vhdx_give_bitmap_back() - undo vhdx_take_bitmap()
+ * @vt: the target
+ * @mib: the space
+ *
+ * Context: process context; the publish mutex is held.
+ */
+void vhdx_give_bitmap_back(struct vhdx_target *vt, u32 mib)
+{
+	vhdx_space_release(&vt->image.space, mib, 1);
+	vt->space_hint = min(vt->space_hint, mib);
 }
 
 /**

@@ -45,7 +45,10 @@ static unsigned long vhdx_tiles_count(struct shrinker *shrinker,
 {
 	struct vhdx_chain *chain = vhdx_shrinker_arg(shrinker);
 
-	return chain ? READ_ONCE(chain->nr_tiles) ?: SHRINK_EMPTY : SHRINK_EMPTY;
+	if (!chain)
+		return SHRINK_EMPTY;
+	/* data_race(): it is an estimate. */
+	return data_race(chain->nr_tiles + chain->nr_bits) ?: SHRINK_EMPTY;
 }
 
 /* Take the tile at @index out.  The lock of the tiles is held. */
@@ -79,6 +82,11 @@ static unsigned long vhdx_tiles_scan(struct shrinker *shrinker,
 		freed++;
 	}
 	xa_unlock(&chain->tiles);
+	/* Who holds the mutex may be asking for this very memory. */
+	if (freed < control->nr_to_scan && mutex_trylock(&chain->vt->publish)) {
+		freed += vhdx_bits_shrink(chain, control->nr_to_scan - freed);
+		mutex_unlock(&chain->vt->publish);
+	}
 	return freed ?: SHRINK_STOP;
 }
 
@@ -200,39 +208,139 @@ bool vhdx_tile_route(struct vhdx_target *vt, sector_t sector,
 	return tile;
 }
 
+/**
+ * vhdx_tile_is_leaf() - are all of these sectors the leaf's?
+ * @vt: the target
+ * @sector: of the disk; its block is in parts
+ * @sectors: within the block
+ *
+ * Context: any.
+ * Return: true if so; false: not, or it is not known.
+ */
+bool vhdx_tile_is_leaf(struct vhdx_target *vt, sector_t sector,
+		       unsigned int sectors)
+{
+	struct vhdx_route route;
+
+	while (sectors) {
+		if (!vhdx_tile_route(vt, sector, sectors, &route) ||
+		    route.image != &vt->image)
+			return false;
+		sector += route.run;
+		sectors -= route.run;
+	}
+	return true;
+}
+
+/* Sectors of one tile are the leaf's now. */
+static void vhdx_tile_set_part(struct vhdx_chain *chain, unsigned long index,
+			       u32 from, u32 to)
+{
+	struct vhdx_tile *tile;
+	u32 i;
+
+	xa_lock(&chain->tiles);
+	tile = xa_load(&chain->tiles, index);
+	if (tile && ((from | to) & ((1U << tile->shift) - 1)))
+		vhdx_tile_erase(chain, index);
+	else if (tile)
+		for (i = from >> tile->shift; i < to >> tile->shift; i++)
+			/* Pairs with vhdx_tile_look(). */
+			smp_store_release(&tile->layer[i], 0);
+	xa_unlock(&chain->tiles);
+}
+
+/**
+ * vhdx_tile_set() - the leaf has these sectors from now on
+ * @vt: the target
+ * @sector: of the disk
+ * @sectors: within the block
+ *
+ * Context: process context; the publish mutex is held.
+ */
+void vhdx_tile_set(struct vhdx_target *vt, sector_t sector,
+		   unsigned int sectors)
+{
+	lockdep_assert_held(&vt->publish);
+	while (sectors) {
+		u32 from = sector & (VHDX_TILE_SECTORS - 1);
+		u32 to = min(from + sectors, VHDX_TILE_SECTORS);
+
+		vhdx_tile_set_part(vt->chain, sector >> VHDX_MIB_SECTORS_SHIFT,
+				   from, to);
+		sector += to - from;
+		sectors -= to - from;
+	}
+}
+
 /* ------------------------------------------------------------------------
  * Making them
  */
 
-/* Read a layer's bits for its part of a tile. */
-static int vhdx_tile_read_bits(struct vhdx_chain *chain, struct vhdx_part *part)
+static u64 vhdx_tile_bits_off(struct vhdx_chain *chain,
+			      const struct vhdx_part *part)
 {
 	struct vhdx_image *image = chain->source[part->layer].image;
-	u32 skip = part->place.byte % VHDX_SECTOR;
-	void *bits = chain->bits + (size_t)part->layer * VHDX_SECTOR;
-	u64 off = ((u64)image->bitmap[part->place.chunk] << 20) +
-		  part->place.byte - skip;
-	int r = 0;
 
-	/* The tile before was near, most of the time. */
-	if (chain->bits_off[part->layer] != off) {
-		chain->bits_off[part->layer] = 0;
-		r = vhdx_image_read(image, off, bits, VHDX_SECTOR);
-	}
-	if (r)
-		return r;
-	chain->bits_off[part->layer] = off;
-	part->bits = bits + skip;
-	return 0;
+	return ((u64)READ_ONCE(image->bitmap[part->place.chunk]) << 20) +
+	       round_down(part->place.byte, VHDX_SECTOR);
 }
 
-static int vhdx_tile_read_parts(struct vhdx_chain *chain, u32 unit, u32 *count)
+/* The leaf's bits are in core, or what was read is as good. */
+static void *vhdx_tile_leaf_bits(struct vhdx_chain *chain, u64 off)
 {
-	u32 i;
+	struct vhdx_bits *bits = vhdx_bits_find(chain, off);
+
+	if (bits)
+		return bits->data;
+	return chain->bits_off[0] == off &&
+	       chain->leaf_gone == chain->bits_gone ? chain->bits : NULL;
+}
+
+static bool vhdx_tile_leaf_there(struct vhdx_chain *chain, u64 off)
+{
+	bool there;
+
+	mutex_lock(&chain->vt->publish);
+	there = vhdx_tile_leaf_bits(chain, off);
+	/* What was read before may be too old from now on. */
+	if (chain->leaf_gone != chain->bits_gone)
+		chain->bits_off[0] = 0;
+	chain->leaf_gone = chain->bits_gone;
+	mutex_unlock(&chain->vt->publish);
+	return there;
+}
+
+/* Read a layer's bits for its part of a tile. */
+static int vhdx_tile_read_bits(struct vhdx_chain *chain,
+			       const struct vhdx_part *part)
+{
+	u64 off = vhdx_tile_bits_off(chain, part);
+	u32 layer = part->layer;
 	int r;
 
-	*count = vhdx_resolve_unit(&chain->resolve, unit, chain->part);
-	for (i = 0; i < *count; i++) {
+	/* The tile before was near, most of the time. */
+	if (!layer && !chain->vt->read_only) {
+		if (vhdx_tile_leaf_there(chain, off))
+			return 0;
+	} else if (chain->bits_off[layer] == off) {
+		return 0;
+	}
+	chain->bits_off[layer] = 0;
+	r = vhdx_image_read(chain->source[layer].image, off,
+			    chain->bits + (size_t)layer * VHDX_SECTOR,
+			    VHDX_SECTOR);
+	if (!r)
+		chain->bits_off[layer] = off;
+	return r;
+}
+
+static int vhdx_tile_read(struct vhdx_chain *chain, u32 unit)
+{
+	u32 count = vhdx_resolve_unit(&chain->resolve, unit, chain->part), i;
+	int r;
+
+	for (i = 0; i < count; i++) {
 		if (chain->part[i].kind != VHDX_PART_BITS)
 			continue;
 		r = vhdx_tile_read_bits(chain, &chain->part[i]);
@@ -240,6 +348,34 @@ static int vhdx_tile_read_parts(struct vhdx_chain *chain, u32 unit, u32 *count)
 			return r;
 	}
 	return 0;
+}
+
+/*
+ * The parts with their bits, which were read before.  Returns 0 if the leaf's have
+ * changed meanwhile.
+ */
+static u32 vhdx_tile_parts(struct vhdx_chain *chain, u32 unit)
+{
+	u32 count = vhdx_resolve_unit(&chain->resolve, unit, chain->part), i;
+
+	lockdep_assert_held(&chain->vt->publish);
+	for (i = 0; i < count; i++) {
+		struct vhdx_part *part = &chain->part[i];
+		void *bits = chain->bits + (size_t)part->layer * VHDX_SECTOR;
+		u64 off;
+
+		if (part->kind != VHDX_PART_BITS)
+			continue;
+		off = vhdx_tile_bits_off(chain, part);
+		if (!part->layer && !chain->vt->read_only)
+			bits = vhdx_tile_leaf_bits(chain, off);
+		else if (chain->bits_off[part->layer] != off)
+			bits = NULL;
+		if (!bits)
+			return 0;
+		part->bits = bits + part->place.byte % VHDX_SECTOR;
+	}
+	return count;
 }
 
 /* Fill the scratch; returns whether an entry for each 4 KiB will do. */
@@ -298,12 +434,20 @@ int vhdx_tile_make(struct vhdx_target *vt, sector_t sector,
 	struct vhdx_tile *tile;
 	int r;
 
-	r = vhdx_tile_read_parts(chain, unit, &count);
-	if (r)
-		return r;
-	tile = vhdx_tile_copy(chain, vhdx_tile_fill(chain, unit, count));
-	if (tile)
-		vhdx_tile_keep(chain, unit, tile);
+	do {
+		r = vhdx_tile_read(chain, unit);
+		if (r)
+			return r;
+		mutex_lock(&vt->publish);
+		count = vhdx_tile_parts(chain, unit);
+		if (count) {
+			tile = vhdx_tile_copy(chain,
+					      vhdx_tile_fill(chain, unit, count));
+			if (tile)
+				vhdx_tile_keep(chain, unit, tile);
+		}
+		mutex_unlock(&vt->publish);
+	} while (!count);
 	vhdx_tile_look(vt, chain->scratch, sector, sectors, route);
 	return 0;
 }

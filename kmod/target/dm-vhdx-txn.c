@@ -24,25 +24,34 @@
 
 #include "dm-vhdx.h"
 
-/* Where the entry of a block is. */
-static u64 vhdx_txn_sector(const struct vhdx_target *vt, u32 block)
+/* The first entry of a sector of the BAT. */
+static u64 vhdx_txn_index(const struct vhdx_target *vt,
+			  const struct vhdx_change *change)
 {
-	return vhdx_bat_index(&vt->image.layout.geo, block) /
-	       VHDX_BAT_PER_SECTOR;
+	return (change->sector - vhdx_txn_sector(vt, 0)) * VHDX_BAT_PER_SECTOR;
+}
+
+/* What the slot of a chunk's sector bitmap has. */
+static u64 vhdx_txn_raw_bitmap(const struct vhdx_target *vt, u32 chunk)
+{
+	u32 mib = 0;
+
+	if (vt->image.bitmap && chunk < vt->image.layout.geo.chunks)
+		mib = vt->image.bitmap[chunk];
+	return mib ? VHDX_BAT_RAW(VHDX_BITMAP_PRESENT, mib) : 0;
 }
 
 /*
- * Build a sector of the BAT.  Padding and bitmap slots become zero.  Blocks that
- * are pending are noted: with the sector they become durable.
+ * Build a sector of the BAT.  Padding becomes zero, as do slots without a sector
+ * bitmap.  Blocks that are pending are noted: with the sector they become durable.
  */
 static void vhdx_txn_build(const struct vhdx_target *vt,
 			   struct vhdx_change *change, __le64 *raw)
 {
 	const struct vhdx_geometry *geo = &vt->image.layout.geo;
-	u64 index = change->sector * VHDX_BAT_PER_SECTOR;
+	u64 index = vhdx_txn_index(vt, change), in_chunk;
 	u32 block = vhdx_bat_blocks_before(geo, index);
 	u32 chunk = 1U << geo->chunk_shift;
-	u64 in_chunk;
 	int i;
 
 	lockdep_assert_held(&vt->publish);
@@ -51,6 +60,7 @@ static void vhdx_txn_build(const struct vhdx_target *vt,
 	for (i = 0; i < VHDX_BAT_PER_SECTOR; i++) {
 		raw[i] = 0;
 		if (in_chunk == chunk) {
+			raw[i] = cpu_to_le64(vhdx_txn_raw_bitmap(vt, index + i - block));
 			in_chunk = 0;
 			continue;
 		}
@@ -58,35 +68,12 @@ static void vhdx_txn_build(const struct vhdx_target *vt,
 			u32 e = vt->bat[block];
 
 			raw[i] = cpu_to_le64(vhdx_e_raw(e));
-			if (vhdx_e_present(e) && (e & VHDX_E_PENDING))
+			if (vhdx_e_has_space(e) && (e & VHDX_E_PENDING))
 				__set_bit(i, change->pending);
 		}
 		block++;
 		in_chunk++;
 	}
-}
-
-static struct vhdx_change *vhdx_txn_find(struct vhdx_txn *txn, u64 sector)
-{
-	struct vhdx_change *change;
-
-	hash_for_each_possible(txn->hash, change, hash, sector)
-		if (change->sector == sector)
-			return change;
-	return NULL;
-}
-
-static void vhdx_txn_add(struct vhdx_txn *txn, struct vhdx_change *change)
-{
-	list_add_tail(&change->list, &txn->changes);
-	hash_add(txn->hash, &change->hash, change->sector);
-}
-
-static void vhdx_txn_remove(struct vhdx_target *vt, struct vhdx_change *change)
-{
-	list_del(&change->list);
-	hash_del(&change->hash);
-	mempool_free(change, &vt->change_pool);
 }
 
 /* What the running transaction has of a sector goes to the one that is logged. */
@@ -97,7 +84,7 @@ static void vhdx_txn_merge(struct vhdx_target *vt, struct vhdx_change *change)
 	if (!newer)
 		return;
 	change->nr += newer->nr;
-	vhdx_txn_remove(vt, newer);
+	vhdx_txn_remove(vt, vt->running, newer);
 }
 
 static int vhdx_change_cmp(void *priv, const struct list_head *a,
@@ -120,6 +107,14 @@ static u32 vhdx_txn_count(struct vhdx_txn *txn, struct vhdx_change *change)
 	return count;
 }
 
+static void vhdx_txn_stage_bits(struct vhdx_target *vt, struct vhdx_bits *bits,
+				void *raw)
+{
+	memcpy(raw, bits->data, VHDX_SECTOR);
+	bits->opened = vt->log.opened;
+	bits->pos = vt->log.write_pos;
+}
+
 /*
  * Step 2 for @count sectors from @change on.  Returns whether a flush has to come
  * before the entry; *@next is the first change that is not in it, NULL if all are.
@@ -127,29 +122,42 @@ static u32 vhdx_txn_count(struct vhdx_txn *txn, struct vhdx_change *change)
 static bool vhdx_txn_stage(struct vhdx_target *vt, struct vhdx_change *change,
 			   u32 count, struct vhdx_change **next)
 {
-	u64 bat_off = vt->image.layout.regions.bat.off;
 	struct vhdx_txn *txn = vt->logging;
 	bool preflush;
-	__le64 *raw;
+	void *raw;
 
+	lockdep_assert_held(&vt->publish);
 	*next = NULL;
-	mutex_lock(&vt->publish);
 	list_for_each_entry_from(change, &txn->changes, list) {
 		if (!count--) {
 			*next = change;
 			break;
 		}
-		raw = vhdx_log_stage(&vt->log,
-				     bat_off + change->sector * VHDX_SECTOR);
-		vhdx_txn_build(vt, change, raw);
+		raw = vhdx_log_stage(&vt->log, change->sector * VHDX_SECTOR);
+		if (change->bits)
+			vhdx_txn_stage_bits(vt, change->bits, raw);
+		else
+			vhdx_txn_build(vt, change, raw);
 		vhdx_txn_merge(vt, change);
 	}
 	/* Of what was merged, or will be logged by a later entry. */
 	preflush = txn->exposed || vt->running->exposed;
 	txn->exposed = false;
 	vt->running->exposed = false;
-	mutex_unlock(&vt->publish);
 	return preflush;
+}
+
+/* Steps 3 and 4 for what was staged. */
+static int vhdx_txn_write(struct vhdx_target *vt, bool preflush)
+{
+	int r = preflush ? vhdx_log_flush(&vt->log) : 0;
+
+	if (r)
+		return r;
+	spin_lock_irq(&vt->lock);
+	vt->stats.entries++;
+	spin_unlock_irq(&vt->lock);
+	return vhdx_log_write(&vt->log);
 }
 
 /*
@@ -159,50 +167,28 @@ static bool vhdx_txn_stage(struct vhdx_target *vt, struct vhdx_change *change,
 static int vhdx_txn_entry(struct vhdx_target *vt, struct vhdx_change **next)
 {
 	u32 count = vhdx_txn_count(vt->logging, *next);
+	bool preflush;
 	int r;
 
 	r = vhdx_log_make_room(&vt->log, count);
 	if (r)
 		return r;
+	mutex_lock(&vt->publish);
+	preflush = vhdx_txn_stage(vt, *next, count, next);
+	mutex_unlock(&vt->publish);
 	/* Exposed space: zeroes and data before the entry that names it. */
-	if (vhdx_txn_stage(vt, *next, count, next)) {
-		r = vhdx_log_flush(&vt->log);
-		if (r)
-			return r;
-	}
-	spin_lock_irq(&vt->lock);
-	vt->stats.entries++;
-	spin_unlock_irq(&vt->lock);
-	return vhdx_log_write(&vt->log);
-}
-
-/* Steps 2 to 5. */
-static int vhdx_txn_log(struct vhdx_target *vt)
-{
-	struct vhdx_txn *txn = vt->logging;
-	struct vhdx_change *next;
-	int r;
-
-	if (list_empty(&txn->changes))
-		return 0;
-	/* Nobody else goes through the list. */
-	list_sort(NULL, &txn->changes, vhdx_change_cmp);
-	next = list_first_entry(&txn->changes, struct vhdx_change, list);
-	while (next) {
-		r = vhdx_txn_entry(vt, &next);
-		if (r)
-			return r;
-	}
-	return vhdx_log_flush(&vt->log);
+	return vhdx_txn_write(vt, preflush);
 }
 
 /* The blocks of a sector that were pending when it was built are not any more. */
 static void vhdx_txn_settle(struct vhdx_target *vt, struct vhdx_change *change)
 {
 	const struct vhdx_geometry *geo = &vt->image.layout.geo;
-	u64 index = change->sector * VHDX_BAT_PER_SECTOR;
+	u64 index = vhdx_txn_index(vt, change);
 	unsigned int i;
 
+	if (change->bits)
+		return;
 	for_each_set_bit(i, change->pending, VHDX_BAT_PER_SECTOR) {
 		u32 *e = &vt->bat[vhdx_bat_blocks_before(geo, index + i)];
 
@@ -220,7 +206,7 @@ static void vhdx_txn_done(struct vhdx_target *vt)
 	list_for_each_entry_safe(change, next, &vt->logging->changes, list) {
 		vhdx_txn_settle(vt, change);
 		count += change->nr;
-		vhdx_txn_remove(vt, change);
+		vhdx_txn_remove(vt, vt->logging, change);
 	}
 	WRITE_ONCE(vt->nr_dirty, vt->nr_dirty - count);
 	if (!list_empty(&vt->logging->limbo)) {
@@ -233,6 +219,9 @@ static void vhdx_txn_done(struct vhdx_target *vt)
 	spin_lock_irq(&vt->lock);
 	vt->stats.commits++;
 	vhdx_wake_starved(vt);
+	/* There is room in the running one for blocks that were prepared. */
+	if (vt->chain && !list_empty(&vt->done))
+		queue_work(vt->alloc_wq, &vt->worker);
 	spin_unlock_irq(&vt->lock);
 }
 
@@ -244,8 +233,7 @@ static void vhdx_txn_undo(struct vhdx_target *vt)
 	mutex_lock(&vt->publish);
 	list_for_each_entry_safe(change, next, &vt->logging->changes, list) {
 		vhdx_txn_merge(vt, change);
-		hash_del(&change->hash);
-		list_del(&change->list);
+		vhdx_txn_del(vt->logging, change);
 		vhdx_txn_add(vt->running, change);
 	}
 	list_splice_init(&vt->logging->limbo, &vt->running->limbo);
@@ -258,7 +246,7 @@ static bool vhdx_txn_cut(struct vhdx_target *vt)
 {
 	bool some;
 
-	mutex_lock(&vt->publish);
+	lockdep_assert_held(&vt->publish);
 	/* What is in limbo may have been logged, with a change of another. */
 	some = !list_empty(&vt->running->changes) ||
 	       !list_empty(&vt->running->limbo);
@@ -266,117 +254,63 @@ static bool vhdx_txn_cut(struct vhdx_target *vt)
 		vt->logging = vt->running;
 		vt->running = &vt->txns[vt->running == &vt->txns[0]];
 	}
-	mutex_unlock(&vt->publish);
 	return some;
 }
 
-/**
- * vhdx_txn_init() - begin without any changes
- * @vt: the target
- *
- * Context: any.
+/*
+ * Steps 1 to 5 where sectors depend on each other: it is cut and built in one go,
+ * and logged in one entry, for which vhdx_txn_has_room() has seen to it that it is
+ * large enough.  Returns 1 if there is something in it.
  */
-void vhdx_txn_init(struct vhdx_target *vt)
+static int vhdx_txn_log_whole(struct vhdx_target *vt)
 {
-	unsigned int i;
+	struct vhdx_change *change, *next;
+	bool preflush = false;
+	u32 count;
+	int r;
 
-	for (i = 0; i < ARRAY_SIZE(vt->txns); i++) {
-		INIT_LIST_HEAD(&vt->txns[i].changes);
-		hash_init(vt->txns[i].hash);
-		INIT_LIST_HEAD(&vt->txns[i].limbo);
-		vt->txns[i].exposed = false;
+	if (!READ_ONCE(vt->running->sectors))
+		return 0;
+	r = vhdx_log_make_room(&vt->log, VHDX_LOG_FIRST_DESCS);
+	if (r)
+		return r;
+	mutex_lock(&vt->publish);
+	vhdx_txn_cut(vt);
+	count = vt->logging->sectors;
+	if (count) {
+		list_sort(NULL, &vt->logging->changes, vhdx_change_cmp);
+		change = list_first_entry(&vt->logging->changes,
+					  struct vhdx_change, list);
+		preflush = vhdx_txn_stage(vt, change, count, &next);
 	}
-	vt->running = &vt->txns[0];
-	vt->logging = NULL;
-	vt->nr_dirty = 0;
-	INIT_LIST_HEAD(&vt->limbo);
-	vt->limbo_mib = 0;
+	mutex_unlock(&vt->publish);
+	r = vhdx_txn_write(vt, preflush) ?: vhdx_log_flush(&vt->log);
+	return r ?: 1;
 }
 
-/**
- * vhdx_txn_has() - does the running transaction change a block's BAT sector?
- * @vt: the target
- * @block: the block
- *
- * Context: process context; the publish mutex is held.
- * Return: true if so; then publishing needs no memory.
- */
-bool vhdx_txn_has(struct vhdx_target *vt, u32 block)
+/* Steps 1 to 5, in as many entries as it takes.  As vhdx_txn_log_whole(). */
+static int vhdx_txn_log_many(struct vhdx_target *vt)
 {
-	lockdep_assert_held(&vt->publish);
-	return vhdx_txn_find(vt->running, vhdx_txn_sector(vt, block));
-}
+	struct vhdx_change *next;
+	struct vhdx_txn *txn;
+	bool some;
+	int r;
 
-/* Part of the running transaction from now on; @spare is used up. */
-static void vhdx_txn_note(struct vhdx_target *vt, struct vhdx_change *spare,
-			  u32 block)
-{
-	u64 sector = vhdx_txn_sector(vt, block);
-	struct vhdx_change *change = vhdx_txn_find(vt->running, sector);
-
-	if (!change) {
-		change = spare;
-		change->sector = sector;
-		change->nr = 0;
-		vhdx_txn_add(vt->running, change);
-	} else if (spare) {
-		mempool_free(spare, &vt->change_pool);
+	mutex_lock(&vt->publish);
+	some = vhdx_txn_cut(vt);
+	mutex_unlock(&vt->publish);
+	if (!some || list_empty(&vt->logging->changes))
+		return 0;
+	txn = vt->logging;
+	/* Nobody else goes through the list. */
+	list_sort(NULL, &txn->changes, vhdx_change_cmp);
+	next = list_first_entry(&txn->changes, struct vhdx_change, list);
+	while (next) {
+		r = vhdx_txn_entry(vt, &next);
+		if (r)
+			return r;
 	}
-	change->nr++;
-	/* Before a write is sent: who sees it done sees this, too. */
-	WRITE_ONCE(vt->nr_dirty, vt->nr_dirty + 1);
-}
-
-/**
- * vhdx_txn_publish() - make a new block usable, in the running transaction
- * @vt: the target
- * @spare: memory for it, which is used up; may be NULL if vhdx_txn_has() it
- * @block: the block
- * @mib: its space
- * @exposed: its space held foreign data until what was written to it is
- *           durable
- *
- * The block can be read and written as soon as this returns.
- *
- * Context: process context; the publish mutex is held.
- */
-void vhdx_txn_publish(struct vhdx_target *vt, struct vhdx_change *spare,
-		      u32 block, u32 mib, bool exposed)
-{
-	lockdep_assert_held(&vt->publish);
-	vhdx_txn_note(vt, spare, block);
-	vt->running->exposed |= exposed;
-	vt->image.allocated_blocks++;
-	vt->nr_allocs++;
-	WRITE_ONCE(vt->bat[block],
-		   vhdx_e_make(VHDX_BLOCK_FULL, mib) | VHDX_E_PENDING);
-}
-
-/**
- * vhdx_txn_unpublish() - make a block absent, in the running transaction
- * @vt: the target
- * @spare: as for vhdx_txn_publish()
- * @block: the block; present
- *
- * It reads as zeros as soon as this returns.
- *
- * Context: process context; the publish mutex is held.
- */
-void vhdx_txn_unpublish(struct vhdx_target *vt, struct vhdx_change *spare,
-			u32 block)
-{
-	struct vhdx_change *logged = NULL;
-
-	lockdep_assert_held(&vt->publish);
-	vhdx_txn_note(vt, spare, block);
-	/* What becomes durable there is no longer what this block is. */
-	if (vt->logging)
-		logged = vhdx_txn_find(vt->logging, vhdx_txn_sector(vt, block));
-	if (logged)
-		__clear_bit(vhdx_bat_index(&vt->image.layout.geo, block) %
-			    VHDX_BAT_PER_SECTOR, logged->pending);
-	vt->image.allocated_blocks--;
-	WRITE_ONCE(vt->bat[block], vhdx_e_make(VHDX_BLOCK_ZERO, 0));
+	return vhdx_log_flush(&vt->log) ?: 1;
 }
 
 /**
@@ -391,36 +325,15 @@ void vhdx_txn_unpublish(struct vhdx_target *vt, struct vhdx_change *spare,
  */
 int vhdx_txn_commit(struct vhdx_target *vt)
 {
-	bool some;
 	int r;
 
-	if (!vhdx_txn_cut(vt))
-		return 0;
-	some = !list_empty(&vt->logging->changes);
-	r = vhdx_txn_log(vt);
-	if (r) {
+	if (vt->chain)
+		r = vhdx_txn_log_whole(vt);
+	else
+		r = vhdx_txn_log_many(vt);
+	if (vt->logging && r < 0)
 		vhdx_txn_undo(vt);
-		return r;
-	}
-	vhdx_txn_done(vt);
-	return some;
-}
-
-/**
- * vhdx_txn_drop() - forget what has been published and not committed
- * @vt: the target
- *
- * Context: process context; suspended.
- */
-void vhdx_txn_drop(struct vhdx_target *vt)
-{
-	struct vhdx_change *change, *next;
-
-	mutex_lock(&vt->publish);
-	list_for_each_entry_safe(change, next, &vt->running->changes, list)
-		vhdx_txn_remove(vt, change);
-	vhdx_limbo_drop(vt, &vt->running->limbo);
-	vhdx_limbo_drop(vt, &vt->limbo);
-	vhdx_txn_init(vt);
-	mutex_unlock(&vt->publish);
+	else if (vt->logging)
+		vhdx_txn_done(vt);
+	return r;
 }

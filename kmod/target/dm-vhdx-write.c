@@ -25,8 +25,14 @@
  * Writes to present blocks
  */
 
-/* There was no space for a write: the worker sees to it. */
-static void vhdx_return_write(struct vhdx_target *vt, struct bio *bio)
+/**
+ * vhdx_return_write() - there was no space for a write: the worker sees to it
+ * @vt: the target
+ * @bio: the write, ready to be sent again
+ *
+ * Context: any.
+ */
+void vhdx_return_write(struct vhdx_target *vt, struct bio *bio)
 {
 	unsigned long flags;
 
@@ -38,8 +44,14 @@ static void vhdx_return_write(struct vhdx_target *vt, struct bio *bio)
 	spin_unlock_irqrestore(&vt->lock, flags);
 }
 
-/* There was, for one that had @waited, or for another one. */
-static void vhdx_tell_space(struct vhdx_target *vt, bool waited)
+/**
+ * vhdx_tell_space() - there was space for a write
+ * @vt: the target
+ * @waited: for one that had found none before
+ *
+ * Context: any.
+ */
+void vhdx_tell_space(struct vhdx_target *vt, bool waited)
 {
 	unsigned long flags;
 
@@ -135,12 +147,12 @@ bool vhdx_map_new_block(struct vhdx_target *vt, struct bio *bio, u32 block)
 		return false;
 	e = vt->bat[block];
 	/* Neither present, nor being prepared, nor with an anchor. */
-	if (!vhdx_e_present(e) && !(e & VHDX_E_PENDING) && !vhdx_e_mib(e) &&
+	if (vhdx_e_zeros(e) && !(e & VHDX_E_PENDING) && !vhdx_e_mib(e) &&
 	    vhdx_session_may_write(vt)) {
-		if (!vhdx_txn_has(vt, block))
+		if (!vhdx_txn_has(vt, block) && vhdx_txn_has_room(vt, 1))
 			spare = mempool_alloc(&vt->change_pool, gfp);
 		if (spare || vhdx_txn_has(vt, block))
-			mib = vhdx_take_zeroes(vt);
+			mib = vhdx_take_simply(vt, true);
 		if (mib)
 			vhdx_publish(vt, spare, block, mib, false);
 		else if (spare)
@@ -166,6 +178,10 @@ static bool vhdx_process_absent(struct vhdx_target *vt, struct bio *bio,
 	bool anchored = mib;
 	struct vhdx_change *change;
 
+	if (!vhdx_txn_has(vt, block) && !vhdx_txn_has_room(vt, 1)) {
+		vhdx_starve(vt, bio);
+		return false;
+	}
 	change = vhdx_new_change(vt, block, bio);
 	if (!change)
 		return false;
@@ -193,14 +209,42 @@ static bool vhdx_process_absent(struct vhdx_target *vt, struct bio *bio,
 	return true;
 }
 
+/*
+ * A write to a block of which the image has nothing, and parents something.  As
+ * vhdx_process_absent().
+ */
+static bool vhdx_process_inherited(struct vhdx_target *vt, struct bio *bio,
+				   u32 block)
+{
+	int r = vhdx_part_begin(vt, block);
+
+	if (!r && unlikely(READ_ONCE(vt->no_room.lacking)))
+		vhdx_nospace_found(&vt->no_room);
+	if (!r)
+		return true;
+	if (r == -ESTALE)
+		vhdx_defer(vt, bio);
+	else if (r == -EAGAIN || (r == -EFBIG && vt->limbo_mib))
+		vhdx_starve(vt, bio);
+	else if (r == -EFBIG)
+		vhdx_wait_for_space(vt, &vt->no_room, bio);
+	else if (r == -ENOSPC)
+		vhdx_wait_for_space(vt, &vt->no_space, bio);
+	else
+		vhdx_end_bio(bio, errno_to_blk_status(r));
+	return false;
+}
+
 /* A discard, or zeroes.  Returns true if there is something to zero or discard. */
 static bool vhdx_process_discard(struct vhdx_target *vt, struct bio *bio,
 				 u32 block, u32 e)
 {
 	bool zeroes = bio_op(bio) == REQ_OP_WRITE_ZEROES;
 
-	if (vhdx_e_present(e))
+	if (vhdx_e_has_space(e))
 		return true;
+	if (zeroes && vhdx_e_inherits(e))
+		return vhdx_process_inherited(vt, bio, block);
 	if (zeroes && (e & VHDX_E_PENDING))
 		bio_list_add(&vhdx_prepare_find(vt, block)->waiting, bio);
 	else
@@ -225,8 +269,10 @@ static bool vhdx_process_block(struct vhdx_target *vt, struct bio *bio, u32 *e)
 	}
 	if (bio_op(bio) != REQ_OP_WRITE) {
 		send = vhdx_process_discard(vt, bio, block, *e);
-	} else if (vhdx_e_present(*e)) {
+	} else if (vhdx_e_has_space(*e)) {
 		send = true;
+	} else if (vhdx_e_inherits(*e)) {
+		send = vhdx_process_inherited(vt, bio, block);
 	} else if (*e & VHDX_E_PENDING) {
 		bio_list_add(&vhdx_prepare_find(vt, block)->waiting, bio);
 		send = false;
@@ -258,7 +304,10 @@ static void vhdx_process_write(struct vhdx_target *vt, struct bio *bio)
 		vhdx_discard_part(vt, bio, e);
 		return;
 	}
-	vhdx_remap_new(vt, bio, e);
+	if ((e & VHDX_E_STATE) == VHDX_BLOCK_PARTIAL)
+		vhdx_part_remap(vt, bio, e);
+	else
+		vhdx_remap_new(vt, bio, e);
 	dm_submit_bio_remap(bio, NULL);
 }
 
@@ -293,19 +342,27 @@ static void vhdx_prepare_failed(struct vhdx_target *vt, struct vhdx_change *chan
 	}
 }
 
-/* Exposed space is prepared, or that failed: let the writes go on. */
-static void vhdx_process_done(struct vhdx_target *vt, struct vhdx_change *change)
+/*
+ * Exposed space is prepared, or that failed: let the writes go on.  Returns false if
+ * there is no room for it in the running transaction.
+ */
+static bool vhdx_process_done(struct vhdx_target *vt, struct vhdx_change *change)
 {
 	struct bio_list waiting = change->waiting;
 	struct bio *bio = change->bio;
 
-	list_del(&change->list);
 	if (unlikely(change->status)) {
+		list_del(&change->list);
 		vhdx_prepare_failed(vt, change);
-		return;
+		return true;
 	}
-	vhdx_space_was_there(vt, true, vhdx_hook(bio)->waited);
 	mutex_lock(&vt->publish);
+	if (!vhdx_txn_has(vt, change->block) && !vhdx_txn_has_room(vt, 1)) {
+		mutex_unlock(&vt->publish);
+		return false;
+	}
+	list_del(&change->list);
+	vhdx_space_was_there(vt, true, vhdx_hook(bio)->waited);
 	vhdx_prepare_end(vt, change);
 	vhdx_publish(vt, change, change->block, change->mib, true);
 	mutex_unlock(&vt->publish);
@@ -315,6 +372,16 @@ static void vhdx_process_done(struct vhdx_target *vt, struct vhdx_change *change
 		bio_endio(bio);
 	while ((bio = bio_list_pop(&waiting)))
 		vhdx_process_write(vt, bio);
+	return true;
+}
+
+/* Blocks that are prepared wait for the next transaction. */
+static void vhdx_wait_for_room(struct vhdx_target *vt, struct list_head *done)
+{
+	spin_lock_irq(&vt->lock);
+	list_splice(done, &vt->done);
+	queue_work(vt->commit_wq, &vt->commit);
+	spin_unlock_irq(&vt->lock);
 }
 
 /* ------------------------------------------------------------------------
@@ -325,6 +392,7 @@ static void vhdx_process_done(struct vhdx_target *vt, struct vhdx_change *change
 struct vhdx_worker_load {
 	struct bio_list deferred;
 	struct bio_list returned;
+	struct bio_list landed;
 	struct list_head done;
 	bool space_seen;
 	bool space_found;
@@ -335,12 +403,15 @@ static void vhdx_worker_take(struct vhdx_target *vt,
 {
 	bio_list_init(&load->deferred);
 	bio_list_init(&load->returned);
+	bio_list_init(&load->landed);
 	INIT_LIST_HEAD(&load->done);
 	spin_lock_irq(&vt->lock);
 	/* One that came after the look for a session is for the next run. */
 	if (vt->session == VHDX_SESSION_OPEN || vt->mode != VHDX_MODE_RW) {
 		bio_list_merge(&load->deferred, &vt->deferred);
 		bio_list_init(&vt->deferred);
+		bio_list_merge(&load->landed, &vt->landed);
+		bio_list_init(&vt->landed);
 	}
 	bio_list_merge(&load->returned, &vt->returned);
 	bio_list_init(&vt->returned);
@@ -361,7 +432,8 @@ static bool vhdx_session_is_due(struct vhdx_target *vt)
 	bool due;
 
 	spin_lock_irq(&vt->lock);
-	due = !bio_list_empty(&vt->deferred) &&
+	due = (!bio_list_empty(&vt->deferred) ||
+	       !bio_list_empty(&vt->landed)) &&
 	      vt->session == VHDX_SESSION_CLOSED && vt->mode == VHDX_MODE_RW;
 	spin_unlock_irq(&vt->lock);
 	return due;
@@ -389,8 +461,12 @@ void vhdx_worker(struct work_struct *work)
 	vhdx_space_was_there(vt, load.space_seen, load.space_found);
 	while ((bio = bio_list_pop(&load.returned)))
 		vhdx_wait_for_space(vt, &vt->no_space, bio);
+	vhdx_part_publish(vt, &load.landed);
 	list_for_each_entry_safe(change, next, &load.done, list)
-		vhdx_process_done(vt, change);
+		if (!vhdx_process_done(vt, change))
+			break;
+	if (unlikely(!list_empty(&load.done)))
+		vhdx_wait_for_room(vt, &load.done);
 	while ((bio = bio_list_pop(&load.deferred)))
 		vhdx_process_write(vt, bio);
 	blk_finish_plug(&plug);

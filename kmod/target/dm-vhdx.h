@@ -91,9 +91,23 @@ static inline bool vhdx_e_zeros(u32 e)
 	return (e & VHDX_E_STATE) < VHDX_CORE_PARENT;
 }
 
+/* The image has all of it, or some. */
+static inline bool vhdx_e_has_space(u32 e)
+{
+	return vhdx_block_present(e & VHDX_E_STATE) && vhdx_e_mib(e);
+}
+
+/* The image has none of it, and its parents have something. */
+static inline bool vhdx_e_inherits(u32 e)
+{
+	return !vhdx_e_zeros(e) && !vhdx_core_own(e);
+}
+
+/* As the BAT on the device has it. */
 static inline u64 vhdx_e_raw(u32 e)
 {
-	return VHDX_BAT_RAW(e & VHDX_E_STATE, vhdx_e_mib(e));
+	return vhdx_core_own(e) ?
+	       VHDX_BAT_RAW(e & VHDX_E_STATE, vhdx_e_mib(e)) : 0;
 }
 
 #define VHDX_MIB_SECTORS_SHIFT	(20 - SECTOR_SHIFT)
@@ -126,8 +140,9 @@ enum vhdx_session {
  * struct vhdx_change - what a transaction changes, or what will be part of one
  * @list: a transaction's, or target's done
  * @hash: a transaction's, or target's preparing
- * @sector: of the BAT, in a transaction; counted in 4 KiB
- * @nr: so many changes of blocks in it
+ * @sector: of the image, in a transaction; counted in 4 KiB
+ * @nr: so many changes in it
+ * @bits: if it is one of a sector bitmap; NULL: of the BAT
  * @pending: those of its blocks that will be durable with it
  * @vt: the target; this and what follows is of a block that is being prepared
  * @block: payload block
@@ -145,6 +160,7 @@ struct vhdx_change {
 		struct {
 			u64 sector;
 			u32 nr;
+			struct vhdx_bits *bits;
 			DECLARE_BITMAP(pending, VHDX_BAT_PER_SECTOR);
 		};
 		struct {
@@ -189,8 +205,9 @@ struct vhdx_limbo {
 
 /**
  * struct vhdx_txn - changes that become durable together
- * @changes: one for each sector of the BAT
+ * @changes: one for each sector of the BAT, or of a sector bitmap
  * @hash: the same, by sector
+ * @sectors: how many
  * @limbo: space of what it frees
  * @exposed: space of some of them held foreign data until what was written to it
  *           is durable
@@ -198,6 +215,7 @@ struct vhdx_limbo {
 struct vhdx_txn {
 	struct list_head changes;
 	DECLARE_HASHTABLE(hash, VHDX_TXN_HASH_BITS);
+	u32 sectors;
 	struct list_head limbo;
 	bool exposed;
 };
@@ -211,6 +229,7 @@ struct vhdx_txn {
  * @opf: likewise
  * @flags: likewise
  * @waited: it has found no space at the device; set by vhdx_defer()
+ * @mib: of a write to a block in parts: where the block was
  * @flight: where blocks can be freed: what srcu_up_read() needs, or -1
  */
 struct vhdx_hook {
@@ -222,6 +241,7 @@ struct vhdx_hook {
 	unsigned short flags;
 	bool waited;
 	int flight;
+	u32 mib;
 };
 
 /* Places that failed, to be tried last. */
@@ -324,6 +344,7 @@ struct vhdx_target {
 	struct bio_list returned;	/* that the device had no space for */
 	struct bio_list space_waiters;	/* writes waiting for space */
 	struct bio_list starved;	/* writes waiting for memory */
+	struct bio_list landed;		/* writes whose bits are to be set */
 	struct bio_list reads;		/* for the read work */
 	struct bio_list flushes;	/* FLUSH, and FUA whose data is written */
 	struct bio_list committing;	/* those that a commit is under way for */
@@ -422,6 +443,13 @@ static inline void vhdx_remap(const struct vhdx_target *vt, struct bio *bio,
 /* Sector and page numbers of 64 TiB images are kept in longs. */
 static_assert(sizeof(long) >= sizeof(u64), "dm-vhdx needs a 64-bit kernel");
 
+/* dm-vhdx-refresh.c */
+void vhdx_drop_image(struct vhdx_target *vt);
+int vhdx_load_image(struct vhdx_target *vt, const char **error);
+int vhdx_peek_image(struct vhdx_target *vt, const char **error);
+void vhdx_leave(struct vhdx_target *vt);
+int vhdx_refresh(struct vhdx_target *vt, const char **error);
+
 /* dm-vhdx-mode.c */
 void vhdx_set_mode(struct vhdx_target *vt, enum vhdx_mode mode,
 		   const char *reason);
@@ -471,6 +499,7 @@ void vhdx_end_bio(struct bio *bio, blk_status_t status);
 void vhdx_defer(struct vhdx_target *vt, struct bio *bio);
 void vhdx_no_session(struct vhdx_target *vt, struct bio *bio);
 void vhdx_starve(struct vhdx_target *vt, struct bio *bio);
+void vhdx_starve_landed(struct vhdx_target *vt, struct bio_list *landed);
 void vhdx_wake_starved(struct vhdx_target *vt);
 struct vhdx_change *vhdx_new_change(struct vhdx_target *vt, u32 block,
 				    struct bio *bio);
@@ -478,7 +507,9 @@ void vhdx_free_change(struct vhdx_target *vt, struct vhdx_change *change);
 
 /* dm-vhdx-space.c */
 u32 vhdx_take_space(struct vhdx_target *vt);
-u32 vhdx_take_zeroes(struct vhdx_target *vt);
+u32 vhdx_take_simply(struct vhdx_target *vt, bool zeroes);
+u32 vhdx_take_bitmap(struct vhdx_target *vt);
+void vhdx_give_bitmap_back(struct vhdx_target *vt, u32 mib);
 void vhdx_give_space_back(struct vhdx_target *vt, u32 mib);
 void vhdx_set_space_aside(struct vhdx_target *vt, u32 mib);
 bool vhdx_space_is_zero(const struct vhdx_target *vt, u32 mib, u32 end);
@@ -488,6 +519,8 @@ void vhdx_wait_for_space(struct vhdx_target *vt, struct vhdx_nospace *ns,
 void vhdx_space_timer(struct work_struct *work);
 
 /* dm-vhdx-write.c */
+void vhdx_return_write(struct vhdx_target *vt, struct bio *bio);
+void vhdx_tell_space(struct vhdx_target *vt, bool waited);
 void vhdx_remap_new(struct vhdx_target *vt, struct bio *bio, u32 e);
 bool vhdx_map_new_block(struct vhdx_target *vt, struct bio *bio, u32 block);
 void vhdx_worker(struct work_struct *work);
@@ -499,15 +532,34 @@ struct vhdx_change *vhdx_prepare_find(struct vhdx_target *vt, u32 block);
 bool vhdx_prepare_again(struct vhdx_target *vt, struct vhdx_change *change);
 void vhdx_prepare_end(struct vhdx_target *vt, struct vhdx_change *change);
 
-/* dm-vhdx-txn.c */
+/* dm-vhdx-publish.c */
 void vhdx_txn_init(struct vhdx_target *vt);
+u64 vhdx_txn_sector(const struct vhdx_target *vt, u64 index);
+u64 vhdx_txn_block_sector(const struct vhdx_target *vt, u32 block);
+struct vhdx_change *vhdx_txn_find(struct vhdx_txn *txn, u64 sector);
+void vhdx_txn_add(struct vhdx_txn *txn, struct vhdx_change *change);
+void vhdx_txn_del(struct vhdx_txn *txn, struct vhdx_change *change);
+void vhdx_txn_remove(struct vhdx_target *vt, struct vhdx_txn *txn,
+		     struct vhdx_change *change);
+bool vhdx_txn_has_sector(struct vhdx_target *vt, u64 sector);
+bool vhdx_txn_has_room(struct vhdx_target *vt, u32 sectors);
 bool vhdx_txn_has(struct vhdx_target *vt, u32 block);
+void vhdx_txn_begin_part(struct vhdx_target *vt, struct vhdx_change *spare,
+			 u32 block, u32 mib);
+void vhdx_txn_set_bits(struct vhdx_target *vt, struct vhdx_change *spare,
+		       struct vhdx_bits *bits);
+void vhdx_txn_extend_part(struct vhdx_target *vt, struct vhdx_change *spare,
+			  u32 block, bool full);
+void vhdx_txn_add_bitmap(struct vhdx_target *vt, struct vhdx_change *spare,
+			 u32 chunk, u32 mib);
 void vhdx_txn_publish(struct vhdx_target *vt, struct vhdx_change *spare,
 		      u32 block, u32 mib, bool exposed);
 void vhdx_txn_unpublish(struct vhdx_target *vt, struct vhdx_change *spare,
 			u32 block);
-int vhdx_txn_commit(struct vhdx_target *vt);
 void vhdx_txn_drop(struct vhdx_target *vt);
+
+/* dm-vhdx-txn.c */
+int vhdx_txn_commit(struct vhdx_target *vt);
 
 /* dm-vhdx-commit.c */
 void vhdx_commit_work(struct work_struct *work);

@@ -7,32 +7,8 @@
 # Chains, read: random ones against the content that their maker worked out, and what the table may get
 # wrong.
 . "$VHDX_TOP/tests/lib/vhdx.sh"
+. "$VHDX_TOP/tests/lib/chain.sh"
 need python3
-
-mkchain() { "$VHDX_TOP/tests/images/mkchain.py" "$@"; }
-
-# chain DIR SECTOR: loop devices of its images; sets $leaf and $parents ("parent /dev/loop1 ...")
-chain()
-{
-	local i dev
-
-	parents=
-	leaf=$(loop_make "$1/0.vhdx" --read-only --sector-size "$2")
-	for ((i = 1; ; i++)); do
-		[ -e "$1/$i.vhdx" ] || break
-		dev=$(loop_make "$1/$i.vhdx" --read-only --sector-size "$2")
-		parents+=" parent $dev"
-	done
-	count=$((1 + 2 * (i - 1)))
-}
-drop()
-{
-	local dev
-
-	for dev in $leaf ${parents//parent/}; do
-		loop_remove "$dev"
-	done
-}
 
 scratch_fs 500
 insmod_vhdx
@@ -45,7 +21,7 @@ for round in $(seq 1 "${VHDX_CHAINS:-12}"); do
 	mkchain random c $((seed + round)) --sector $sector --depth $((2 + round % 4))
 	chain c $sector
 	size=$(($(stat -c %s c/disk.raw) / 512))
-	map x "0 $size vhdx $leaf $count read_only$parents" --readonly
+	map x "0 $size vhdx $leaf $((count + 1)) read_only$parents" --readonly
 	dmsetup table x | grep -q "read_only parent [0-9:]*" || fail "$(dmsetup table x)"
 	# In small pieces that fit nothing, then in large ones, with and without tiles.
 	cmp c/disk.raw <(dd if=/dev/mapper/x bs=$((sector * 7)) iflag=direct status=none) ||

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Sector bitmaps of a leaf that is written: those that are in use, in core, 4 KiB at
+ * a time.
+ *
+ * What is here is newer than what is on the device: transactions copy it into the
+ * log, and the log writes it to its place later.  Until that is durable it stays.
+ * What is not here is on the device as it was last.
+ */
+#include <linux/slab.h>
+
+#include "dm-vhdx.h"
+
+/* Two transactions of them, and those that a block needs to begin with. */
+#define VHDX_MIN_BITS	(2 * VHDX_LOG_FIRST_DESCS + 20)
+
+/**
+ * vhdx_bits_init() - get memory for what cannot wait
+ * @chain: the chain, of a target that writes
+ *
+ * Context: may sleep.
+ * Return: 0 or -ENOMEM; call vhdx_bits_exit() in both cases.
+ */
+int vhdx_bits_init(struct vhdx_chain *chain)
+{
+	int r;
+
+	r = mempool_init_kmalloc_pool(&chain->bits_pool, VHDX_MIN_BITS,
+				      sizeof(struct vhdx_bits));
+	if (!r)
+		r = mempool_init_page_pool(&chain->page_pool, VHDX_MIN_BITS, 0);
+	return r;
+}
+
+static void vhdx_bits_free(struct vhdx_chain *chain, struct vhdx_bits *bits)
+{
+	mempool_free(virt_to_page(bits->data), &chain->page_pool);
+	mempool_free(bits, &chain->bits_pool);
+}
+
+static void vhdx_bits_remove(struct vhdx_chain *chain, struct vhdx_bits *bits)
+{
+	hash_del(&bits->hash);
+	list_del(&bits->list);
+	chain->nr_bits--;
+	/* Whoever is reading the same from the device may have it too old. */
+	chain->bits_gone++;
+	vhdx_bits_free(chain, bits);
+}
+
+/**
+ * vhdx_bits_drop() - forget all: the image is not loaded any more
+ * @chain: the chain; need not have been set up
+ *
+ * Context: process context; suspended, no transaction has any.
+ */
+void vhdx_bits_drop(struct vhdx_chain *chain)
+{
+	struct vhdx_bits *bits, *next;
+
+	list_for_each_entry_safe(bits, next, &chain->bits_list, list)
+		vhdx_bits_remove(chain, bits);
+}
+
+/**
+ * vhdx_bits_exit() - undo vhdx_bits_init()
+ * @chain: the chain; need not have been set up
+ *
+ * Context: may sleep.
+ */
+void vhdx_bits_exit(struct vhdx_chain *chain)
+{
+	vhdx_bits_drop(chain);
+	mempool_exit(&chain->bits_pool);
+	mempool_exit(&chain->page_pool);
+}
+
+/**
+ * vhdx_bits_find() - are they in core?
+ * @chain: the chain
+ * @off: where they are in the image, bytes, a multiple of 4 KiB
+ *
+ * Context: process context; the publish mutex is held.
+ * Return: the bits, or NULL.
+ */
+struct vhdx_bits *vhdx_bits_find(struct vhdx_chain *chain, u64 off)
+{
+	struct vhdx_bits *bits;
+
+	lockdep_assert_held(&chain->vt->publish);
+	hash_for_each_possible(chain->bits_hash, bits, hash, off)
+		if (bits->off == off)
+			return bits;
+	return NULL;
+}
+
+/* Is what is in core on the device as well, and durable there? */
+static bool vhdx_bits_clean(struct vhdx_chain *chain, struct vhdx_bits *bits)
+{
+	struct vhdx_log *log = &chain->vt->log;
+
+	return !bits->changes && (bits->opened != READ_ONCE(log->opened) ||
+				  bits->pos < READ_ONCE(log->tail_pos));
+}
+
+/**
+ * vhdx_bits_shrink() - give some back that are not needed
+ * @chain: the chain
+ * @count: so many
+ *
+ * The oldest first; those that are not clean come up again later.
+ *
+ * Context: process context; the publish mutex is held.
+ * Return: how many.
+ */
+unsigned long vhdx_bits_shrink(struct vhdx_chain *chain, unsigned long count)
+{
+	struct vhdx_bits *bits, *next;
+	unsigned long freed = 0;
+
+	lockdep_assert_held(&chain->vt->publish);
+	list_for_each_entry_safe(bits, next, &chain->bits_list, list) {
+		if (freed == count)
+			break;
+		if (!vhdx_bits_clean(chain, bits))
+			continue;
+		vhdx_bits_remove(chain, bits);
+		freed++;
+	}
+	return freed;
+}
+
+static struct vhdx_bits *vhdx_bits_try(struct vhdx_chain *chain)
+{
+	const gfp_t gfp = GFP_NOWAIT | __GFP_NOWARN;
+	struct vhdx_bits *bits = mempool_alloc(&chain->bits_pool, gfp);
+	struct page *page = bits ? mempool_alloc(&chain->page_pool, gfp) : NULL;
+
+	if (bits && !page) {
+		mempool_free(bits, &chain->bits_pool);
+		bits = NULL;
+	}
+	if (bits)
+		bits->data = page_address(page);
+	return bits;
+}
+
+static struct vhdx_bits *vhdx_bits_new(struct vhdx_chain *chain)
+{
+	struct vhdx_bits *bits = vhdx_bits_try(chain);
+
+	if (!bits) {
+		mutex_lock(&chain->vt->publish);
+		vhdx_bits_shrink(chain, 1);
+		mutex_unlock(&chain->vt->publish);
+		bits = vhdx_bits_try(chain);
+	}
+	return bits;
+}
+
+/**
+ * vhdx_bits_load() - have bits in core
+ * @vt: the target
+ * @off: where they are in the image, bytes, a multiple of 4 KiB
+ *
+ * They may be gone when the caller has the publish mutex.
+ *
+ * Context: may sleep; worker.
+ * Return: 0, -EAGAIN if there is no memory before something is committed, or
+ * another negative errno.
+ */
+int vhdx_bits_load(struct vhdx_target *vt, u64 off)
+{
+	struct vhdx_chain *chain = vt->chain;
+	struct vhdx_bits *bits = vhdx_bits_new(chain);
+	bool there = false;
+	u64 gone;
+	int r;
+
+	if (!bits)
+		return -EAGAIN;
+	mutex_lock(&vt->publish);
+	do {
+		gone = chain->bits_gone;
+		mutex_unlock(&vt->publish);
+		r = vhdx_image_read(&vt->image, off, bits->data, VHDX_SECTOR);
+		mutex_lock(&vt->publish);
+		there = vhdx_bits_find(chain, off);
+	} while (!r && !there && gone != chain->bits_gone);
+	if (r || there) {
+		vhdx_bits_free(chain, bits);
+	} else {
+		bits->off = off;
+		bits->changes = 0;
+		bits->pos = 0;
+		bits->opened = 0;
+		hash_add(chain->bits_hash, &bits->hash, off);
+		list_add_tail(&bits->list, &chain->bits_list);
+		chain->nr_bits++;
+	}
+	mutex_unlock(&vt->publish);
+	return r;
+}

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Publishing: whatever changes the in-core BAT, or a sector bitmap, does it here,
+ * and makes the sector part of the running transaction.  dm-vhdx-txn.c has that
+ * logged.
+ */
+#include "dm-vhdx.h"
+
+/**
+ * vhdx_txn_sector() - which sector of the image has an entry of the BAT
+ * @vt: the target
+ * @index: of the entry
+ *
+ * Context: any.
+ * Return: its number, counted in 4 KiB.
+ */
+u64 vhdx_txn_sector(const struct vhdx_target *vt, u64 index)
+{
+	return vt->image.layout.regions.bat.off / VHDX_SECTOR +
+	       index / VHDX_BAT_PER_SECTOR;
+}
+
+/**
+ * vhdx_txn_block_sector() - which sector of the image has the entry of a block
+ * @vt: the target
+ * @block: the block
+ *
+ * Context: any.
+ * Return: its number, counted in 4 KiB.
+ */
+u64 vhdx_txn_block_sector(const struct vhdx_target *vt, u32 block)
+{
+	return vhdx_txn_sector(vt, vhdx_bat_index(&vt->image.layout.geo, block));
+}
+
+/**
+ * vhdx_txn_find() - what a transaction changes of a sector
+ * @txn: the transaction
+ * @sector: of the image, counted in 4 KiB
+ *
+ * Context: process context; the publish mutex is held.
+ * Return: the change, or NULL.
+ */
+struct vhdx_change *vhdx_txn_find(struct vhdx_txn *txn, u64 sector)
+{
+	struct vhdx_change *change;
+
+	hash_for_each_possible(txn->hash, change, hash, sector)
+		if (change->sector == sector)
+			return change;
+	return NULL;
+}
+
+/**
+ * vhdx_txn_add() - make a change part of a transaction
+ * @txn: the transaction
+ * @change: of a sector that it does not change yet
+ *
+ * Context: process context; the publish mutex is held.
+ */
+void vhdx_txn_add(struct vhdx_txn *txn, struct vhdx_change *change)
+{
+	list_add_tail(&change->list, &txn->changes);
+	hash_add(txn->hash, &change->hash, change->sector);
+	txn->sectors++;
+	if (change->bits)
+		change->bits->changes++;
+}
+
+/**
+ * vhdx_txn_del() - undo vhdx_txn_add()
+ * @txn: the transaction
+ * @change: part of it
+ *
+ * Context: process context; the publish mutex is held.
+ */
+void vhdx_txn_del(struct vhdx_txn *txn, struct vhdx_change *change)
+{
+	list_del(&change->list);
+	hash_del(&change->hash);
+	txn->sectors--;
+	if (change->bits)
+		change->bits->changes--;
+}
+
+/**
+ * vhdx_txn_remove() - that, and free it
+ * @vt: the target
+ * @txn: the transaction
+ * @change: part of it
+ *
+ * Context: process context; the publish mutex is held.
+ */
+void vhdx_txn_remove(struct vhdx_target *vt, struct vhdx_txn *txn,
+			    struct vhdx_change *change)
+{
+	vhdx_txn_del(txn, change);
+	mempool_free(change, &vt->change_pool);
+}
+
+/**
+ * vhdx_txn_init() - begin without any changes
+ * @vt: the target
+ *
+ * Context: any.
+ */
+void vhdx_txn_init(struct vhdx_target *vt)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(vt->txns); i++) {
+		INIT_LIST_HEAD(&vt->txns[i].changes);
+		vt->txns[i].sectors = 0;
+		hash_init(vt->txns[i].hash);
+		INIT_LIST_HEAD(&vt->txns[i].limbo);
+		vt->txns[i].exposed = false;
+	}
+	vt->running = &vt->txns[0];
+	vt->logging = NULL;
+	vt->nr_dirty = 0;
+	INIT_LIST_HEAD(&vt->limbo);
+	vt->limbo_mib = 0;
+}
+
+/**
+ * vhdx_txn_has_sector() - does the running transaction change a sector?
+ * @vt: the target
+ * @sector: of the image
+ *
+ * Context: process context; the publish mutex is held.
+ * Return: true if so; then changing it needs no memory.
+ */
+bool vhdx_txn_has_sector(struct vhdx_target *vt, u64 sector)
+{
+	lockdep_assert_held(&vt->publish);
+	return vhdx_txn_find(vt->running, sector);
+}
+
+/**
+ * vhdx_txn_has() - does the running transaction change a block's BAT sector?
+ * @vt: the target
+ * @block: the block
+ *
+ * Context: process context; the publish mutex is held.
+ * Return: true if so; then publishing needs no memory.
+ */
+bool vhdx_txn_has(struct vhdx_target *vt, u32 block)
+{
+	return vhdx_txn_has_sector(vt, vhdx_txn_block_sector(vt, block));
+}
+
+/**
+ * vhdx_txn_has_room() - can further sectors be changed before the next commit?
+ * @vt: the target
+ * @sectors: how many that are not part of the running transaction
+ *
+ * Of a differencing image it has to fit into one entry of the log, as BAT and sector
+ * bitmaps mean something only together.
+ *
+ * Context: process context; the publish mutex is held.
+ * Return: true if so; false: see vhdx_starve().
+ */
+bool vhdx_txn_has_room(struct vhdx_target *vt, u32 sectors)
+{
+	lockdep_assert_held(&vt->publish);
+	return !vt->chain || !sectors ||
+	       vt->running->sectors + sectors <= VHDX_LOG_FIRST_DESCS;
+}
+
+/* Part of the running transaction from now on; @spare is used up. */
+static void vhdx_txn_note(struct vhdx_target *vt, struct vhdx_change *spare,
+			  u64 sector, struct vhdx_bits *bits)
+{
+	struct vhdx_change *change = vhdx_txn_find(vt->running, sector);
+
+	if (!change) {
+		change = spare;
+		change->sector = sector;
+		change->nr = 0;
+		change->bits = bits;
+		vhdx_txn_add(vt->running, change);
+	} else if (spare) {
+		mempool_free(spare, &vt->change_pool);
+	}
+	change->nr++;
+	/* Before a write is sent: who sees it done sees this, too. */
+	WRITE_ONCE(vt->nr_dirty, vt->nr_dirty + 1);
+}
+
+/**
+ * vhdx_txn_publish() - make a new block usable, in the running transaction
+ * @vt: the target
+ * @spare: memory for it, which is used up; may be NULL if vhdx_txn_has() it
+ * @block: the block
+ * @mib: its space
+ * @exposed: its space held foreign data until what was written to it is
+ *           durable
+ *
+ * The block can be read and written as soon as this returns.
+ *
+ * Context: process context; the publish mutex is held.
+ */
+void vhdx_txn_publish(struct vhdx_target *vt, struct vhdx_change *spare,
+		      u32 block, u32 mib, bool exposed)
+{
+	lockdep_assert_held(&vt->publish);
+	vhdx_txn_note(vt, spare, vhdx_txn_block_sector(vt, block), NULL);
+	vt->running->exposed |= exposed;
+	vt->image.allocated_blocks++;
+	vt->nr_allocs++;
+	WRITE_ONCE(vt->bat[block],
+		   vhdx_e_make(VHDX_BLOCK_FULL, mib) | VHDX_E_PENDING);
+}
+
+/* What becomes durable there is no longer all of what this block is. */
+static void vhdx_txn_keep_pending(struct vhdx_target *vt, u32 block)
+{
+	struct vhdx_change *logged = NULL;
+
+	if (vt->logging)
+		logged = vhdx_txn_find(vt->logging,
+				       vhdx_txn_block_sector(vt, block));
+	if (logged)
+		__clear_bit(vhdx_bat_index(&vt->image.layout.geo, block) %
+			    VHDX_BAT_PER_SECTOR, logged->pending);
+}
+
+/**
+ * vhdx_txn_begin_part() - give a block that parents have space of its own
+ * @vt: the target
+ * @spare: as for vhdx_txn_publish()
+ * @block: the block; its bits are all clear
+ * @mib: its space, which may hold anything
+ *
+ * It reads as before.
+ *
+ * Context: process context; the publish mutex is held.
+ */
+void vhdx_txn_begin_part(struct vhdx_target *vt, struct vhdx_change *spare,
+			 u32 block, u32 mib)
+{
+	vhdx_txn_note(vt, spare, vhdx_txn_block_sector(vt, block), NULL);
+	vt->image.allocated_blocks++;
+	vt->nr_allocs++;
+	WRITE_ONCE(vt->bat[block],
+		   vhdx_e_make(VHDX_BLOCK_PARTIAL, mib) | VHDX_E_PENDING);
+}
+
+/**
+ * vhdx_txn_set_bits() - bits change, in the running transaction
+ * @vt: the target
+ * @spare: memory for it, which is used up; may be NULL if vhdx_txn_has_sector()
+ * @bits: the bits
+ *
+ * Context: process context; the publish mutex is held.
+ */
+void vhdx_txn_set_bits(struct vhdx_target *vt, struct vhdx_change *spare,
+		       struct vhdx_bits *bits)
+{
+	vhdx_txn_note(vt, spare, bits->off / VHDX_SECTOR, bits);
+}
+
+/**
+ * vhdx_txn_extend_part() - more of a block is here, in the running transaction
+ * @vt: the target
+ * @spare: as for vhdx_txn_publish()
+ * @block: the block, in parts; its bits are part of the transaction
+ * @full: all of it is here now
+ *
+ * Its data has to be durable before its bits are.
+ *
+ * Context: process context; the publish mutex is held.
+ */
+void vhdx_txn_extend_part(struct vhdx_target *vt, struct vhdx_change *spare,
+			  u32 block, bool full)
+{
+	u32 state = full ? VHDX_BLOCK_FULL : VHDX_BLOCK_PARTIAL;
+
+	vhdx_txn_note(vt, spare, vhdx_txn_block_sector(vt, block), NULL);
+	vhdx_txn_keep_pending(vt, block);
+	vt->running->exposed = true;
+	WRITE_ONCE(vt->bat[block],
+		   vhdx_e_make(state, vhdx_e_mib(vt->bat[block])) |
+		   VHDX_E_PENDING);
+}
+
+/**
+ * vhdx_txn_add_bitmap() - a chunk gets a sector bitmap, in the running transaction
+ * @vt: the target
+ * @spare: as for vhdx_txn_publish()
+ * @chunk: the chunk; has none
+ * @mib: space for it, zeroed, though that need not be durable yet
+ *
+ * Context: process context; the publish mutex is held.
+ */
+void vhdx_txn_add_bitmap(struct vhdx_target *vt, struct vhdx_change *spare,
+			 u32 chunk, u32 mib)
+{
+	u64 index = vhdx_bat_bitmap_index(&vt->image.layout.geo, chunk);
+
+	vhdx_txn_note(vt, spare, vhdx_txn_sector(vt, index), NULL);
+	vt->running->exposed = true;
+	WRITE_ONCE(vt->image.bitmap[chunk], mib);
+}
+
+/**
+ * vhdx_txn_unpublish() - make a block absent, in the running transaction
+ * @vt: the target
+ * @spare: as for vhdx_txn_publish()
+ * @block: the block; present, in parts, or a parent's
+ *
+ * It reads as zeros as soon as this returns, whatever parents have.
+ *
+ * Context: process context; the publish mutex is held.
+ */
+void vhdx_txn_unpublish(struct vhdx_target *vt, struct vhdx_change *spare,
+			u32 block)
+{
+	lockdep_assert_held(&vt->publish);
+	vhdx_txn_note(vt, spare, vhdx_txn_block_sector(vt, block), NULL);
+	vhdx_txn_keep_pending(vt, block);
+	vt->image.allocated_blocks -= vhdx_e_has_space(vt->bat[block]);
+	WRITE_ONCE(vt->bat[block], vhdx_e_make(VHDX_BLOCK_ZERO, 0));
+}
+
+/**
+ * vhdx_txn_drop() - forget what has been published and not committed
+ * @vt: the target
+ *
+ * Context: process context; suspended.
+ */
+void vhdx_txn_drop(struct vhdx_target *vt)
+{
+	struct vhdx_change *change, *next;
+
+	mutex_lock(&vt->publish);
+	list_for_each_entry_safe(change, next, &vt->running->changes, list)
+		vhdx_txn_remove(vt, vt->running, change);
+	vhdx_limbo_drop(vt, &vt->running->limbo);
+	vhdx_limbo_drop(vt, &vt->limbo);
+	vhdx_txn_init(vt);
+	mutex_unlock(&vt->publish);
+}

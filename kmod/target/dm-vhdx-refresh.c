@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The image of a target: loaded and judged with its parents, looked at again at
+ * each resume, dropped; and what the tables of a mapped device leave to each other.
+ */
+#include "dm-vhdx.h"
+
+/* Blocks of a fixed image stay where they are. */
+static bool vhdx_can_free(const struct vhdx_target *vt)
+{
+	return !vt->read_only && !vt->no_discard &&
+	       !vt->image.layout.meta.leave_allocated;
+}
+
+/* Keep what the hot path needs where it finds it. */
+static void vhdx_adopt_image(struct vhdx_target *vt)
+{
+	const struct vhdx_meta *meta = &vt->image.layout.meta;
+
+	vt->bat = vt->image.bat;
+	vt->block_shift = ilog2(meta->block_bytes) - SECTOR_SHIFT;
+	vt->check_reads = vt->image.overlay.payload;
+	vt->frees = vhdx_can_free(vt);
+	vt->pass_down = vt->frees && !vt->no_discard_passdown &&
+			!vt->no_unmap && vhdx_io_discards(&vt->image.backing);
+	vt->space_hint = 1;
+	vt->nr_aside = 0;
+	vt->low_space_told = false;
+	/* What was cut off meanwhile has not come back as zeros. */
+	vt->zeroed_to_mib = min(vt->zeroed_to_mib, vt->image.space.size);
+}
+
+static int vhdx_check_length(struct vhdx_target *vt, const char **error)
+{
+	u64 sectors = vt->image.layout.geo.disk_bytes >> SECTOR_SHIFT;
+
+	if (vt->ti->len == sectors)
+		return 0;
+	*error = "The table's length is not the size of the disk";
+	DMERR("%pg: the table has %llu sectors, the disk %llu: load a table of that length",
+	      vt->bdev, (unsigned long long)vt->ti->len, sectors);
+	return -EINVAL;
+}
+
+/*
+ * Will some of what was acknowledged be gone when the image is loaded again?
+ * Blocks may have become dirty after guests were told.
+ */
+static bool vhdx_acks_lost(const struct vhdx_target *vt)
+{
+	return vt->nr_dirty || (vt->image.flush_failed && !vt->flush_told);
+}
+
+/**
+ * vhdx_drop_image() - forget the image, and what was not committed
+ * @vt: the target; need not be loaded
+ *
+ * Context: may sleep; suspended.
+ */
+void vhdx_drop_image(struct vhdx_target *vt)
+{
+	spin_lock_irq(&vt->lock);
+	/* Somebody has to hear it. */
+	vt->lost |= vhdx_acks_lost(vt);
+	vt->flush_told = false;
+	spin_unlock_irq(&vt->lock);
+	vhdx_txn_drop(vt);
+	vhdx_chain_unload(vt);
+	/* Space once taken is not known to be zero, whatever the BAT says. */
+	vt->used_mib = max(vt->used_mib, vt->image.space.end);
+	vhdx_image_unload(&vt->image);
+	vt->bat = NULL;
+}
+
+/* dm has asked for the limits by now, unless this is the constructor. */
+static int vhdx_check_limits(struct vhdx_target *vt, const char **error)
+{
+	const struct vhdx_meta *meta = &vt->image.layout.meta;
+	struct vhdx_limits limits = {
+		.logical = meta->logical_bytes,
+		.physical = meta->physical_bytes,
+		.block = meta->block_bytes,
+		.frees = !meta->leave_allocated,
+	};
+
+	if (!vt->user.limits.logical) {
+		vhdx_registry_set_limits(&vt->user, &limits);
+	} else if (vt->user.limits.logical != limits.logical) {
+		*error = "The sector size has changed: remove the mapping and create it again";
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/**
+ * vhdx_load_image() - read and judge the image, and its parents
+ * @vt: the target, not loaded
+ * @error: takes a constant sentence on failure
+ *
+ * Context: may sleep; suspended.
+ * Return: 0 or a negative errno; then nothing is loaded.
+ */
+int vhdx_load_image(struct vhdx_target *vt, const char **error)
+{
+	int r = vhdx_image_load(&vt->image, error);
+
+	if (!r)
+		r = vhdx_check_length(vt, error);
+	if (!r)
+		r = vhdx_check_limits(vt, error);
+	if (!r)
+		r = vhdx_chain_load(vt, error);
+	if (r) {
+		vhdx_drop_image(vt);
+		return r;
+	}
+	vhdx_adopt_image(vt);
+	return 0;
+}
+
+/**
+ * vhdx_peek_image() - judge only what can be said of the leaf alone
+ * @vt: the target, not loaded
+ * @error: takes a constant sentence on failure
+ *
+ * Context: may sleep; suspended.
+ * Return: 0 or a negative errno.
+ */
+int vhdx_peek_image(struct vhdx_target *vt, const char **error)
+{
+	int r = vhdx_image_load(&vt->image, error);
+
+	if (!r)
+		r = vhdx_check_length(vt, error);
+	if (!r)
+		r = vhdx_check_limits(vt, error);
+	vhdx_drop_image(vt);
+	return r;
+}
+
+/**
+ * vhdx_leave() - another table may be the next to use the image
+ * @vt: the target
+ *
+ * Context: may sleep; suspended.
+ */
+void vhdx_leave(struct vhdx_target *vt)
+{
+	struct vhdx_legacy legacy = {
+		.used_mib = vt->read_only ? 0 :
+			    max(vt->used_mib, vt->image.space.end),
+		.lost = vt->lost || vhdx_acks_lost(vt),
+	};
+
+	vhdx_registry_leave(&vt->user, &legacy, &vt->image.layout.header);
+}
+
+/* @same: the image is as it was when this table last saw it. */
+static void vhdx_inherit(struct vhdx_target *vt, bool same)
+{
+	struct vhdx_legacy legacy;
+
+	/* Who else changed it may have left anything anywhere. */
+	if (!vhdx_registry_inherit(&vt->user, &vt->image.layout.header,
+				   &legacy) && !same)
+		vt->zeroed_from_mib = U32_MAX;
+	vt->used_mib = max(vt->used_mib, legacy.used_mib);
+	spin_lock_irq(&vt->lock);
+	vt->lost |= legacy.lost;
+	spin_unlock_irq(&vt->lock);
+}
+
+/**
+ * vhdx_refresh() - load the image if it is not, or no longer the same; replay its log
+ * @vt: the target
+ * @error: takes a constant sentence on failure
+ *
+ * Context: may sleep; about to resume.
+ * Return: 0 or a negative errno.
+ */
+int vhdx_refresh(struct vhdx_target *vt, const char **error)
+{
+	bool changed = true;
+	int r;
+
+	if (vt->image.loaded && !vt->stale) {
+		r = vhdx_image_changed(&vt->image, &changed);
+		if (!r && !changed)
+			r = vhdx_chain_changed(vt, &changed);
+		if (r) {
+			*error = vhdx_fault_text(r);
+			return r;
+		}
+	}
+	if (changed) {
+		vhdx_drop_image(vt);
+		r = vhdx_load_image(vt, error);
+		if (r)
+			return r;
+		vt->stale = false;
+	}
+	vhdx_inherit(vt, !changed);
+	if (vt->read_only)
+		return 0;
+	vhdx_nospace_reset(&vt->no_room);
+	vhdx_nospace_reset(&vt->no_space);
+	vhdx_nospace_reset(&vt->no_meta_space);
+	r = vhdx_image_replay(&vt->image);
+	if (r) {
+		*error = r == -ENOSPC ?
+			 "there is no space for the log's changes: free some below the device" :
+			 "the log cannot be replayed";
+		vt->stale = true;
+	}
+	vt->check_reads = false;
+	return r;
+}
