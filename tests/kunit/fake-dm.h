@@ -16,6 +16,7 @@
  * @done: it has been completed
  * @end: called then; may free it
  * @arg: for @end
+ * @sectors: so many the target has accepted
  * @list: fake.bios
  * @write: while under way to the device
  * @no_space: it was a write, and the device is full
@@ -29,6 +30,7 @@ struct fake_bio {
 	bool done;
 	void (*end)(struct fake_bio *fbio);
 	void *arg;
+	u32 sectors;
 	struct list_head list;
 	struct fake_write *write;
 	bool no_space;
@@ -43,6 +45,12 @@ void fake_bio_free(struct fake_bio *fbio);
 static inline void *fake_bio_data(struct fake_bio *fbio)
 {
 	return page_address(fbio->page);
+}
+
+/* Of what is left of it, if the target has dealt with some. */
+static inline void *fake_bio_rest(struct fake_bio *fbio)
+{
+	return fake_bio_data(fbio) + fbio->bio.bi_iter.bi_bvec_done;
 }
 
 #define FAKE_PHASES	2

@@ -58,6 +58,7 @@ struct fake_write {
 /**
  * struct fake_dev - the device
  * @bdev: what the code under test sees
+ * @parent: of its image, for the table; or NULL
  * @disk: gives it a name for messages
  * @bytes: its size
  * @logical_bytes: smallest unit of I/O
@@ -84,6 +85,7 @@ struct fake_write {
  */
 struct fake_dev {
 	struct block_device bdev;
+	struct fake_dev *parent;
 	struct gendisk disk;
 	u64 bytes;
 	u32 logical_bytes;

@@ -234,6 +234,7 @@ struct fake_bio *fake_bio_new(blk_opf_t opf, sector_t sector, u32 sectors)
 	bio_init(&fbio->bio, NULL, &fbio->bvec, 1, opf);
 	fbio->bio.bi_iter.bi_sector = sector;
 	fbio->bio.bi_end_io = fake_bio_end_io;
+	fbio->sectors = sectors;
 	INIT_LIST_HEAD(&fbio->list);
 	if (sectors) {
 		fbio->page = alloc_pages(GFP_KERNEL | __GFP_COMP,
@@ -267,6 +268,7 @@ void *fake_per_bio_data(struct bio *bio, size_t bytes)
 void fake_accept_partial_bio(struct bio *bio, unsigned int sectors)
 {
 	bio->bi_iter.bi_size = sectors << SECTOR_SHIFT;
+	container_of(bio, struct fake_bio, bio)->sectors = sectors;
 }
 
 void fake_submit_bio(struct bio *bio)
@@ -282,7 +284,7 @@ void fake_submit_bio(struct bio *bio)
 						     bio->bi_iter.bi_size);
 	else if (op_is_write(bio_op(bio)) && bio_sectors(bio) && !fbio->no_space)
 		fbio->write = fake_dev_begin_write(dev, off,
-						   fake_bio_data(fbio),
+						   fake_bio_rest(fbio),
 						   bio->bi_iter.bi_size);
 	list_add_tail(&fbio->list, &fake.bios);
 }
@@ -304,7 +306,7 @@ static void fake_bio_complete(struct fake_bio *fbio)
 		fbio->write->in_flight = false;
 		fbio->write = NULL;
 	} else if (bytes && !r && !op_is_write(bio_op(bio))) {
-		fake_dev_peek(dev, off, fake_bio_data(fbio), bytes);
+		fake_dev_peek(dev, off, fake_bio_rest(fbio), bytes);
 	}
 	/* FUA with a flush behind, which is more than was asked for. */
 	if ((bio->bi_opf & REQ_PREFLUSH) || ((bio->bi_opf & REQ_FUA) && !r))

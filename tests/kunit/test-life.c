@@ -51,6 +51,7 @@ static void life_test_exit(struct kunit *test)
 	vk_target_drop(life_other(t));
 	vk_target_free(t->vkt);
 	fake_dev_free(t->dev);
+	fake_dev_free(t->parent);
 	kfree(t->buf);
 }
 
@@ -58,7 +59,10 @@ static void life_test_exit(struct kunit *test)
 static void life_format(struct life_test *t, bool zeroed)
 {
 	fake_dev_free(t->dev);
+	if (t->chained)
+		life_make_parent(t);
 	t->dev = vk_format(&t->spec);
+	t->dev->parent = t->parent;
 	t->dev->fill = LIFE_FOREIGN;
 	t->dev->fill_off = (u64)vk_free_mib(&t->spec) * SZ_1M;
 	/* Old contents behind an anchor, too. */
@@ -72,8 +76,7 @@ static void life_format(struct life_test *t, bool zeroed)
 	t->zeroed_from_mib = t->dev->fill_end >> 20;
 	t->dev->flush_loses = vk_rnd(&t->check.rnd, 4);
 	t->losses = 0;
-	memset(t->sectors, 0, sizeof(t->sectors));
-	t->next = 1;
+	life_begin(t);
 	t->owed = false;
 }
 
@@ -322,6 +325,7 @@ static void life_cut(struct life_test *t)
 				  t->vkt->vt->image.space.end);
 	vk_target_free(t->vkt);
 	crash->flush_loses = t->dev->flush_loses;
+	crash->parent = t->parent;
 	fake_dev_free(t->dev);
 	t->losses = 0;
 	memcpy(t->sectors, sectors, sizeof(t->sectors));
@@ -397,6 +401,8 @@ static void life_run(struct kunit *test, bool zeroed, bool failures)
 	struct life_test *t = test->priv;
 	u32 round;
 
+	/* Its bitmaps take space, too. */
+	t->spec.dev_mib += t->chained ? 2 : 0;
 	t->failures = failures;
 	for (round = 0; round < 5 * vk_effort && !t->check.failed; round++)
 		life_round(t, 20 + vk_rnd(&t->check.rnd, 200), zeroed);
@@ -426,7 +432,25 @@ static void life_with_errors_zeroed(struct kunit *test)
 	life_run(test, true, true);
 }
 
+static void life_of_a_child(struct kunit *test)
+{
+	struct life_test *t = test->priv;
+
+	t->chained = true;
+	life_run(test, vk_rnd(&t->check.rnd, 2), false);
+}
+
+static void life_of_a_child_with_errors(struct kunit *test)
+{
+	struct life_test *t = test->priv;
+
+	t->chained = true;
+	life_run(test, vk_rnd(&t->check.rnd, 2), true);
+}
+
 static struct kunit_case life_cases[] = {
+	KUNIT_CASE(life_of_a_child),
+	KUNIT_CASE(life_of_a_child_with_errors),
 	KUNIT_CASE(life_exposed_space),
 	KUNIT_CASE(life_zeroed_space),
 	KUNIT_CASE(life_with_errors),

@@ -6,6 +6,7 @@
 #include <linux/vmalloc.h>
 
 #include "vk-image.h"
+#include "vhdx-locator.h"
 
 static unsigned int seed;
 module_param(seed, uint, 0444);
@@ -58,6 +59,19 @@ static void *vk_alloc(size_t bytes)
 	return kvzalloc(bytes, GFP_KERNEL | __GFP_NOFAIL);
 }
 
+/* Behind the other items, at @used. */
+static void vk_format_locator(void *buf, u32 used, const guid_t *parent)
+{
+	struct vhdx_locator_words words = { .key = VHDX_LOCATOR_LINKAGE };
+	char linkage[40];
+	u32 length;
+
+	snprintf(linkage, sizeof(linkage), "{%pUl}", parent);
+	words.value = linkage;
+	length = vhdx_locator_build(buf + used, SZ_4K, &words, 1);
+	vhdx_meta_locator_encode(buf, VHDX_META_PARENT_LOCATOR, used, length);
+}
+
 static void vk_format_meta(struct fake_dev *dev, const struct vk_spec *spec)
 {
 	const struct vhdx_meta meta = {
@@ -66,10 +80,14 @@ static void vk_format_meta(struct fake_dev *dev, const struct vk_spec *spec)
 		.disk_id = vhdx_guid_metadata_region,	/* as good as any */
 		.logical_bytes = spec->logical,
 		.physical_bytes = 4096,
+		.has_parent = spec->parent,
 	};
 	void *buf = vk_alloc(2 * VHDX_META_TABLE_BYTES);
+	u32 used;
 
-	vhdx_meta_region_encode(buf, &meta);
+	used = vhdx_meta_region_encode(buf, &meta);
+	if (spec->parent)
+		vk_format_locator(buf, used, spec->parent);
 	fake_dev_poke(dev, vk_meta_off(spec), buf, 2 * VHDX_META_TABLE_BYTES);
 	kvfree(buf);
 }
@@ -119,6 +137,38 @@ struct fake_dev *vk_format(const struct vk_spec *spec)
 	return dev;
 }
 
+static u64 vk_bat_entry_off(const struct vk_spec *spec, u32 block)
+{
+	const struct vhdx_meta meta = {
+		.block_bytes = spec->block_mib * SZ_1M,
+		.disk_bytes = spec->disk_bytes,
+		.logical_bytes = spec->logical,
+	};
+	struct vhdx_geometry geo;
+
+	vhdx_geometry_init(&geo, &meta);
+	return vk_bat_off(spec) + vhdx_bat_index(&geo, block) * sizeof(__le64);
+}
+
+/**
+ * vk_get_bat() - where the BAT says that a block is
+ * @dev: device with the image, its log empty
+ * @spec: what it was made from
+ * @block: payload block
+ *
+ * Return: MiB; not 0 of one in a state other than 0 that has none.
+ */
+u64 vk_get_bat(struct fake_dev *dev, const struct vk_spec *spec, u32 block)
+{
+	__le64 *raw = vk_alloc(VHDX_SECTOR);
+	u64 off = vk_bat_entry_off(spec, block), entry;
+
+	fake_dev_peek(dev, round_down(off, VHDX_SECTOR), raw, VHDX_SECTOR);
+	entry = le64_to_cpu(raw[off % VHDX_SECTOR / sizeof(__le64)]);
+	kvfree(raw);
+	return VHDX_BAT_MIB(entry) ?: entry;
+}
+
 /**
  * vk_set_bat() - put an entry into the BAT, durably
  * @dev: device with the image
@@ -130,18 +180,9 @@ struct fake_dev *vk_format(const struct vk_spec *spec)
 void vk_set_bat(struct fake_dev *dev, const struct vk_spec *spec, u32 block,
 		u32 state, u64 mib)
 {
-	const struct vhdx_meta meta = {
-		.block_bytes = spec->block_mib * SZ_1M,
-		.disk_bytes = spec->disk_bytes,
-		.logical_bytes = spec->logical,
-	};
 	__le64 raw = cpu_to_le64(VHDX_BAT_RAW(state, mib));
-	struct vhdx_geometry geo;
 
-	vhdx_geometry_init(&geo, &meta);
-	fake_dev_poke(dev, vk_bat_off(spec) +
-		      vhdx_bat_index(&geo, block) * sizeof(raw),
-		      &raw, sizeof(raw));
+	fake_dev_poke(dev, vk_bat_entry_off(spec, block), &raw, sizeof(raw));
 }
 
 /**

@@ -15,6 +15,7 @@
  * @block_mib: block size
  * @logical: logical sector size
  * @disk_bytes: virtual disk size
+ * @parent: DataWriteGuid of its parent; NULL: it has none
  */
 struct vk_spec {
 	u32 dev_mib;
@@ -23,6 +24,7 @@ struct vk_spec {
 	u32 block_mib;
 	u32 logical;
 	u64 disk_bytes;
+	const guid_t *parent;
 };
 
 #define VK_LOG_OFF		((u64)SZ_1M)
@@ -46,6 +48,7 @@ static inline u32 vk_free_mib(const struct vk_spec *spec)
 struct fake_dev *vk_format(const struct vk_spec *spec);
 void vk_set_bat(struct fake_dev *dev, const struct vk_spec *spec, u32 block,
 		u32 state, u64 mib);
+u64 vk_get_bat(struct fake_dev *dev, const struct vk_spec *spec, u32 block);
 void vk_view(struct vhdx_image *image, u64 off, void *buf, u32 bytes);
 void vk_view_dev(struct fake_dev *dev, struct vhdx_image *image, u64 off,
 		 void *buf, u32 bytes);

@@ -7,6 +7,7 @@
  */
 #include <linux/slab.h>
 
+#include "vhdx-bitmap.h"
 #include "vk-life.h"
 
 static const u32 life_zones[LIFE_ZONES] = {
@@ -97,18 +98,105 @@ static bool life_check_sector(struct life_test *t, const void *buf, u32 i,
 	return !t->check.failed;
 }
 
-/* Sector of the model as an image has it. */
-static void life_image_sector(struct vhdx_image *image, struct fake_dev *dev,
-			      sector_t sector, void *buf)
+/* Is the bit of a sector set? */
+static bool life_image_bit(struct vhdx_image *image, struct fake_dev *dev,
+			   sector_t sector)
 {
-	u32 e = image->bat[sector / LIFE_BLOCK_SECTORS];
+	u32 bit = sector % VHDX_CHUNK_SECTORS;
+	u64 off = (u64)image->bitmap[sector / VHDX_CHUNK_SECTORS] << 20;
+	u8 *page = kmalloc(VHDX_SECTOR, GFP_KERNEL | __GFP_NOFAIL);
+	bool set;
 
-	if (vhdx_e_present(e))
-		fake_dev_peek(dev, ((u64)vhdx_e_mib(e) << 20) +
-			      (sector % LIFE_BLOCK_SECTORS << SECTOR_SHIFT), buf,
+	vk_view_dev(dev, image, off + bit / 8 / VHDX_SECTOR * VHDX_SECTOR, page,
+		    VHDX_SECTOR);
+	set = page[bit / 8 % VHDX_SECTOR] >> bit % 8 & 1;
+	kfree(page);
+	return set;
+}
+
+/* Sector of the model as an image has it. */
+static void life_image_sector(struct life_test *t, struct vhdx_image *image,
+			      struct fake_dev *dev, sector_t sector, void *buf)
+{
+	u32 block = sector / LIFE_BLOCK_SECTORS, e = image->bat[block], parent;
+	u32 within = sector % LIFE_BLOCK_SECTORS << SECTOR_SHIFT;
+
+	if (vhdx_e_present(e) ||
+	    (vhdx_e_has_space(e) && life_image_bit(image, dev, sector))) {
+		fake_dev_peek(dev, ((u64)vhdx_e_mib(e) << 20) + within, buf,
 			      SECTOR_SIZE);
-	else
-		memset(buf, 0, SECTOR_SIZE);
+		return;
+	}
+	memset(buf, 0, SECTOR_SIZE);
+	/* States 1 to 3 hide it. */
+	if (!t->parent || (vhdx_core_own(e) && !vhdx_e_has_space(e)))
+		return;
+	parent = vk_get_bat(t->parent, &t->spec, block);
+	if (parent)
+		fake_dev_peek(t->parent, ((u64)parent << 20) + within, buf,
+			      SECTOR_SIZE);
+}
+
+/**
+ * life_make_parent() - a parent that has some of the blocks, and zeros elsewhere
+ * @t: the test
+ *
+ * What it has is like the first write.
+ */
+void life_make_parent(struct life_test *t)
+{
+	struct vhdx_header header;
+	u32 mib = vk_free_mib(&t->spec), i;
+	bool damaged;
+
+	fake_dev_free(t->parent);
+	t->spec.parent = NULL;
+	t->parent = vk_format(&t->spec);
+	t->parent->bdev.bd_dev = MKDEV(240, 241);
+	vk_get_header(t->parent, &header, &damaged);
+	t->parent_guid = header.data_write_guid;
+	t->spec.parent = &t->parent_guid;
+	for (i = 0; i < LIFE_BLOCKS; i++) {
+		if (!vk_rnd(&t->check.rnd, 3))
+			continue;
+		vk_set_bat(t->parent, &t->spec, life_blocks[i], VHDX_BLOCK_FULL,
+			   mib);
+		mib += LIFE_BLOCK_MIB;
+	}
+	for (i = 0; i < LIFE_SECTORS; i++) {
+		sector_t sector = life_sector(i);
+
+		mib = vk_get_bat(t->parent, &t->spec,
+				 sector / LIFE_BLOCK_SECTORS);
+		if (!mib)
+			continue;
+		life_fill(t->buf, i, 1);
+		fake_dev_poke(t->parent, ((u64)mib << 20) +
+			      (sector % LIFE_BLOCK_SECTORS << SECTOR_SHIFT),
+			      t->buf, SECTOR_SIZE);
+	}
+}
+
+/**
+ * life_begin() - nothing has been written yet, but by whoever made the parent
+ * @t: the test
+ */
+void life_begin(struct life_test *t)
+{
+	u32 i;
+
+	memset(t->sectors, 0, sizeof(t->sectors));
+	t->next = 2;
+	for (i = 0; t->parent && i < LIFE_SECTORS; i++) {
+		u32 block = life_blocks[i / (LIFE_ZONES * LIFE_ZONE_SECTORS)];
+
+		if (!vk_get_bat(t->parent, &t->spec, block) ||
+		    vk_get_bat(t->dev, &t->spec, block) != 0)
+			continue;
+		t->sectors[i].durable = 1;
+		t->sectors[i].done = 1;
+		t->sectors[i].begun = 1;
+	}
 }
 
 /* What nobody has written reads as zeros. */
@@ -123,7 +211,7 @@ static void life_check_untouched(struct life_test *t, struct vhdx_image *image,
 		} while (sector < LIFE_ZONE_SECTORS || sector >= life_zones[2] ||
 			 (sector >= life_zones[1] &&
 			  sector < life_zones[1] + LIFE_ZONE_SECTORS));
-		life_image_sector(image, dev, block *
+		life_image_sector(t, image, dev, block *
 				  (u64)LIFE_BLOCK_SECTORS + sector, t->buf);
 		if (memchr_inv(t->buf, 0, SECTOR_SIZE)) {
 			vk_fail(&t->check, "block %u sector %u has %16phN",
@@ -146,7 +234,7 @@ void life_check_image(struct life_test *t, struct vhdx_image *image,
 	u32 i, present = 0;
 
 	for (i = 0; i < LIFE_BLOCKS; i++) {
-		if (!vhdx_e_present(image->bat[life_blocks[i]]))
+		if (!vhdx_e_has_space(image->bat[life_blocks[i]]))
 			continue;
 		present++;
 		life_check_untouched(t, image, dev, life_blocks[i]);
@@ -155,7 +243,7 @@ void life_check_image(struct life_test *t, struct vhdx_image *image,
 		vk_fail(&t->check, "%s: %u blocks too many", what,
 			image->allocated_blocks - present);
 	for (i = 0; i < LIFE_SECTORS; i++) {
-		life_image_sector(image, dev, life_sector(i), t->buf);
+		life_image_sector(t, image, dev, life_sector(i), t->buf);
 		if (!life_check_sector(t, t->buf, i, t->sectors[i].durable,
 				       what))
 			return;
@@ -174,7 +262,7 @@ void life_adopt(struct life_test *t, struct vhdx_image *image,
 	u32 i, number;
 
 	for (i = 0; i < LIFE_SECTORS; i++) {
-		life_image_sector(image, dev, life_sector(i), t->buf);
+		life_image_sector(t, image, dev, life_sector(i), t->buf);
 		life_number(t->buf, i, &number);
 		t->owed |= number < t->sectors[i].done &&
 			   (number || t->sectors[i].zeroed < t->sectors[i].done);
@@ -267,7 +355,7 @@ static void life_read_end(struct fake_bio *fbio)
 	u32 i;
 
 	/* What the device loses under a read that it has already, is lost. */
-	for (i = 0; i < io->count && !fbio->status &&
+	for (i = 0; i < fbio->sectors && !fbio->status &&
 		    io->losses == io->t->dev->losses; i++)
 		life_check_sector(io->t, fake_bio_data(fbio) +
 				  (i << SECTOR_SHIFT), io->first + i,

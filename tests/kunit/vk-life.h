@@ -42,12 +42,17 @@ struct life_test {
 	bool failures;		/* errors are to be expected */
 	u32 zeroed_from_mib;	/* nothing was ever written from here on */
 	bool zeroed;		/* ... and the next table says so */
+	bool chained;		/* the image has a parent, which has what it may */
+	struct fake_dev *parent;
+	guid_t parent_guid;
 	bool owed;		/* writes are lost: somebody has to be told */
 	u32 losses;		/* of the device, seen so far */
 	struct life_sector sectors[LIFE_SECTORS];
 	u8 *buf;
 };
 
+void life_make_parent(struct life_test *t);
+void life_begin(struct life_test *t);
 void life_check_image(struct life_test *t, struct vhdx_image *image,
 		      struct fake_dev *dev, const char *what);
 void life_adopt(struct life_test *t, struct vhdx_image *image,

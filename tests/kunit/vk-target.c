@@ -22,11 +22,28 @@
 
 #include "vk-image.h"
 
+/* A table names as many as there are. */
+static int vk_target_parents(struct vk_target *vkt)
+{
+	struct vhdx_target *vt = vkt->vt;
+	struct fake_dev *parent;
+	int r = 0;
+
+	for (parent = vkt->dev->parent; parent && !r; parent = parent->parent) {
+		r = vhdx_chain_add(vt, "parent", &vkt->ti.error);
+		if (!r)
+			vt->chain->parents[vt->chain->nr_parents - 1].bdev =
+				&parent->bdev;
+	}
+	return r;
+}
+
 /* What the constructor does once it has the device. */
 static int vk_target_make(struct vk_target *vkt, struct fake_dev *dev,
 			  u64 sectors, unsigned long table, bool read_only)
 {
 	struct vhdx_target *vt;
+	int r;
 
 	memset(vkt, 0, sizeof(*vkt));
 	vkt->dev = dev;
@@ -41,7 +58,8 @@ static int vk_target_make(struct vk_target *vkt, struct fake_dev *dev,
 	vt->read_only = read_only;
 	vt->mode = read_only ? VHDX_MODE_RO : VHDX_MODE_RW;
 	vhdx_use_device(vt, &dev->bdev);
-	return vhdx_prepare(vt, &vkt->ti.error);
+	r = vk_target_parents(vkt);
+	return r ?: vhdx_prepare(vt, &vkt->ti.error);
 }
 
 static u64 vk_target_sectors(struct fake_dev *dev)
