@@ -14,6 +14,9 @@
 /* Two transactions of them, and those that a block needs to begin with. */
 #define VHDX_MIN_BITS	(2 * VHDX_LOG_FIRST_DESCS + 20)
 
+/* So many places are tried for a sector bitmap. */
+#define VHDX_BITMAP_TRIES	4
+
 /**
  * vhdx_bits_init() - get memory for what cannot wait
  * @chain: the chain, of a target that writes
@@ -199,5 +202,70 @@ int vhdx_bits_load(struct vhdx_target *vt, u64 off)
 		chain->nr_bits++;
 	}
 	mutex_unlock(&vt->publish);
+	return r;
+}
+
+/* Zeroed space for a sector bitmap: some of it may be bad. */
+static int vhdx_bits_zero_bitmap(struct vhdx_target *vt, u32 *mib)
+{
+	int tries, r = -EFBIG;
+
+	for (tries = 0; tries < VHDX_BITMAP_TRIES; tries++) {
+		mutex_lock(&vt->publish);
+		*mib = vhdx_take_bitmap(vt);
+		mutex_unlock(&vt->publish);
+		if (!*mib)
+			return -EFBIG;
+		r = vhdx_io_zero(&vt->image.backing, (u64)*mib << 20, SZ_1M,
+				 true);
+		if (!r || r == -ENOSPC)
+			break;
+		/* It stays taken: nobody else should run into it. */
+	}
+	return r;
+}
+
+/* Publish a sector bitmap; @spare is used up if this succeeds. */
+static int vhdx_bits_publish_bitmap(struct vhdx_target *vt, u32 chunk, u32 mib,
+				    struct vhdx_change *spare)
+{
+	unsigned int before = vt->nr_dirty;
+
+	/* A write in map may have taken the room meanwhile. */
+	if (!vhdx_txn_has_room(vt, 1) || !vhdx_session_may_write(vt))
+		return -EAGAIN;
+	vhdx_txn_add_bitmap(vt, spare, chunk, mib);
+	vhdx_commit_soon(vt, before);
+	return 0;
+}
+
+/**
+ * vhdx_bits_add_bitmap() - give a chunk a sector bitmap
+ * @vt: the target
+ * @chunk: has none
+ *
+ * Its zeroes are durable before an entry names it, as the commit flushes first.
+ *
+ * Context: may sleep; worker.
+ * Return: as vhdx_part_begin().
+ */
+int vhdx_bits_add_bitmap(struct vhdx_target *vt, u32 chunk)
+{
+	struct vhdx_change *spare = mempool_alloc(&vt->change_pool,
+						  GFP_NOWAIT | __GFP_NOWARN);
+	u32 mib = 0;
+	int r;
+
+	if (!spare)
+		return -EAGAIN;
+	r = vhdx_bits_zero_bitmap(vt, &mib);
+	mutex_lock(&vt->publish);
+	if (!r)
+		r = vhdx_bits_publish_bitmap(vt, chunk, mib, spare);
+	if (r == -EAGAIN || (r == -ENOSPC && mib))
+		vhdx_give_bitmap_back(vt, mib);
+	mutex_unlock(&vt->publish);
+	if (r)
+		mempool_free(spare, &vt->change_pool);
 	return r;
 }

@@ -187,6 +187,7 @@ void vhdx_bits_exit(struct vhdx_chain *chain);
 void vhdx_bits_drop(struct vhdx_chain *chain);
 struct vhdx_bits *vhdx_bits_find(struct vhdx_chain *chain, u64 off);
 unsigned long vhdx_bits_shrink(struct vhdx_chain *chain, unsigned long count);
+int vhdx_bits_add_bitmap(struct vhdx_target *vt, u32 chunk);
 int vhdx_bits_load(struct vhdx_target *vt, u64 off);
 
 /* ------------------------------------------------------------------------

@@ -55,6 +55,22 @@ static struct vhdx_change *vhdx_spares_take(struct vhdx_spares *spares)
 	return spares->nr ? spares->change[--spares->nr] : NULL;
 }
 
+/* Memory for a change of a sector, if that takes any. */
+static struct vhdx_change *vhdx_part_spare(struct vhdx_target *vt,
+					   struct vhdx_spares *spares, u64 sector)
+{
+	return vhdx_txn_has_sector(vt, sector) ? NULL : vhdx_spares_take(spares);
+}
+
+static void vhdx_part_note_bits(struct vhdx_target *vt,
+				struct vhdx_spares *spares,
+				struct vhdx_bits *bits)
+{
+	u64 sector = bits->off / VHDX_SECTOR;
+
+	vhdx_txn_set_bits(vt, vhdx_part_spare(vt, spares, sector), bits);
+}
+
 static void vhdx_spares_put(struct vhdx_target *vt, struct vhdx_spares *spares)
 {
 	while (spares->nr)
@@ -185,6 +201,7 @@ static int vhdx_part_try_begin(struct vhdx_target *vt, u32 block, bool simply,
 {
 	struct vhdx_bits *stale[VHDX_PART_PAGES];
 	unsigned int before = vt->nr_dirty;
+	u64 sector = vhdx_txn_block_sector(vt, block);
 	struct vhdx_spares spares = {};
 	u32 fresh, mib;
 	int nr;
@@ -204,69 +221,14 @@ static int vhdx_part_try_begin(struct vhdx_target *vt, u32 block, bool simply,
 	if (mib) {
 		if (nr)
 			vhdx_part_clear(vt, block);
-		vhdx_txn_begin_part(vt, vhdx_txn_has(vt, block) ? NULL :
-				    vhdx_spares_take(&spares), block, mib);
+		vhdx_txn_begin_part(vt, vhdx_part_spare(vt, &spares, sector),
+				    block, mib);
 		while (nr--)
-			vhdx_txn_set_bits(vt, vhdx_txn_has_sector(vt, stale[nr]->off / VHDX_SECTOR) ?
-					  NULL : vhdx_spares_take(&spares), stale[nr]);
+			vhdx_part_note_bits(vt, &spares, stale[nr]);
 		vhdx_commit_soon(vt, before);
 	}
 	vhdx_spares_put(vt, &spares);
 	return mib ? 0 : -EFBIG;
-}
-
-/* Zeroed space for a sector bitmap: some of it may be bad. */
-static int vhdx_part_zero_bitmap(struct vhdx_target *vt, u32 *mib)
-{
-	int tries, r = -ENOSPC;
-
-	for (tries = 0; tries < 4; tries++) {
-		mutex_lock(&vt->publish);
-		*mib = vhdx_take_bitmap(vt);
-		mutex_unlock(&vt->publish);
-		if (!*mib)
-			return -EFBIG;
-		r = vhdx_io_zero(&vt->image.backing, (u64)*mib << 20, SZ_1M,
-				 true);
-		if (!r || r == -ENOSPC)
-			break;
-		/* It stays taken: nobody else should run into it. */
-	}
-	return r;
-}
-
-/*
- * Give a chunk a sector bitmap.  Its zeroes are durable before an entry names it,
- * as the commit flushes first.
- */
-static int vhdx_part_add_bitmap(struct vhdx_target *vt, u32 chunk)
-{
-	u64 sector = vhdx_txn_sector(vt, vhdx_bat_bitmap_index(&vt->image.layout.geo,
-							       chunk));
-	struct vhdx_spares spares = {};
-	u32 mib = 0;
-	int r;
-
-	mutex_lock(&vt->publish);
-	r = vhdx_txn_has_room(vt, 1) && vhdx_spares_get(vt, &spares, 1) ?
-	    0 : -EAGAIN;
-	mutex_unlock(&vt->publish);
-	if (!r)
-		r = vhdx_part_zero_bitmap(vt, &mib);
-	mutex_lock(&vt->publish);
-	/* A write in map may have taken the room meanwhile. */
-	if (!r && (!vhdx_txn_has_room(vt, 1) || !vhdx_session_may_write(vt)))
-		r = -EAGAIN;
-	if (!r) {
-		vhdx_txn_add_bitmap(vt, vhdx_txn_has_sector(vt, sector) ? NULL :
-				    vhdx_spares_take(&spares), chunk, mib);
-		vhdx_commit_soon(vt, vt->nr_dirty - 1);
-	} else if (mib && (r == -EAGAIN || r == -ENOSPC)) {
-		vhdx_give_bitmap_back(vt, mib);
-	}
-	vhdx_spares_put(vt, &spares);
-	mutex_unlock(&vt->publish);
-	return r;
 }
 
 /**
@@ -290,7 +252,7 @@ int vhdx_part_begin(struct vhdx_target *vt, u32 block)
 			return r;
 		mutex_unlock(&vt->publish);
 		if (r == -ENXIO)
-			r = vhdx_part_add_bitmap(vt, vhdx_part_chunk(vt, block));
+			r = vhdx_bits_add_bitmap(vt, vhdx_part_chunk(vt, block));
 		else
 			r = vhdx_bits_load(vt, missing);
 		mutex_lock(&vt->publish);
@@ -467,8 +429,7 @@ static void vhdx_part_set(struct vhdx_target *vt, sector_t sector,
 		step = vhdx_part_span(vt, sector, sectors, &span);
 		bits = vhdx_bits_find(vt->chain, span.off);
 		vhdx_bitmap_set(bits->data, span.first, span.end);
-		vhdx_txn_set_bits(vt, vhdx_txn_has_sector(vt, span.off / VHDX_SECTOR) ?
-				  NULL : vhdx_spares_take(spares), bits);
+		vhdx_part_note_bits(vt, spares, bits);
 		vhdx_tile_set(vt, sector, step);
 	}
 }
@@ -528,8 +489,9 @@ static int vhdx_part_try_publish(struct vhdx_target *vt, struct bio *bio,
 	}
 	vhdx_part_set(vt, sector, sectors, &spares);
 	full = vhdx_part_is_full(vt, block, missing);
-	vhdx_txn_extend_part(vt, vhdx_txn_has(vt, block) ? NULL :
-			     vhdx_spares_take(&spares), block, full > 0);
+	vhdx_txn_extend_part(vt, vhdx_part_spare(vt, &spares,
+						 vhdx_txn_block_sector(vt, block)),
+			     block, full > 0);
 	vhdx_spares_put(vt, &spares);
 	vhdx_commit_soon(vt, before);
 	return 0;

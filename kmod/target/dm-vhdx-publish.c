@@ -92,7 +92,7 @@ void vhdx_txn_del(struct vhdx_txn *txn, struct vhdx_change *change)
  * Context: process context; the publish mutex is held.
  */
 void vhdx_txn_remove(struct vhdx_target *vt, struct vhdx_txn *txn,
-			    struct vhdx_change *change)
+		     struct vhdx_change *change)
 {
 	vhdx_txn_del(txn, change);
 	mempool_free(change, &vt->change_pool);
