@@ -22,6 +22,7 @@ static struct vhdx_chain *vhdx_chain_new(struct vhdx_target *vt)
 	if (!chain)
 		return NULL;
 	chain->vt = vt;
+	vt->image.parents = true;
 	xa_init(&chain->tiles);
 	hash_init(chain->bits_hash);
 	INIT_LIST_HEAD(&chain->bits_list);
@@ -327,22 +328,19 @@ int vhdx_chain_load(struct vhdx_target *vt, const char **error)
 	u32 index = 0;
 	int r;
 
-	if (chain) {
-		r = vhdx_chain_alloc(chain);
-		if (!r)
-			r = vhdx_tiles_init(chain);
-		*error = NULL;
-		if (!r)
-			r = vhdx_chain_get(vt, &index, error);
-		/* That has said so itself. */
-		if (r && *error)
-			return r;
-		if (!r)
-			r = vhdx_chain_resolve(vt);
-		chain->loaded = !r;
-	} else {
-		r = vt->image.layout.meta.has_parent ? VHDX_FAULT_HAS_PARENT : 0;
-	}
+	if (!chain)
+		return 0;
+	r = vhdx_chain_alloc(chain);
+	if (!r)
+		r = vhdx_tiles_init(chain);
+	*error = NULL;
+	if (!r)
+		r = vhdx_chain_get(vt, &index, error);
+	/* That has said so itself. */
+	if (r && *error)
+		return r;
+	if (!r)
+		r = vhdx_chain_resolve(vt);
 	if (!r)
 		return 0;
 	*error = vhdx_fault_text(r);
@@ -385,7 +383,6 @@ void vhdx_chain_unload(struct vhdx_target *vt)
 	chain->bits = NULL;
 	chain->segment = NULL;
 	chain->bounce = NULL;
-	chain->loaded = false;
 }
 
 /**

@@ -118,8 +118,7 @@ struct vhdx_source {
  * @parents: closest first
  * @wq: for reads that have to wait
  * @work: does them
- * @loaded: what follows is valid
- * @source: layers, leaf first
+ * @source: layers, leaf first; this and what follows is of a loaded one
  * @segment: which of them owns each segment of the joint space
  * @layers: the same for the format code
  * @resolve: the chain, in units of a MiB
@@ -148,7 +147,6 @@ struct vhdx_chain {
 	struct vhdx_parent *parents;
 	struct workqueue_struct *wq;
 	struct work_struct work;
-	bool loaded;
 	struct vhdx_source *source;
 	u8 *segment;
 	struct vhdx_resolve_layer *layers;

@@ -129,8 +129,11 @@ static void vhdx_commit_end(struct vhdx_target *vt, struct vhdx_commit *commit,
 			  !bio_list_empty(&bios);
 	vt->lost |= commit->lost && bio_list_empty(&bios);
 	/* There is no commit to wait for any more: let them fail. */
-	if (vt->mode != VHDX_MODE_RW)
+	if (vt->mode != VHDX_MODE_RW) {
 		vhdx_wake_starved(vt);
+		if (!list_empty(&vt->done))
+			queue_work(vt->alloc_wq, &vt->worker);
+	}
 	spin_unlock_irq(&vt->lock);
 
 	while ((bio = bio_list_pop(&bios))) {

@@ -152,6 +152,7 @@ int vhdx_overlay_write(struct vhdx_overlay *overlay,
  * @bat: in-core entry of each payload block
  * @backing: backing device
  * @writable: loaded as one that may be written
+ * @parents: it may have a parent: its parents are known, or it is one itself
  * @no_space: metadata that the device has no space for waits here; NULL: it
  *            fails
  * @header_buf: two header slots, so that writing them needs no memory
@@ -172,6 +173,7 @@ struct vhdx_image {
 	u32 *bat;
 	struct vhdx_backing backing;
 	bool writable;
+	bool parents;
 	struct vhdx_nospace *no_space;
 	void *header_buf;
 	bool flush_failed;

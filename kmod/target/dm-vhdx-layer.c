@@ -26,6 +26,7 @@ static struct vhdx_layer *vhdx_layer_new(struct block_device *bdev)
 		kfree(layer);
 		return NULL;
 	}
+	layer->image.parents = true;
 	return layer;
 }
 

@@ -137,7 +137,7 @@ static int vhdx_loader_init(struct vhdx_loader *loader,
 	loader->reader.image_bytes = image->bytes;
 	loader->reader.logical_bytes = vhdx_io_logical_bytes(&image->backing);
 	loader->reader.writable = image->writable;
-	loader->reader.parents = true;
+	loader->reader.parents = image->parents;
 	loader->log.sector = vhdx_loader_log_sector;
 	loader->log.image_bytes = image->bytes;
 	loader->sink.data = vhdx_loader_sink_data;

@@ -24,6 +24,9 @@
 
 #include "dm-vhdx.h"
 
+/* So many sectors may be changed while there is made room for the others. */
+#define VHDX_TXN_SLACK	16
+
 /* The first entry of a sector of the BAT. */
 static u64 vhdx_txn_index(const struct vhdx_target *vt,
 			  const struct vhdx_change *change)
@@ -264,25 +267,30 @@ static bool vhdx_txn_cut(struct vhdx_target *vt)
  */
 static int vhdx_txn_log_whole(struct vhdx_target *vt)
 {
-	struct vhdx_change *change, *next;
-	bool preflush = false;
-	u32 count;
+	u32 sectors = READ_ONCE(vt->running->sectors);
+	struct vhdx_change *next;
+	bool preflush;
 	int r;
 
-	if (!READ_ONCE(vt->running->sectors))
+	if (!sectors)
 		return 0;
-	r = vhdx_log_make_room(&vt->log, VHDX_LOG_FIRST_DESCS);
+	/* Some may come meanwhile; the more room, the sooner a checkpoint. */
+	sectors = min_t(u32, sectors + VHDX_TXN_SLACK, VHDX_LOG_FIRST_DESCS);
+	r = vhdx_log_make_room(&vt->log, sectors);
 	if (r)
 		return r;
 	mutex_lock(&vt->publish);
-	vhdx_txn_cut(vt);
-	count = vt->logging->sectors;
-	if (count) {
-		list_sort(NULL, &vt->logging->changes, vhdx_change_cmp);
-		change = list_first_entry(&vt->logging->changes,
-					  struct vhdx_change, list);
-		preflush = vhdx_txn_stage(vt, change, count, &next);
+	if (vt->running->sectors > sectors) {
+		mutex_unlock(&vt->publish);
+		r = vhdx_log_make_room(&vt->log, VHDX_LOG_FIRST_DESCS);
+		if (r)
+			return r;
+		mutex_lock(&vt->publish);
 	}
+	vhdx_txn_cut(vt);
+	list_sort(NULL, &vt->logging->changes, vhdx_change_cmp);
+	next = list_first_entry(&vt->logging->changes, struct vhdx_change, list);
+	preflush = vhdx_txn_stage(vt, next, vt->logging->sectors, &next);
 	mutex_unlock(&vt->publish);
 	r = vhdx_txn_write(vt, preflush) ?: vhdx_log_flush(&vt->log);
 	return r ?: 1;

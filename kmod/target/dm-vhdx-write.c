@@ -351,6 +351,9 @@ static bool vhdx_process_done(struct vhdx_target *vt, struct vhdx_change *change
 	struct bio_list waiting = change->waiting;
 	struct bio *bio = change->bio;
 
+	/* There will be no further transaction. */
+	if (vt->chain && READ_ONCE(vt->mode) != VHDX_MODE_RW && !change->status)
+		change->status = BLK_STS_IOERR;
 	if (unlikely(change->status)) {
 		list_del(&change->list);
 		vhdx_prepare_failed(vt, change);

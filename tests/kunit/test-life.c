@@ -94,6 +94,7 @@ static void life_check_crash(struct life_test *t, struct fake_dev *crash,
 
 	t->check.crashes++;
 	vhdx_image_init(image, &crash->bdev, true);
+	image->parents = t->parent;
 	if (vhdx_image_load(image, &error)) {
 		vk_fail(&t->check, "a crash state does not open: %s (%s)",
 			error, fake.message);

@@ -137,17 +137,41 @@ struct fake_dev *vk_format(const struct vk_spec *spec)
 	return dev;
 }
 
-static u64 vk_bat_entry_off(const struct vk_spec *spec, u32 block)
+static void vk_geometry(const struct vk_spec *spec, struct vhdx_geometry *geo)
 {
 	const struct vhdx_meta meta = {
 		.block_bytes = spec->block_mib * SZ_1M,
 		.disk_bytes = spec->disk_bytes,
 		.logical_bytes = spec->logical,
 	};
+
+	vhdx_geometry_init(geo, &meta);
+}
+
+static u64 vk_bat_entry_off(const struct vk_spec *spec, u32 block)
+{
 	struct vhdx_geometry geo;
 
-	vhdx_geometry_init(&geo, &meta);
+	vk_geometry(spec, &geo);
 	return vk_bat_off(spec) + vhdx_bat_index(&geo, block) * sizeof(__le64);
+}
+
+/**
+ * vk_set_bitmap() - say in the BAT that a chunk has a sector bitmap, durably
+ * @dev: device with the image
+ * @spec: what it was made from
+ * @chunk: the chunk
+ * @mib: where it is
+ */
+void vk_set_bitmap(struct fake_dev *dev, const struct vk_spec *spec, u32 chunk,
+		   u64 mib)
+{
+	__le64 raw = cpu_to_le64(VHDX_BAT_RAW(VHDX_BITMAP_PRESENT, mib));
+	struct vhdx_geometry geo;
+
+	vk_geometry(spec, &geo);
+	fake_dev_poke(dev, vk_bat_off(spec) + sizeof(raw) *
+		      vhdx_bat_bitmap_index(&geo, chunk), &raw, sizeof(raw));
 }
 
 /**

@@ -49,6 +49,8 @@ struct fake_dev *vk_format(const struct vk_spec *spec);
 void vk_set_bat(struct fake_dev *dev, const struct vk_spec *spec, u32 block,
 		u32 state, u64 mib);
 u64 vk_get_bat(struct fake_dev *dev, const struct vk_spec *spec, u32 block);
+void vk_set_bitmap(struct fake_dev *dev, const struct vk_spec *spec, u32 chunk,
+		   u64 mib);
 void vk_view(struct vhdx_image *image, u64 off, void *buf, u32 bytes);
 void vk_view_dev(struct fake_dev *dev, struct vhdx_image *image, u64 off,
 		 void *buf, u32 bytes);

@@ -70,6 +70,7 @@ static u64 vk_target_sectors(struct fake_dev *dev)
 	u64 sectors = 0;
 
 	vhdx_image_init(image, &dev->bdev, true);
+	image->parents = dev->parent;
 	if (!vhdx_image_load(image, &error))
 		sectors = image->layout.geo.disk_bytes >> SECTOR_SHIFT;
 	vhdx_image_unload(image);

@@ -87,14 +87,18 @@ static void random_bits(void **state)
 		for (i = random_below(8); i; i--) {
 			u32 start = random_below(count + 1);
 			u32 end = start + random_below(count + 1 - start);
+			bool clear = !random_below(3);
 
 			if (random_below(2)) {
 				start &= ~7U;
 				end &= ~7U;
 			}
-			vhdx_bitmap_set(bits, start, end);
+			if (clear)
+				vhdx_bitmap_clear(bits, start, end);
+			else
+				vhdx_bitmap_set(bits, start, end);
 			if (end > start)
-				memset(naive + start, 1, end - start);
+				memset(naive + start, !clear, end - start);
 		}
 		for (i = 0; i < count; i++)
 			assert_int_equal(bits[i / 8] >> i % 8 & 1, naive[i]);

@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Blocks in parts: writes to what a parent has, bits, and bitmaps in core. */
+#include <linux/slab.h>
+
+#include "vhdx-bitmap.h"
+#include "vk-image.h"
+
+/* 2 MiB blocks.  The parent has the first ones, in a row. */
+#define PART_BLOCK_MIB		2
+#define PART_BLOCK_SECTORS	4096U
+#define PART_BLOCKS		200
+#define PART_PARENT		190
+#define PART_OLD		0x11	/* the parent's data */
+#define PART_NEW		0x22
+#define PART_FOREIGN		0x77
+
+struct part_test {
+	struct vk_check check;
+	struct vk_spec spec;
+	guid_t guid;
+	struct fake_dev *parent;
+	struct fake_dev *dev;
+	struct vk_target vkt;
+	struct vhdx_target *vt;
+	u8 *buf;
+};
+
+static void part_make_parent(struct part_test *t)
+{
+	struct vhdx_header header;
+	u32 first = vk_free_mib(&t->spec), i;
+	bool damaged;
+
+	t->spec.dev_mib = first + PART_BLOCKS * PART_BLOCK_MIB;
+	t->parent = vk_format(&t->spec);
+	t->parent->bdev.bd_dev = MKDEV(240, 241);
+	t->parent->fill = PART_OLD;
+	t->parent->fill_off = (u64)first << 20;
+	for (i = 0; i < PART_PARENT; i++)
+		vk_set_bat(t->parent, &t->spec, i, VHDX_BLOCK_FULL,
+			   first + i * PART_BLOCK_MIB);
+	vk_get_header(t->parent, &header, &damaged);
+	t->guid = header.data_write_guid;
+	t->spec.parent = &t->guid;
+}
+
+static int part_test_init(struct kunit *test)
+{
+	struct part_test *t = kunit_kzalloc(test, sizeof(*t), GFP_KERNEL);
+
+	if (!t)
+		return -ENOMEM;
+	test->priv = t;
+	vk_check_init(&t->check, test);
+	t->spec = (struct vk_spec) {
+		.log_mib = 1, .bat_mib = 1, .block_mib = PART_BLOCK_MIB,
+		.logical = 512,
+		.disk_bytes = PART_BLOCKS * (u64)PART_BLOCK_MIB * SZ_1M,
+	};
+	part_make_parent(t);
+	t->dev = vk_format(&t->spec);
+	t->dev->parent = t->parent;
+	t->dev->fill = PART_FOREIGN;
+	t->dev->fill_off = (u64)vk_free_mib(&t->spec) << 20;
+	t->buf = kmalloc(SZ_16K, GFP_KERNEL);
+	return t->buf ? 0 : -ENOMEM;
+}
+
+static void part_test_exit(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+
+	if (!t)
+		return;
+	vk_target_free(&t->vkt);
+	fake_dev_free(t->dev);
+	fake_dev_free(t->parent);
+	kfree(t->buf);
+}
+
+static struct vhdx_target *part_start(struct part_test *t)
+{
+	KUNIT_ASSERT_EQ(t->check.test, 0, vk_target_new(&t->vkt, t->dev, 0));
+	t->vt = t->vkt.vt;
+	KUNIT_ASSERT_EQ(t->check.test, 0, vk_target_resume(&t->vkt));
+	fake_dev_forget(t->dev);
+	return t->vt;
+}
+
+static int part_write(struct part_test *t, blk_opf_t flags, sector_t sector,
+		      u32 sectors)
+{
+	memset(t->buf, PART_NEW, sectors << SECTOR_SHIFT);
+	return vk_guest_io(&t->vkt, REQ_OP_WRITE | flags, sector, sectors,
+			   t->buf);
+}
+
+/* What a sector holds, if that is one value. */
+static int part_read(struct part_test *t, sector_t sector)
+{
+	memset(t->buf, 0x55, SECTOR_SIZE);
+	KUNIT_EXPECT_EQ(t->check.test, 0,
+			vk_guest_io(&t->vkt, REQ_OP_READ, sector, 1, t->buf));
+	return memchr_inv(t->buf, t->buf[0], SECTOR_SIZE) ? -1 : t->buf[0];
+}
+
+static u32 part_state(struct part_test *t, u32 block)
+{
+	return t->vt->bat[block] & VHDX_E_STATE;
+}
+
+/* The first event of a kind from @from on; the number of all if there is none. */
+static u32 part_event(struct part_test *t, u32 from, enum fake_op op)
+{
+	u32 i;
+
+	for (i = from; i < t->dev->nr_events; i++)
+		if (t->dev->events[i].op == op)
+			break;
+	return i;
+}
+
+/* Nothing is copied, neighbours show the parent. */
+static void part_first_write(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+
+	part_start(t);
+	KUNIT_EXPECT_EQ(test, part_read(t, 9), PART_OLD);
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, 9, 3));
+	KUNIT_EXPECT_EQ(test, part_state(t, 0), (u32)VHDX_BLOCK_PARTIAL);
+	KUNIT_EXPECT_EQ(test, part_read(t, 8), PART_OLD);
+	KUNIT_EXPECT_EQ(test, part_read(t, 9), PART_NEW);
+	KUNIT_EXPECT_EQ(test, part_read(t, 11), PART_NEW);
+	KUNIT_EXPECT_EQ(test, part_read(t, 12), PART_OLD);
+	/* One that has a tile by now: it is no longer coarse, or a new one. */
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, 2048, 8));
+	KUNIT_EXPECT_EQ(test, part_read(t, 2048), PART_NEW);
+	KUNIT_EXPECT_EQ(test, part_read(t, 2056), PART_OLD);
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, 2061, 1));
+	KUNIT_EXPECT_EQ(test, part_read(t, 2060), PART_OLD);
+	KUNIT_EXPECT_EQ(test, part_read(t, 2061), PART_NEW);
+	vk_target_suspend(&t->vkt, false);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+	KUNIT_EXPECT_EQ(test, part_read(t, 2061), PART_NEW);
+	KUNIT_EXPECT_EQ(test, part_read(t, 2062), PART_OLD);
+}
+
+/* Claim 24: data, flush, entry, flush. */
+static void part_data_first(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	u32 data, flush, entry;
+
+	part_start(t);
+	/* The session, and a bitmap. */
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, 0, 8));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+	fake_dev_forget(t->dev);
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, REQ_FUA, 8, 8));
+	data = part_event(t, 0, FAKE_BIO);
+	flush = part_event(t, data, FAKE_FLUSH);
+	entry = part_event(t, data, FAKE_WRITE);
+	KUNIT_EXPECT_LT(test, data, flush);
+	KUNIT_EXPECT_LT(test, flush, entry);
+	KUNIT_EXPECT_LT(test, part_event(t, entry, FAKE_FLUSH),
+			t->dev->nr_events);
+	/* What is here and durable is overwritten as in any block. */
+	KUNIT_EXPECT_EQ(test, part_read(t, 8), PART_NEW);
+	fake_dev_forget(t->dev);
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, 8, 8));
+	KUNIT_EXPECT_EQ(test, t->vt->nr_dirty, 0U);
+}
+
+/* Claim 25: as many as fit into an entry, which is one. */
+static void part_one_entry(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	struct fake_bio *fbio[PART_PARENT];
+	u32 i, done = 0;
+
+	part_start(t);
+	for (i = 0; i < PART_PARENT; i++) {
+		fbio[i] = fake_bio_new(REQ_OP_WRITE, VK_BEGIN +
+				       i * (sector_t)PART_BLOCK_SECTORS, 1);
+		vk_guest_submit(&t->vkt, fbio[i]);
+		KUNIT_EXPECT_LE(test, t->vt->running->sectors,
+				VHDX_LOG_FIRST_DESCS);
+	}
+	fake_kernel_run();
+	for (i = 0; i < PART_PARENT; i++) {
+		done += fbio[i]->done && !fbio[i]->status;
+		if (fbio[i]->done)
+			fake_bio_free(fbio[i]);
+	}
+	KUNIT_EXPECT_EQ(test, done, PART_PARENT);
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+	KUNIT_EXPECT_EQ(test, t->vt->stats.entries, t->vt->stats.commits);
+}
+
+/* Claim 26: what others have left in a bitmap means nothing. */
+static void part_stale_bits(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	u32 mib = vk_free_mib(&t->spec);
+
+	/* The first chunk's bitmap is there, and full of bits. */
+	vk_set_bat(t->dev, &t->spec, 0, VHDX_BLOCK_NOT_PRESENT, 0);
+	vk_set_bitmap(t->dev, &t->spec, 0, mib);
+	part_start(t);
+	KUNIT_EXPECT_EQ(test, part_read(t, 0), PART_OLD);
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, 0, 8));
+	KUNIT_EXPECT_EQ(test, part_state(t, 0), (u32)VHDX_BLOCK_PARTIAL);
+	KUNIT_EXPECT_EQ(test, part_read(t, 8), PART_OLD);
+	KUNIT_EXPECT_EQ(test, part_read(t, PART_BLOCK_SECTORS - 1), PART_OLD);
+	vk_target_suspend(&t->vkt, false);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+	KUNIT_EXPECT_EQ(test, part_read(t, 0), PART_NEW);
+	KUNIT_EXPECT_EQ(test, part_read(t, 8), PART_OLD);
+}
+
+/* Claim 27: what the space of a new bitmap held means nothing, either. */
+static void part_new_bitmap(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	u32 mib, i, bits = 0;
+
+	t->dev->fill = 0xff;
+	part_start(t);
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, REQ_FUA, 0, 8));
+	mib = t->vt->image.bitmap[0];
+	KUNIT_ASSERT_NE(test, mib, 0U);
+	vk_target_suspend(&t->vkt, false);
+	fake_dev_peek(t->dev, (u64)mib << 20, t->buf, VHDX_SECTOR);
+	for (i = 0; i < VHDX_SECTOR * 8; i++)
+		bits += vhdx_bitmap_test(t->buf, i);
+	KUNIT_EXPECT_EQ(test, bits, 8U);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+	KUNIT_EXPECT_EQ(test, part_read(t, 8), PART_OLD);
+}
+
+/* Claim 28: bits stay in core until they are durable in their place. */
+static void part_bits_stay(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	struct vhdx_target *vt = part_start(t);
+	unsigned long gone;
+
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, 0, 8));
+	mutex_lock(&vt->publish);
+	gone = vhdx_bits_shrink(vt->chain, 100);
+	mutex_unlock(&vt->publish);
+	KUNIT_EXPECT_EQ(test, gone, 0UL);	/* published */
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+	mutex_lock(&vt->publish);
+	gone = vhdx_bits_shrink(vt->chain, 100);
+	mutex_unlock(&vt->publish);
+	KUNIT_EXPECT_EQ(test, gone, 0UL);	/* in the log only */
+	KUNIT_EXPECT_EQ(test, 0, vhdx_log_checkpoint(&vt->log));
+	mutex_lock(&vt->publish);
+	gone = vhdx_bits_shrink(vt->chain, 100);
+	mutex_unlock(&vt->publish);
+	KUNIT_EXPECT_EQ(test, gone, 1UL);
+	/* They are read again. */
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, 8, 8));
+	KUNIT_EXPECT_EQ(test, part_read(t, 0), PART_NEW);
+	KUNIT_EXPECT_EQ(test, part_read(t, 16), PART_OLD);
+}
+
+/* Claim 29: where no parent has anything it is as if there were none. */
+static void part_nobody_has_it(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	sector_t sector = PART_PARENT * (sector_t)PART_BLOCK_SECTORS;
+
+	part_start(t);
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, sector, 8));
+	KUNIT_EXPECT_EQ(test, part_state(t, PART_PARENT), (u32)VHDX_BLOCK_FULL);
+	KUNIT_EXPECT_EQ(test, part_read(t, sector + 8), 0);
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, sector - 8, 8));
+	KUNIT_EXPECT_EQ(test, part_state(t, PART_PARENT - 1),
+			(u32)VHDX_BLOCK_PARTIAL);
+}
+
+/* All bits set: a block like others. */
+static void part_becomes_full(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	u32 sector;
+
+	part_start(t);
+	for (sector = 0; sector < PART_BLOCK_SECTORS; sector += 32) {
+		KUNIT_EXPECT_EQ(test, part_state(t, 0), sector ?
+				(u32)VHDX_BLOCK_PARTIAL : VHDX_CORE_PARENT);
+		KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, sector, 32));
+	}
+	KUNIT_EXPECT_EQ(test, part_state(t, 0), (u32)VHDX_BLOCK_FULL);
+	vk_target_suspend(&t->vkt, false);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+	KUNIT_EXPECT_EQ(test, part_state(t, 0), (u32)VHDX_BLOCK_FULL);
+	KUNIT_EXPECT_EQ(test, t->vt->image.allocated_blocks, 1U);
+}
+
+/* A discard hides the parent, and so does what is written afterwards. */
+static void part_discard(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	struct fake_bio *fbio;
+	u32 block;
+
+	part_start(t);
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, 0, 8));
+	for (block = 0; block < 2; block++) {
+		fbio = fake_bio_new(REQ_OP_DISCARD, VK_BEGIN +
+				    block * PART_BLOCK_SECTORS, 0);
+		fbio->bio.bi_iter.bi_size = PART_BLOCK_SECTORS << SECTOR_SHIFT;
+		vk_guest_submit(&t->vkt, fbio);
+		fake_kernel_run();
+		KUNIT_EXPECT_TRUE(test, fbio->done && !fbio->status);
+		fake_bio_free(fbio);
+		KUNIT_EXPECT_EQ(test, part_read(t, block * PART_BLOCK_SECTORS), 0);
+	}
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, 8, 8));
+	KUNIT_EXPECT_EQ(test, part_read(t, 8), PART_NEW);
+	KUNIT_EXPECT_EQ(test, part_read(t, 0), 0);
+	KUNIT_EXPECT_EQ(test, part_read(t, PART_BLOCK_SECTORS), 0);
+	vk_target_suspend(&t->vkt, false);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+	KUNIT_EXPECT_EQ(test, part_read(t, 0), 0);
+	KUNIT_EXPECT_EQ(test, part_read(t, 8), PART_NEW);
+}
+
+static struct kunit_case part_cases[] = {
+	KUNIT_CASE(part_first_write),
+	KUNIT_CASE(part_data_first),
+	KUNIT_CASE(part_one_entry),
+	KUNIT_CASE(part_stale_bits),
+	KUNIT_CASE(part_new_bitmap),
+	KUNIT_CASE(part_bits_stay),
+	KUNIT_CASE(part_nobody_has_it),
+	KUNIT_CASE(part_becomes_full),
+	KUNIT_CASE(part_discard),
+	{}
+};
+
+static struct kunit_suite part_suite = {
+	.name = "vhdx-part",
+	.init = part_test_init,
+	.exit = part_test_exit,
+	.test_cases = part_cases,
+};
+
+kunit_test_suite(part_suite);
