@@ -12,6 +12,7 @@
 #include "name.h"
 #include "output.h"
 #include "resolve.h"
+#include "stock.h"
 #include "tab.h"
 
 /* Options without a short form. */
@@ -20,6 +21,7 @@ enum {
 	ATTACH_PARTITIONS,
 	ATTACH_NO_PARTITIONS,
 	ATTACH_TAB_FILE,
+	ATTACH_STOCK,
 };
 
 /**
@@ -35,6 +37,7 @@ enum {
  * @json: print JSON
  * @quiet: print nothing
  * @all: what the table lists
+ * @stock: without the module's target
  * @entry: what the table has of this name; NULL: FILE and NAME are given
  * @tab_file: the table
  */
@@ -50,27 +53,34 @@ struct attach {
 	bool json;
 	bool quiet;
 	bool all;
+	bool stock;
 	const char *entry;
 	const char *tab_file;
 };
 
-/* The line that 'dmsetup create' takes. */
-static void attach_print_table(const struct attachment *attach, struct output *out)
+/* What 'dmsetup create' takes.  @stock: without the module, else NULL */
+static void attach_print_table(const struct attachment *attach,
+			       struct stock *stock, struct output *out)
 {
 	const struct mapping *disk = &attach->disk;
 	char line[MAPPING_PARAMS + 64];
+	char *lines = NULL;
 
 	if (!attach->dry_run)
 		return;
 	snprintf(line, sizeof(line), "0 %" PRIu64 " %s %s", disk->sectors,
 		 disk->target, disk->table);
+	if (stock)
+		lines = stock_table(stock);
 	output_bool(out, "dry_run", NULL, true);
-	output_text(out, "table", NULL, line);
+	output_text(out, "table", NULL, lines ?: line);
 	if (!out->json)
-		puts(line);
+		puts(lines ?: line);
+	free(lines);
 }
 
-static void attach_print(const struct attachment *attach, bool json)
+static void attach_print(const struct attachment *attach, struct stock *stock,
+			 bool json)
 {
 	static const struct output_column columns[] = {
 		{ "Partition", -1 },
@@ -90,7 +100,7 @@ static void attach_print(const struct attachment *attach, bool json)
 		    *attach->loop.path ? attach->loop.path : attach->path);
 	output_bool(&out, "read_only", NULL, attach->read_only);
 	output_size(&out, "virtual_size", NULL, attach->disk.sectors * 512);
-	attach_print_table(attach, &out);
+	attach_print_table(attach, stock, &out);
 	if (json)
 		output_list(&out, "partitions", columns);
 	for (i = 0; i < attach->partitions.count; i++) {
@@ -113,6 +123,7 @@ static int attach_image(const struct attach *attach, const char *path,
 			const char *name, const struct tab_entry *entry)
 {
 	struct attachment *image = attachment_new();
+	struct stock stock = {};
 	int r;
 
 	if (!image) {
@@ -132,10 +143,16 @@ static int attach_image(const struct attach *attach, const char *path,
 			 name);
 	else
 		name_from_path(path, image->disk.name);
-	r = attach->dry_run ? attachment_pretend(image) :
-			      attachment_make(image);
+	if (attach->stock)
+		r = attach->dry_run ? stock_pretend(&stock, image) :
+				      stock_make(&stock, image);
+	else
+		r = attach->dry_run ? attachment_pretend(image) :
+				      attachment_make(image);
 	if (!r && !attach->quiet)
-		attach_print(image, attach->json);
+		attach_print(image, attach->stock ? &stock : NULL,
+			     attach->json);
+	stock_free(&stock);
 	attachment_free(image);
 	return r;
 }
@@ -236,6 +253,7 @@ static void attach_option(struct attach *attach, int c)
 {
 	attach->read_only |= c == 'r';
 	attach->grow &= c != ATTACH_NO_GROW;
+	attach->stock |= c == ATTACH_STOCK;
 	attach->dry_run |= c == 'n';
 	attach->verbose |= c == 'v';
 	attach->quiet |= c == 'q';
@@ -260,6 +278,10 @@ static void attach_check(const struct attach *attach, int argc, char **argv)
 
 	if (attach->all && attach->entry)
 		command_usage(attach->self, "--all and --tab exclude each other");
+	if (tab && attach->stock)
+		command_usage(attach->self, "--stock is for a FILE, not for the table");
+	if (attach->stock && *attach->options.text)
+		command_usage(attach->self, "--stock does without the target that --options are for");
 	if (tab && attach->has_options)
 		command_usage(attach->self, "the table has the options for the target, not --options");
 	command_operands(attach->self, argc, argv, !tab, tab ? 0 : 2, "FILE");
@@ -272,6 +294,7 @@ static int attach_run(const struct command *self, int argc, char **argv)
 		{ "no-grow", no_argument, NULL, ATTACH_NO_GROW },
 		{ "partitions", no_argument, NULL, ATTACH_PARTITIONS },
 		{ "no-partitions", no_argument, NULL, ATTACH_NO_PARTITIONS },
+		{ "stock", no_argument, NULL, ATTACH_STOCK },
 		{ "options", required_argument, NULL, 'o' },
 		{ "all", no_argument, NULL, 'a' },
 		{ "tab", required_argument, NULL, 't' },
@@ -312,12 +335,15 @@ const struct command command_attach = {
 "      --partitions           map the partitions even if the whole disk carries a\n"
 "                             file system\n"
 "      --no-partitions        do not map partitions\n"
+"      --stock                without the module, with the kernel's own dm-linear\n"
+"                             and dm-zero: with --read-only, or if all blocks have\n"
+"                             space\n"
 "  -o, --options 'WORD...'    options for the target: 'commit_interval 500',\n"
 "                             'error_if_no_space', 'read_only'\n"
 "  -a, --all                  attach what /etc/vhdxtab lists\n"
 "  -t, --tab NAME             attach what /etc/vhdxtab lists as NAME\n"
 "      --tab-file FILE        another file in place of /etc/vhdxtab\n"
-"  -n, --dry-run              change nothing, print the line for 'dmsetup create'\n"
+"  -n, --dry-run              change nothing, print the table for 'dmsetup create'\n"
 "  -q, --quiet                print no paths\n"
 "  -v, --verbose              say what is done\n"
 "  -J, --json                 print JSON\n"

@@ -261,7 +261,7 @@ static int detach_mapping(struct detach *detach)
 	/* Ask the loop device while it is there. */
 	backing_get(&detach->backing, &detach->disk);
 	if (!detach->backing.on_file || !detach->backing.file.autoclear ||
-	    detach->backing.file.read_only)
+	    detach->backing.file.read_only || mapping_is_stock(&detach->disk))
 		detach->trim = false;
 
 	r = busy_wait(&detach->partitions, &detach->disk,
@@ -369,7 +369,7 @@ static int detach_collect(void *arg, const char *name, dev_t dev)
 	struct mapping disk;
 
 	(void)dev;
-	if (mapping_get(name, &disk) || strcmp(disk.target, "vhdx"))
+	if (mapping_get(name, &disk) || !mapping_is_image(&disk))
 		return 0;
 	more = realloc(run->name, (run->count + 1) * sizeof(*more));
 	if (!more)

@@ -183,7 +183,7 @@ static int list_visit(void *arg, const char *name, dev_t dev)
 	struct mapping disk;
 
 	(void)dev;
-	if (!mapping_get(name, &disk) && !strcmp(disk.target, "vhdx"))
+	if (!mapping_get(name, &disk) && mapping_is_image(&disk))
 		list_print_row(arg, &disk);
 	return 0;
 }

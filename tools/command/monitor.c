@@ -430,6 +430,11 @@ static int monitor_check(struct monitor *monitor, const char *name)
 		return r;
 	}
 	monitor->dev = monitor->mapping.dev;
+	if (!r && mapping_is_stock(&monitor->mapping)) {
+		complain(name, "let it be",
+			 "attached with --stock: its file never grows");
+		return -EINVAL;
+	}
 	if (!r && strcmp(monitor->mapping.target, "vhdx")) {
 		complain(name, "'vhdx list' shows what is attached",
 			 "no VHDX mapping");

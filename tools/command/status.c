@@ -106,6 +106,19 @@ static void status_print_partitions(struct output *out,
 		output_text(out, "used_by", "Used by", name);
 }
 
+/* What it is made of where that is not the module's target. */
+static void status_print_target(struct output *out, const struct mapping *disk)
+{
+	char text[96];
+
+	if (!mapping_is_stock(disk))
+		return;
+	snprintf(text, sizeof(text), "dm-linear and dm-zero, in %u %s: attached with --stock",
+		 disk->targets, disk->targets == 1 ? "piece" : "pieces");
+	output_text(out, NULL, "Target", text);
+	output_number(out, "pieces", NULL, disk->targets);
+}
+
 static void status_print(struct output *out, const struct mapping *disk,
 			 const struct health *status)
 {
@@ -122,6 +135,7 @@ static void status_print(struct output *out, const struct mapping *disk,
 	output_bool(out, "suspended", NULL, disk->suspended);
 	output_text(out, "mode", "Mode", status->mode);
 	output_bool(out, "read_only", "Read-only", health_read_only(disk));
+	status_print_target(out, disk);
 	output_number(out, "open_count", "Open", disk->open_count);
 	output_size(out, "virtual_size", "Virtual size", disk->sectors * 512);
 	backing_get(&backing, disk);

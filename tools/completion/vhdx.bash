@@ -20,7 +20,7 @@ _vhdx_options()
 	check) echo '--repair --repair=salvage --force --chain --parent --parent-dir --quiet --json' ;;
 	replay) echo '--quiet --json' ;;
 	attach)
-		echo '--read-only --no-grow --partitions --no-partitions --options --all --tab --tab-file' \
+		echo '--read-only --no-grow --partitions --no-partitions --stock --options --all --tab --tab-file' \
 			'--dry-run --quiet --verbose --json'
 		;;
 	detach) echo '--all --if-attached --wait --no-trim --verbose --json' ;;

@@ -45,7 +45,15 @@ void attachment_free(struct attachment *attach)
 	free(attach);
 }
 
-static int attach_check_name(const char *name)
+/**
+ * attachment_check_name() - see that a new mapping can be called that
+ * @name: its name
+ *
+ * Says what is wrong.
+ *
+ * Return: 0 or a negative errno.
+ */
+int attachment_check_name(const char *name)
 {
 	struct mapping other;
 	int r = name_check(name);
@@ -60,8 +68,36 @@ static int attach_check_name(const char *name)
 	return 0;
 }
 
-/* Read the image: the kernel would refuse a bad one, but in fewer words. */
-static int attach_load(struct attachment *attach)
+/**
+ * attachment_may_be() - see that a mapping could be called that
+ * @attach: the image
+ *
+ * Whoever may ask the kernel is told whether the name is free.  Says what is
+ * wrong.
+ *
+ * Return: 0 or a negative errno.
+ */
+int attachment_may_be(const struct attachment *attach)
+{
+	int r = name_check(attach->disk.name);
+
+	if (!r && mapping_possible()) {
+		r = mapping_start();
+		if (!r)
+			r = attachment_check_name(attach->disk.name);
+	}
+	return r;
+}
+
+/**
+ * attachment_load() - read an image that is to be attached
+ * @attach: the image
+ *
+ * The kernel would refuse a bad one, but in fewer words.  Says what is wrong.
+ *
+ * Return: 0, a fault or a negative errno.
+ */
+int attachment_load(struct attachment *attach)
 {
 	struct image *image = &attach->image;
 	int r;
@@ -158,8 +194,16 @@ static void attach_watch(const struct attachment *attach)
 		     attach->disk.name);
 }
 
-/* Find or make the block device to map. */
-static int attach_device(struct attachment *attach, dev_t *dev)
+/**
+ * attachment_device() - find or make the block device to map
+ * @attach: the image, loaded
+ * @dev: takes its number
+ *
+ * Says what is wrong.
+ *
+ * Return: 0 or a negative errno.
+ */
+int attachment_device(struct attachment *attach, dev_t *dev)
 {
 	struct image *image = &attach->image;
 	struct stat st;
@@ -228,16 +272,27 @@ static void attach_make_table(struct attachment *attach, const char *device)
 			 attach_count_words(options), options);
 }
 
-static int attach_map(struct attachment *attach)
+/**
+ * attachment_name() - fill in what the mapping says of itself
+ * @attach: the image, loaded
+ */
+void attachment_name(struct attachment *attach)
 {
 	struct mapping *disk = &attach->disk;
-	char id[GUID_TEXT], reason[512];
-	int kmsg, r;
+	char id[GUID_TEXT];
 
 	disk->read_only = attach->read_only;
 	snprintf(disk->uuid, sizeof(disk->uuid), "VHDX-%s-%.64s",
 		 guid_text(id, &attach->image.layout.meta.disk_id), disk->name);
+}
 
+static int attach_map(struct attachment *attach)
+{
+	struct mapping *disk = &attach->disk;
+	char reason[512];
+	int kmsg, r;
+
+	attachment_name(attach);
 	kmsg = kmsg_open();
 	r = mapping_create(disk);
 	if (r) {
@@ -256,8 +311,13 @@ static int attach_map(struct attachment *attach)
 	return mapping_get(disk->name, disk);
 }
 
-/* Undo what has been done, the last step first. */
-static void attach_undo(struct attachment *attach)
+/**
+ * attachment_undo() - undo what has been done, the last step first
+ * @attach: the image
+ *
+ * Says what cannot be undone.
+ */
+void attachment_undo(struct attachment *attach)
 {
 	partitions_remove(&attach->partitions);
 	if (attach->mapped && mapping_remove(attach->disk.name))
@@ -289,7 +349,7 @@ static int attach_steps(struct attachment *attach)
 	if (!r)
 		r = signals_pending();
 	if (!r)
-		r = attach_device(attach, &dev);
+		r = attachment_device(attach, &dev);
 	if (!r)
 		r = signals_pending();
 	if (!r) {
@@ -304,7 +364,7 @@ static int attach_steps(struct attachment *attach)
 	if (!r)
 		r = signals_pending();
 	if (r)
-		attach_undo(attach);
+		attachment_undo(attach);
 	loop_close(&attach->loop);
 	if (!r)
 		attach_watch(attach);
@@ -323,16 +383,10 @@ int attachment_pretend(struct attachment *attach)
 {
 	struct image *image = &attach->image;
 	const struct extent *extent = &attach->extent;
-	int r = name_check(attach->disk.name);
+	int r = attachment_may_be(attach);
 
-	/* Whoever may ask is told whether the name is free. */
-	if (!r && mapping_possible()) {
-		r = mapping_start();
-		if (!r)
-			r = attach_check_name(attach->disk.name);
-	}
 	if (!r)
-		r = attach_load(attach);
+		r = attachment_load(attach);
 	if (r)
 		return r;
 	if (image->block_device) {
@@ -345,7 +399,7 @@ int attachment_pretend(struct attachment *attach)
 		image->file_bytes = max_t(u64, image->file_bytes, attach->grow ?
 					  extent->max_bytes : extent->end);
 	}
-	loop_first_free(attach->loop.path);
+	loop_first_free(attach->loop.path, 0);
 	attach_make_table(attach, attach->loop.path);
 	return r;
 }
@@ -365,9 +419,9 @@ int attachment_make(struct attachment *attach)
 
 	r = mapping_start();
 	if (!r)
-		r = attach_check_name(attach->disk.name);
+		r = attachment_check_name(attach->disk.name);
 	if (!r)
-		r = attach_load(attach);
+		r = attachment_load(attach);
 	if (!r)
 		r = module_need();
 	if (!r)

@@ -53,6 +53,12 @@ struct attachment {
 
 struct attachment *attachment_new(void);
 void attachment_free(struct attachment *attach);
+int attachment_check_name(const char *name);
+int attachment_may_be(const struct attachment *attach);
+int attachment_load(struct attachment *attach);
+int attachment_device(struct attachment *attach, dev_t *dev);
+void attachment_name(struct attachment *attach);
+void attachment_undo(struct attachment *attach);
 int attachment_make(struct attachment *attach);
 int attachment_pretend(struct attachment *attach);
 

@@ -19,6 +19,10 @@ struct backing {
 	struct loop_backing file;
 };
 
+/* What a device over a log in memory is called, as 'losetup' shows it. */
+#define BACKING_LOG_NAME	"vhdx-log"
+
+bool backing_is_log(const char *device);
 dev_t backing_dev(const struct mapping *disk);
 void backing_get(struct backing *backing, const struct mapping *disk);
 

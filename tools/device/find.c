@@ -33,7 +33,7 @@ static int find_take_holder(void *arg, const char *holder)
 	size_t length = strlen(find->names);
 
 	sysfs_holder_name(holder, name);
-	if (!*name || mapping_get(name, &disk) || strcmp(disk.target, "vhdx"))
+	if (!*name || mapping_get(name, &disk) || !mapping_is_image(&disk))
 		return 0;
 	if (!find->count++)
 		*find->disk = disk;
@@ -55,7 +55,7 @@ static int find_is_device(void *arg, const char *name, dev_t dev)
 	struct find *find = arg;
 
 	if (dev != find->dev || mapping_get(name, find->disk) ||
-	    strcmp(find->disk->target, "vhdx"))
+	    !mapping_is_image(find->disk))
 		return 0;
 	find->count = 1;
 	return 1;
@@ -73,7 +73,16 @@ static void find_by_device(struct find *find, dev_t dev)
 	sysfs_each_holder(disk, find_take_holder, find);
 }
 
-static int find_by_path(const char *path, struct mapping *disk)
+/**
+ * find_image() - look up the mapping of an image
+ * @path: its file or block device, or what 'vhdx attach' made of that
+ * @disk: result
+ *
+ * Says so if there are several.
+ *
+ * Return: 0 or a negative errno: -ENODEV if there is none, -ENOTUNIQ.
+ */
+int find_image(const char *path, struct mapping *disk)
 {
 	struct find find = { .disk = disk };
 	struct stat st;
@@ -107,11 +116,11 @@ int find_mapping(const char *what, struct mapping *disk)
 	if (!strchr(what, '/'))
 		r = mapping_get(what, disk);
 	if (r == -ENODEV)
-		r = find_by_path(what, disk);
+		r = find_image(what, disk);
 	if (r == -ENODEV) {
 		complain(what, "'vhdx list' shows what is attached",
 			 "not attached");
-	} else if (!r && strcmp(disk->target, "vhdx")) {
+	} else if (!r && !mapping_is_image(disk)) {
 		complain(what, "'vhdx list' shows what is attached",
 			 "no VHDX mapping");
 		r = -EINVAL;

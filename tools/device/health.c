@@ -9,10 +9,11 @@
 
 /**
  * health_parse() - read the status line
- * @disk: a mapping of the target
+ * @disk: a mapping of an image
  * @status: result
  *
- * Without a status line the mode is empty.  Fields that a later version adds
+ * Without a status line the mode is empty, and without the module's target it
+ * is all there is to know.  Fields that a later version adds
  * behind those known are left alone.
  */
 void health_parse(const struct mapping *disk, struct health *status)
@@ -20,6 +21,10 @@ void health_parse(const struct mapping *disk, struct health *status)
 	u64 block_sectors, used_mib, size_mib;
 
 	memset(status, 0, sizeof(*status));
+	if (mapping_is_stock(disk)) {
+		strcpy(status->mode, disk->read_only ? "ro" : "rw");
+		return;
+	}
 	status->loaded =
 		sscanf(disk->status, "%15s %" SCNu64 "/%" SCNu64 " %" SCNu64
 		       " %" SCNu64 "/%" SCNu64 " %" SCNu64 " %" SCNu64 "/%"

@@ -45,16 +45,19 @@ static int loop_try_read(struct loop *loop)
 /**
  * loop_first_free() - the loop device that the next one is likely to be
  * @path: takes its node
+ * @skip: so many more are going to be made before it
  */
-void loop_first_free(char path[LOOP_PATH])
+void loop_first_free(char path[LOOP_PATH], unsigned int skip)
 {
 	char attribute[64], file[PATH_MAX];
 	unsigned int number = 0;
 
-	do {
+	for (;; number++) {
 		snprintf(attribute, sizeof(attribute),
 			 "block/loop%u/loop/backing_file", number);
-	} while (!sysfs_read(attribute, file, sizeof(file)) && ++number);
+		if (sysfs_read(attribute, file, sizeof(file)) && !skip--)
+			break;
+	}
 	snprintf(path, LOOP_PATH, "/dev/loop%u", number);
 }
 
@@ -128,6 +131,27 @@ void loop_close(struct loop *loop)
 int loop_grow(int fd)
 {
 	return ioctl(fd, LOOP_SET_CAPACITY, 0) ? -errno : 0;
+}
+
+/**
+ * loop_no_discard() - let nobody make holes in the file by discards
+ * @loop: the device
+ *
+ * Return: 0 or a negative errno.
+ */
+int loop_no_discard(const struct loop *loop)
+{
+	char path[64];
+	int fd, r;
+
+	snprintf(path, sizeof(path), "/sys/block/%s/queue/discard_max_bytes",
+		 strrchr(loop->path, '/') + 1);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	r = write(fd, "0", 1) == 1 ? 0 : -errno;
+	close(fd);
+	return r;
 }
 
 /**

@@ -40,9 +40,10 @@ struct loop_backing {
 
 int loop_attach(struct loop *loop, int fd, const char *path, u32 block_bytes,
 		bool read_only);
-void loop_first_free(char path[LOOP_PATH]);
+void loop_first_free(char path[LOOP_PATH], unsigned int skip);
 void loop_close(struct loop *loop);
 int loop_grow(int fd);
+int loop_no_discard(const struct loop *loop);
 int loop_backing(dev_t dev, struct loop_backing *backing);
 
 #endif /* VHDX_TOOLS_LOOP_H */

@@ -165,6 +165,70 @@ int mapping_each(mapping_visit_fn visit, void *arg)
 }
 
 /**
+ * mapping_is_stock() - is this an image without the module's target?
+ * @mapping: a device
+ *
+ * Return: true if 'vhdx attach --stock' has made it.
+ */
+bool mapping_is_stock(const struct mapping *mapping)
+{
+	return !strncmp(mapping->uuid, "VHDX-", 5) &&
+	       (!strcmp(mapping->target, "linear") ||
+		!strcmp(mapping->target, "zero"));
+}
+
+/**
+ * mapping_is_image() - is this an image?
+ * @mapping: a device
+ *
+ * Return: true if it is the module's, or 'vhdx attach --stock' has made it.
+ */
+bool mapping_is_image(const struct mapping *mapping)
+{
+	return !strcmp(mapping->target, "vhdx") || mapping_is_stock(mapping);
+}
+
+static int mapping_add_rows(struct dm_task *task, mapping_row_fn get, void *arg)
+{
+	struct mapping_row row;
+	u32 i;
+
+	for (i = 0; get(arg, i, &row); i++)
+		if (!dm_task_add_target(task, row.start, row.sectors,
+					row.target, row.params))
+			return -ENOMEM;
+	return 0;
+}
+
+/**
+ * mapping_create_rows() - create a device with a table of many lines
+ * @mapping: name, uuid and read_only count
+ * @get: called for one line after the other
+ * @arg: for @get
+ *
+ * Its node exists on return.
+ *
+ * Return: 0 or a negative errno, with more in mapping_error().
+ */
+int mapping_create_rows(const struct mapping *mapping, mapping_row_fn get,
+			void *arg)
+{
+	struct dm_task *task = dm_task_create(DM_DEVICE_CREATE);
+	int r = -EINVAL;
+
+	if (!task)
+		return -ENOMEM;
+	if (dm_task_set_name(task, mapping->name) &&
+	    dm_task_set_uuid(task, mapping->uuid) &&
+	    (!mapping->read_only || dm_task_set_ro(task)))
+		r = mapping_add_rows(task, get, arg);
+	if (!r)
+		r = mapping_run_wait(task, 0);
+	dm_task_destroy(task);
+	return r;
+}
+
+/**
  * mapping_create() - create a device
  * @mapping: name, uuid, read_only, sectors, target and table count
  *

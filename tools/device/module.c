@@ -71,10 +71,10 @@ int module_need(void)
 	if (task_find_target("vhdx", version))
 		return 0;
 	if (told)
-		complain(NULL, NULL, "the module 'dm-vhdx' refuses to load: %s",
+		complain(NULL, MODULE_STOCK, "the module 'dm-vhdx' refuses to load: %s",
 			 reason);
 	else
-		complain(NULL, "install the module for the running kernel and try 'modprobe dm-vhdx'",
+		complain(NULL, "install the module for the running kernel and try 'modprobe dm-vhdx'; " MODULE_STOCK,
 			 "the kernel has no 'vhdx' target and the module 'dm-vhdx' cannot be loaded");
 	return -ENODEV;
 }

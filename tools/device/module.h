@@ -13,6 +13,10 @@
 #define MODULE_ADVICE \
 	"install the module of this version if it is not; it takes effect after a reboot, or after 'vhdx detach --all' and 'rmmod dm_vhdx'"
 
+/* ... and what to do where there cannot be one. */
+#define MODULE_STOCK \
+	"'vhdx attach --stock --read-only' does without it"
+
 int module_need(void);
 bool module_lacks(const char *words, char *text, size_t size);
 

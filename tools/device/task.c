@@ -61,6 +61,7 @@ int task_take_target(struct dm_task *task, struct mapping *mapping,
 {
 	uint64_t start = 0, length = 0;
 	char *type = NULL, *text = NULL;
+	void *next;
 	struct dm_info info;
 
 	if (!dm_task_get_info(task, &info) || !info.exists)
@@ -76,9 +77,13 @@ int task_take_target(struct dm_task *task, struct mapping *mapping,
 	mapping->open_count = info.open_count;
 	*event = info.event_nr;
 
-	dm_get_next_target(task, NULL, &start, &length, &type, &text);
-	mapping->sectors = length;
+	next = dm_get_next_target(task, NULL, &start, &length, &type, &text);
 	snprintf(mapping->target, sizeof(mapping->target), "%s", type ?: "");
 	snprintf(params, MAPPING_PARAMS, "%s", text ?: "");
+	mapping->targets = type ? 1 : 0;
+	for (; next; mapping->targets++)
+		next = dm_get_next_target(task, next, &start, &length, &type,
+					  &text);
+	mapping->sectors = start + length;
 	return 0;
 }

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <sys/sysmacros.h>
 
-#include "sysfs.h"
+#include "backing.h"
 #include "visible.h"
 
 static bool visible_read(const char *device, const char *attribute, char *text,
@@ -36,7 +36,7 @@ static void visible_find_backing(const char *device, struct mapping *disk)
 	while (dir && (entry = readdir(dir))) {
 		snprintf(path, sizeof(path), "block/%s/slaves/%s/dev", device,
 			 entry->d_name);
-		if (*entry->d_name != '.' &&
+		if (*entry->d_name != '.' && !backing_is_log(entry->d_name) &&
 		    !sysfs_read(path, number, sizeof(number)))
 			snprintf(disk->table, sizeof(disk->table), "%s",
 				 number);

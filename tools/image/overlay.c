@@ -201,6 +201,27 @@ void overlay_patch(const struct overlay *overlay, u64 off, void *buf, u32 bytes)
 }
 
 /**
+ * overlay_next() - the first change that ends behind some place
+ * @overlay: the overlay
+ * @off: the place, in bytes from the start of the image
+ * @change: result
+ *
+ * Return: false if there is none.
+ */
+bool overlay_next(const struct overlay *overlay, u64 off,
+		  struct overlay_change *change)
+{
+	const struct overlay_node *node = overlay_find(overlay, off);
+
+	if (!node)
+		return false;
+	change->off = node->off;
+	change->end = node->end;
+	change->data = node->zero ? NULL : node->data;
+	return true;
+}
+
+/**
  * overlay_end() - end of the last change
  * @overlay: the overlay
  *

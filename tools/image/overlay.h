@@ -15,10 +15,24 @@ struct overlay {
 	struct overlay_node *root;
 };
 
+/**
+ * struct overlay_change - a changed range
+ * @off: start, in bytes from the start of the image
+ * @end: end
+ * @data: its new contents; NULL: zeros
+ */
+struct overlay_change {
+	u64 off;
+	u64 end;
+	const void *data;
+};
+
 int overlay_data(struct overlay *overlay, u64 off, const void *data);
 int overlay_zero(struct overlay *overlay, u64 off, u64 bytes);
 void overlay_patch(const struct overlay *overlay, u64 off, void *buf,
 		   u32 bytes);
+bool overlay_next(const struct overlay *overlay, u64 off,
+		  struct overlay_change *change);
 u64 overlay_end(const struct overlay *overlay);
 void overlay_free(struct overlay *overlay);
 
