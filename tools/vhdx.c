@@ -21,6 +21,8 @@ static const struct command *const commands[] = {
 	&command_replay,
 	&command_attach,
 	&command_detach,
+	&command_mount,
+	&command_umount,
 	&command_list,
 	&command_status,
 	&command_monitor,

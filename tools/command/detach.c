@@ -18,6 +18,7 @@
 #include "busy.h"
 #include "command.h"
 #include "daemon.h"
+#include "detach.h"
 #include "extent.h"
 #include "find.h"
 #include "health.h"
@@ -360,6 +361,22 @@ static bool detach_one(struct detach_run *run, const char *what)
 	}
 	free(detach);
 	return well;
+}
+
+/**
+ * detach_name() - detach what was attached
+ * @name: of the mapping
+ * @verbose: say that it is done
+ *
+ * Says what is wrong, and what is lost.
+ *
+ * Return: false if it is still there, or something was lost.
+ */
+bool detach_name(const char *name, bool verbose)
+{
+	struct detach_run run = { .trim = true, .verbose = verbose };
+
+	return detach_one(&run, name);
 }
 
 static int detach_collect(void *arg, const char *name, dev_t dev)

@@ -3,7 +3,7 @@
 #
 # Completion for vhdx(8) in bash: commands, options, their values, mappings and files.
 
-_vhdx_commands='create info check map chain diff flatten rebase replay attach detach list monitor status help'
+_vhdx_commands='create info check map chain diff flatten rebase replay attach detach mount umount list monitor status help'
 
 # What a command takes besides --help and --version.
 _vhdx_options()
@@ -24,6 +24,8 @@ _vhdx_options()
 			'--dry-run --quiet --verbose --json'
 		;;
 	detach) echo '--all --if-attached --wait --no-trim --verbose --json' ;;
+	mount) echo '--read-only --partition --types --options --name --stock --verbose' ;;
+	umount) echo '--verbose' ;;
 	monitor) echo '--daemon' ;;
 	list) echo '--output --noheadings --bytes --json' ;;
 	esac
@@ -41,6 +43,9 @@ _vhdx_values()
 	attach:--options | attach:-o) echo 'commit_interval error_if_no_space idle_close no_discard no_discard_passdown no_unmap read_only zeroed_from' ;;
 	attach:--tab | attach:-t) sed -n 's/^[[:blank:]]*\([^#[:blank:]]\{1,\}\)[[:blank:]].*/\1/p' /etc/vhdxtab 2>/dev/null ;;
 	detach:--wait | detach:-w) echo '' ;;
+	mount:--partition | mount:-p | mount:--name) echo '' ;;
+	mount:--types | mount:-t) echo 'btrfs exfat ext4 ntfs ntfs3 vfat xfs' ;;
+	mount:--options | mount:-o) echo 'ro noatime nodev nosuid noexec' ;;
 	list:--output | list:-o)
 		echo 'NAME PATH UUID SIZE MODE STATE BLOCKS USE% BLOCK-SIZE USED BACKING-SIZE FULL%' \
 			'UNCOMMITTED BACKING'
@@ -83,7 +88,7 @@ _vhdx()
 	case $command:$word in
 	help:*) _vhdx_reply "$_vhdx_commands" "$word" ;;
 	list:* | *:-*) _vhdx_reply "$(_vhdx_options "$command") --help --version" "$word" ;;
-	detach:* | monitor:* | status:*)
+	detach:* | umount:* | monitor:* | status:*)
 		_vhdx_reply "$(_vhdx_mappings)" "$word"
 		_vhdx_files "$word"
 		;;

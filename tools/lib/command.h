@@ -46,10 +46,12 @@ extern const struct command command_info;
 extern const struct command command_list;
 extern const struct command command_map;
 extern const struct command command_monitor;
+extern const struct command command_mount;
 extern const struct command command_rebase;
 extern const struct command command_replay;
 extern const struct command command_status;
 extern const struct command command_udev;
+extern const struct command command_umount;
 
 int command_finish(const struct command *self, int status);
 void command_version(void);
