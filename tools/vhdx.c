@@ -32,6 +32,8 @@ static const struct command *const commands[] = {
 /* For programs: what people need not know of is in no list. */
 static const struct command *const helpers[] = {
 	&command_generator,
+	&command_initrd,
+	&command_shutdown,
 	&command_udev,
 	NULL
 };

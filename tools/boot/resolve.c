@@ -18,10 +18,10 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "field.h"
+#include "host.h"
 #include "message.h"
 #include "resolve.h"
 
@@ -131,26 +131,6 @@ static bool resolve_find_mount(const struct stat *st,
 	return found;
 }
 
-/* mount(8): it knows the file systems that are programs, too. */
-static int resolve_mount(const char *node, const char *dir, const char *options)
-{
-	int status;
-	pid_t pid;
-
-	pid = fork();
-	if (!pid) {
-		execlp("mount", "mount", "-o", options, "--", node, dir,
-		       (char *)NULL);
-		_exit(127);
-	}
-	if (pid < 0)
-		return -errno;
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	return WIFEXITED(status) && !WEXITSTATUS(status) ? 0 : -EIO;
-}
-
 static int resolve_lock(void)
 {
 	int fd;
@@ -192,22 +172,22 @@ static int resolve_host(const struct source *source, const char *node,
 				 "mounted read-only");
 			return -EROFS;
 		}
-		r = resolve_mount(node, mount->dir, "remount,rw");
-	} else {
-		source_host(source, mount->dir);
-		if (mkdir(mount->dir, 0755) && errno != EEXIST)
-			r = -errno;
-		if (!r)
-			r = resolve_mount(node, mount->dir, read_only ?
-					  "ro,nodev,nosuid,noexec" :
-					  "rw,nodev,nosuid,noexec");
+		r = host_make_writable(mount->dir);
 		if (r)
-			rmdir(mount->dir);
+			complain(node, "'dmesg' may tell more",
+				 "the file system with the image, mounted read-only on '%s', cannot be made writable",
+				 mount->dir);
+		return r;
+	}
+	source_host(source, mount->dir);
+	if (mkdir(mount->dir, 0755) && errno != EEXIST) {
+		r = -errno;
+		complain_errno(mount->dir, r, "cannot be made");
+	} else {
+		r = host_mount(node, mount->dir, read_only);
 	}
 	if (r)
-		complain(node, "mount it yourself to see why",
-			 "the file system with the image cannot be mounted on '%s'",
-			 mount->dir);
+		rmdir(mount->dir);
 	return r;
 }
 

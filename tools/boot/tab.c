@@ -16,21 +16,24 @@
 #include "tab.h"
 
 #define TAB_BLANKS	" \t\r\n"
-#define TAB_FIELDS	3
 #define TAB_ADVICE	"write NAME SOURCE [OPTION,...], see vhdxtab(5)"
 
-static void tab_wrong(struct tab *tab, unsigned int line, const char *advice,
-		      const char *fmt, ...)
-	__attribute__((format(printf, 4, 5)));
-
-static void tab_wrong(struct tab *tab, unsigned int line, const char *advice,
-		      const char *fmt, ...)
+/**
+ * tab_wrong() - say what is wrong with a line, and count it
+ * @tab: the table
+ * @line: its number; 0: there is none
+ * @advice: what to do
+ * @fmt: what is wrong
+ */
+void tab_wrong(struct tab *tab, unsigned int line, const char *advice,
+	       const char *fmt, ...)
 {
 	char *where = NULL, *what = NULL;
 	va_list args;
 
 	va_start(args, fmt);
-	if (asprintf(&where, "%s: line %u", tab->path, line) >= 0 &&
+	if ((line ? asprintf(&where, "%s: line %u", tab->path, line) :
+		    asprintf(&where, "%s", tab->path)) >= 0 &&
 	    vasprintf(&what, fmt, args) >= 0)
 		complain(where, advice, "ignored: %s", what);
 	va_end(args);
@@ -199,28 +202,57 @@ static bool tab_split(struct tab *tab, unsigned int line, char *text,
 	return true;
 }
 
-/* Return: false if it has been said to be wrong. */
-static bool tab_parse(struct tab *tab, struct tab_entry *entry, char *text)
+/* What "attach" calls it, too. */
+static void tab_choose_name(struct tab_entry *entry)
 {
-	char *fields[TAB_FIELDS], why[OPTIONS_WHY], name[NAME_MAX_CHARS + 2];
-	const struct tab_entry *other;
-	const char *wrong;
+	char node[PATH_MAX];
 
-	if (!tab_split(tab, entry->line, text, fields))
-		return false;
-	wrong = field_decode(name, sizeof(name), fields[0], strlen(fields[0]));
-	if (wrong || !name_is_good(name)) {
+	if (*entry->source.inner)
+		name_from_path(entry->source.inner, entry->name);
+	else if (*entry->source.tag) {
+		source_node(&entry->source, node);
+		name_from_path(node, entry->name);
+	} else {
+		name_from_path(entry->source.path, entry->name);
+	}
+}
+
+/* Return: false if it has been said to be wrong. */
+static bool tab_name(struct tab *tab, struct tab_entry *entry,
+		     const char *field)
+{
+	char name[NAME_MAX_CHARS + 2];
+
+	if (!field) {
+		tab_choose_name(entry);
+		return true;
+	}
+	if (field_decode(name, sizeof(name), field, strlen(field)) ||
+	    !name_is_good(name)) {
 		tab_wrong(tab, entry->line, NAME_ADVICE,
-			  "a mapping cannot be called '%s'", fields[0]);
+			  "a mapping cannot be called '%s'", field);
 		return false;
 	}
 	strcpy(entry->name, name);
+	return true;
+}
+
+/* Return: false if it has been said to be wrong. */
+static bool tab_parse(struct tab *tab, struct tab_entry *entry,
+		      char *fields[TAB_FIELDS])
+{
+	const struct tab_entry *other;
+	char why[OPTIONS_WHY];
+	const char *wrong;
+
 	wrong = source_parse(&entry->source, fields[1]);
 	if (wrong) {
 		tab_wrong(tab, entry->line, "see SOURCES in vhdxtab(5)",
 			  "the source '%s' %s", fields[1], wrong);
 		return false;
 	}
+	if (!tab_name(tab, entry, fields[0]))
+		return false;
 	wrong = tab_options(entry, fields[2], why);
 	if (wrong) {
 		tab_wrong(tab, entry->line, "see OPTIONS in vhdxtab(5)", "%s",
@@ -229,25 +261,36 @@ static bool tab_parse(struct tab *tab, struct tab_entry *entry, char *text)
 	}
 	entry->read_only |= entry->options.read_only;
 	other = tab_find(tab, entry->name);
-	if (other)
+	if (other && other->line)
 		tab_wrong(tab, entry->line, "choose another name",
 			  "line %u has the name '%s' already", other->line,
 			  entry->name);
+	else if (other)
+		tab_wrong(tab, 0, "choose another name",
+			  "another one has the name '%s' already", entry->name);
 	return !other;
 }
 
-static int tab_take(struct tab *tab, unsigned int line, char *text)
+/**
+ * tab_add() - add what is not from a table's file, or a line of one
+ * @tab: the table; its path is what messages name
+ * @line: number of the line; 0: there is none
+ * @fields: name, source and options as in vhdxtab(5); no name: what "attach"
+ *          would choose
+ *
+ * Says what is wrong, and leaves that out.
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int tab_add(struct tab *tab, unsigned int line, char *fields[TAB_FIELDS])
 {
 	struct tab_entry **more, *entry;
 
-	text += strspn(text, TAB_BLANKS);
-	if (!*text || *text == '#')
-		return 0;
 	entry = calloc(1, sizeof(*entry));
 	if (!entry)
 		return -ENOMEM;
 	entry->line = line;
-	if (!tab_parse(tab, entry, text)) {
+	if (!tab_parse(tab, entry, fields)) {
 		free(entry);
 		return 0;
 	}
@@ -259,6 +302,16 @@ static int tab_take(struct tab *tab, unsigned int line, char *text)
 	tab->entries = more;
 	more[tab->count++] = entry;
 	return 0;
+}
+
+static int tab_take(struct tab *tab, unsigned int line, char *text)
+{
+	char *fields[TAB_FIELDS];
+
+	text += strspn(text, TAB_BLANKS);
+	if (!*text || *text == '#' || !tab_split(tab, line, text, fields))
+		return 0;
+	return tab_add(tab, line, fields);
 }
 
 /**

@@ -10,10 +10,11 @@
 
 #define TAB_FILE	"/etc/vhdxtab"
 #define TAB_TIMEOUT	32
+#define TAB_FIELDS	3
 
 /**
  * struct tab_entry - a line
- * @line: its number
+ * @line: its number; 0: it is not from a file
  * @name: of the mapping
  * @source: where the image is
  * @options: words for the target
@@ -56,6 +57,10 @@ struct tab {
 };
 
 const char *tab_default(void);
+void tab_wrong(struct tab *tab, unsigned int line, const char *advice,
+	       const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+int tab_add(struct tab *tab, unsigned int line, char *fields[TAB_FIELDS]);
 int tab_load(struct tab *tab, const char *path);
 void tab_free(struct tab *tab);
 const struct tab_entry *tab_find(const struct tab *tab, const char *name);

@@ -8,6 +8,7 @@
 
 #include "attachment.h"
 #include "command.h"
+#include "entry.h"
 #include "message.h"
 #include "name.h"
 #include "output.h"
@@ -130,19 +131,24 @@ static int attach_image(const struct attach *attach, const char *path,
 		complain_errno(attach->self->name, ENOMEM, "cannot start");
 		return -ENOMEM;
 	}
+	if (entry) {
+		entry_fill(image, entry);
+	} else {
+		image->options = attach->options;
+		image->grow = true;
+		if (name)
+			snprintf(image->disk.name, sizeof(image->disk.name),
+				 "%s", name);
+		else
+			name_from_path(path, image->disk.name);
+	}
 	image->path = path;
-	image->options = entry ? entry->options : attach->options;
-	image->wanted = attach->wanted != PARTITIONS_AUTO || !entry ?
-			attach->wanted : entry->partitions;
+	if (attach->wanted != PARTITIONS_AUTO)
+		image->wanted = attach->wanted;
 	image->dry_run = attach->dry_run;
 	image->verbose = attach->verbose;
-	image->read_only = attach->read_only || (entry && entry->read_only);
-	image->grow = attach->grow && !(entry && entry->no_grow);
-	if (name)
-		snprintf(image->disk.name, sizeof(image->disk.name), "%s",
-			 name);
-	else
-		name_from_path(path, image->disk.name);
+	image->read_only |= attach->read_only;
+	image->grow &= attach->grow;
 	if (attach->stock)
 		r = attach->dry_run ? stock_pretend(&stock, image) :
 				      stock_make(&stock, image);
@@ -158,15 +164,13 @@ static int attach_image(const struct attach *attach, const char *path,
 }
 
 /* Is it attached already, as a run before this one has left it? */
-static bool attach_is_done(const struct attach *attach, const char *name)
+static bool attach_is_done(const struct attach *attach,
+			   const struct tab_entry *entry)
 {
-	struct mapping disk;
-
-	if (attach->dry_run || mapping_get(name, &disk) ||
-	    strcmp(disk.target, "vhdx"))
+	if (attach->dry_run || !entry_is_attached(entry))
 		return false;
 	if (attach->verbose)
-		note(name, "attached already");
+		note(entry->name, "attached already");
 	return true;
 }
 
@@ -176,7 +180,7 @@ static int attach_entry(const struct attach *attach,
 	struct resolved *resolved;
 	int r;
 
-	if (attach_is_done(attach, entry->name))
+	if (attach_is_done(attach, entry))
 		return 0;
 	resolved = malloc(sizeof(*resolved));
 	if (!resolved) {
@@ -186,7 +190,7 @@ static int attach_entry(const struct attach *attach,
 	r = resolve_begin(resolved, &entry->source,
 			  attach->read_only || entry->read_only);
 	if (!r)
-		r = attach_image(attach, resolved->path, entry->name, entry);
+		r = attach_image(attach, resolved->path, NULL, entry);
 	resolve_end(resolved);
 	free(resolved);
 	return r;

@@ -11,6 +11,7 @@
 #include "edit.h"
 #include "guid.h"
 #include "identify.h"
+#include "initramfs.h"
 #include "kmsg.h"
 #include "message.h"
 #include "module.h"
@@ -186,10 +187,14 @@ static void attach_note_module(const struct attachment *attach)
 		     lack, MODULE_ADVICE);
 }
 
-/* Where the file has no room for all blocks, somebody has to see to it. */
+/*
+ * Where the file has no room for all blocks, somebody has to see to it.  In an
+ * initramfs that would lose /run and /sys; see vhdx-monitor@.service.
+ */
 static void attach_watch(const struct attachment *attach)
 {
-	if (attach->steps && daemon_start(attach->disk.name))
+	if (attach->steps && !initramfs_is_this() &&
+	    daemon_start(attach->disk.name))
 		note(attach->disk.name, "its file is not extended, so that writes to new blocks are going to wait for space and fail: run 'vhdx monitor %s'",
 		     attach->disk.name);
 }
