@@ -30,7 +30,16 @@ for prefix in /usr/local /opt/it; do
 	grep -qF "\"$prefix/bin/vhdx " d$prefix/lib/udev/rules.d/59-vhdx.rules
 	! grep -rn '@[A-Z]*@' d$prefix/lib || fail 'something is not filled in'
 	cmp "$VHDX_TOP/tools/systemd/vhdx.target" d$prefix/lib/systemd/system/vhdx.target
-	[ "$(find d -type f ! -path "d$prefix/*")" = '' ] || fail "something is not below $prefix"
+	# There is one place for these.
+	[ "$(find d -type f ! -path "d$prefix/*" ! -path 'd/lib/systemd/system-shutdown/vhdx.shutdown' \
+		! -path 'd/etc/initramfs-tools/*/vhdx' ! -path 'd/usr/lib/dracut/modules.d/95vhdx/*')" = '' ] ||
+		fail "something is not below $prefix"
+	for file in /lib/systemd/system-shutdown/vhdx.shutdown /etc/initramfs-tools/hooks/vhdx \
+		/etc/initramfs-tools/scripts/{local-top,local-block,panic}/vhdx; do
+		[ -x "d$file" ] || fail "no $file"
+		grep -qE "[ =]$prefix/bin/vhdx" "d$file" || fail "$file is not for $prefix"
+		! grep '@[A-Z]*@' "d$file"
+	done
 	mkdir -p d/lib/modules/1.2.3/updates
 	touch d/lib/modules/1.2.3/updates/{dm-vhdx.ko.xz,other.ko}
 	"${make[@]}" uninstall DESTDIR="$PWD/d" PREFIX=$prefix >out 2>&1 || { cat out; fail 'make uninstall'; }

@@ -26,6 +26,7 @@
 
 #include "command.h"
 #include "message.h"
+#include "state.h"
 #include "tab.h"
 #include "unit.h"
 
@@ -94,9 +95,9 @@ static int generator_link(const struct generator *generator, const char *unit,
 }
 
 /* A drop-in file of a unit; generator_end() it. */
-static FILE *generator_begin(const struct generator *generator,
-			     const struct tab_entry *entry, const char *unit,
-			     const char *name)
+static FILE *generator_drop_in(const struct generator *generator,
+			       const char *unit, const char *name,
+			       const char *about)
 {
 	char path[PATH_MAX];
 	size_t length;
@@ -111,9 +112,20 @@ static FILE *generator_begin(const struct generator *generator,
 		generator_failed(path);
 		return NULL;
 	}
-	fprintf(file, "# Made by vhdx-generator(8) of line %u of %s.\n\n[Unit]\n",
-		entry->line, generator->tab.path);
+	fprintf(file, "# %s\n\n[Unit]\n", about);
 	return file;
+}
+
+/* The same for a line of the table. */
+static FILE *generator_begin(const struct generator *generator,
+			     const struct tab_entry *entry, const char *unit,
+			     const char *name)
+{
+	char about[PATH_MAX + 64];
+
+	snprintf(about, sizeof(about), "Made by vhdx-generator(8) of line %u of %s.",
+		 entry->line, generator->tab.path);
+	return generator_drop_in(generator, unit, name, about);
 }
 
 static int generator_end(FILE *file, const char *unit)
@@ -274,12 +286,40 @@ static int generator_entry(const struct generator *generator,
 	return r;
 }
 
+/*
+ * Of an image that the initramfs has attached: its host cannot be unmounted
+ * while the system runs, and its file may have to be extended.
+ */
+static int generator_image(void *arg, const char *name,
+			   const struct state_image *image)
+{
+	const struct generator *generator = arg;
+	char unit[UNIT_NAME];
+	FILE *file;
+
+	if (*image->host && unit_name_path(unit, image->host, ".mount")) {
+		file = generator_drop_in(generator, unit, "50-vhdx",
+					 "Made by vhdx-generator(8): what the initramfs has mounted stays.");
+		if (file) {
+			fputs("DefaultDependencies=no\n", file);
+			generator_end(file, unit);
+		}
+	}
+	if (image->steps &&
+	    unit_name(unit, "vhdx-monitor@", name, ".service"))
+		generator_link(generator, "sysinit.target", ".wants", unit,
+			       "vhdx-monitor@.service");
+	return 0;
+}
+
 static int generator_make(struct generator *generator)
 {
 	const struct tab *tab = &generator->tab;
 	unsigned int i;
 	int r, worst = 0;
 
+	if (!generator->initrd)
+		state_each_image(generator_image, generator);
 	r = tab_load(&generator->tab, tab_default());
 	if (r == -ENOENT)
 		return 0;
