@@ -1,0 +1,64 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# What tests of booting from an image share; they source it.
+#
+#   boot_root KIND [DIR]     a root (tests/boot/make-root) in DIR, or skips
+#   boot_image RAW IMAGE [BLOCK-SIZE]   a dynamic image of a raw disk
+#   boot_ext4 DIR DISK SIZE  a host: a file system with the UUID $HOST_UUID
+#   boot_vm NAME PARAMETERS ARG...   boots with what ARG of tests/vm/run says, and runs NAME.guest there; its
+#                            console is in the file console, what it leaves in results
+#   boot_said LINE           the console has it
+#   boot_image_of DISK PATH FILE   takes a file out of an ext4 disk
+#   boot_closed FILE         an image that is clean, with a root that is clean, too, in left.raw
+
+readonly ROOT_UUID=5c1d3d58-58a3-4d6a-8f55-0000000000aa HOST_UUID=5c1d3d58-58a3-4d6a-8f55-0000000000bb
+export ROOT_UUID
+
+boot_root()
+{
+	local status=0
+
+	"$VHDX_TOP/tests/boot/make-root" "$1" "${2-.}" || status=$?
+	[ $status != 77 ] || skip 'there is no system to boot (tests/vm/system)'
+	[ $status = 0 ] || fail 'the root cannot be made'
+}
+
+boot_image() { qemu-img convert -f raw -O vhdx -o "subformat=dynamic,block_size=${3-1M}" "$1" "$2"; }
+
+boot_ext4()
+{
+	truncate -s "$3" "$2"
+	mke2fs -q -F -t ext4 -U $HOST_UUID -E nodiscard,lazy_itable_init=1 -d "$1" "$2"
+}
+
+boot_vm()
+{
+	local name=$1 parameters=$2
+
+	shift 2
+	mkdir -p results
+	"$VHDX_TOP/tests/vm/run" --kernel "$VHDX_KERNEL" --initrd initrd --smp 1 --share results --timeout 500 --log console \
+		--append "root=UUID=$ROOT_UUID ro $parameters" "$@" -- bash tests/boot/run-guest "$name"
+}
+
+boot_said()
+{
+	grep -qE -- "$1" console || {
+		tail -n 60 console
+		fail "the console lacks \"$1\""
+	}
+}
+
+boot_image_of()
+{
+	debugfs -R "dump \"$2\" $3" "$1" 2>/dev/null
+	[ -s "$3" ]
+}
+
+boot_closed()
+{
+	expect_status 0 check "$1"
+	expect_no_output 'log'
+	qemu-img convert -f vhdx -O raw "$1" left.raw
+}
