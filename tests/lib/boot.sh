@@ -10,6 +10,7 @@
 #                            console is in the file console, what it leaves in results
 #   boot_said LINE           the console has it
 #   boot_image_of DISK PATH FILE   takes a file out of an ext4 disk
+#   boot_host_clean DISK     the ext4 file system on it was unmounted, or as good as that
 #   boot_closed FILE         an image that is clean, with a root that is clean, too, in left.raw
 
 readonly ROOT_UUID=5c1d3d58-58a3-4d6a-8f55-0000000000aa HOST_UUID=5c1d3d58-58a3-4d6a-8f55-0000000000bb
@@ -61,4 +62,12 @@ boot_closed()
 	expect_status 0 check "$1"
 	expect_no_output 'log'
 	qemu-img convert -f vhdx -O raw "$1" left.raw
+}
+
+boot_host_clean()
+{
+	e2fsck -fn "$1" >out 2>&1 || { cat out; fail "the file system on $1"; }
+	dumpe2fs -h "$1" >out 2>/dev/null
+	grep -qE '^Filesystem state: +clean$' out || fail "$1 is not clean"
+	! grep -q needs_recovery out || fail "the journal of $1 is not empty"
 }

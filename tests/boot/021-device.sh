@@ -1,0 +1,34 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 900
+#
+# The image is all of a device, with a partition in it that carries the root, and vhdxtab in the initramfs
+# names it.
+. "$VHDX_TOP/tests/lib/tool.sh"
+. "$VHDX_TOP/tests/lib/boot.sh"
+need mke2fs qemu-img sfdisk
+
+boot_root initramfs-tools
+root=root/etc/vhdxtab
+sudo=()
+[ "$(id -u)" = 0 ] || sudo=(sudo)
+echo 'system /dev/disk/by-id/virtio-image x-initrd.attach,commit_interval=200' | "${sudo[@]}" tee $root >/dev/null
+"$VHDX_TOP/tests/boot/make-root" --initrd initramfs-tools . >initrd.log 2>&1
+"$VHDX_TOP/tests/boot/make-root" --image .
+
+truncate -s 800M disk.raw
+printf 'label: gpt\nstart=2048, type=L\n' | sfdisk -q disk.raw
+dd if=root.raw of=disk.raw bs=1M seek=1 conv=notrunc,sparse status=none
+boot_image disk.raw image.disk
+truncate -s 900M image.disk
+rm root.raw disk.raw
+
+boot_vm 021-device '' --disk image.disk,serial=image
+
+expect_status 0 check image.disk
+expect_no_output 'log'
+qemu-img convert -f vhdx -O raw image.disk left.disk
+dd if=left.disk of=left.raw bs=1M skip=1 count=768 conv=sparse status=none
+boot_host_clean left.raw
+boot_image_of left.raw /written text
+[ "$(<text)" = device ]
