@@ -26,12 +26,15 @@ static const struct command *const commands[] = {
 	&command_list,
 	&command_status,
 	&command_monitor,
+	&command_boot_install,
 	NULL
 };
 
 /* For programs: what people need not know of is in no list. */
 static const struct command *const helpers[] = {
+	&command_boot_copy,
 	&command_generator,
+	&command_hibernation,
 	&command_initrd,
 	&command_shutdown,
 	&command_udev,

@@ -32,12 +32,15 @@ for prefix in /usr/local /opt/it; do
 	cmp "$VHDX_TOP/tools/systemd/vhdx.target" d$prefix/lib/systemd/system/vhdx.target
 	# There is one place for these.
 	[ "$(find d -type f ! -path "d$prefix/*" ! -path 'd/lib/systemd/system-shutdown/vhdx.shutdown' \
-		! -path 'd/etc/initramfs-tools/*/vhdx' ! -path 'd/usr/lib/dracut/modules.d/95vhdx/*')" = '' ] ||
+		! -path 'd/etc/initramfs-tools/*/vhdx' ! -path 'd/etc/kernel/post*.d/zz-vhdx-boot' \
+		! -path 'd/etc/initramfs/post-update.d/zz-vhdx-boot' ! -path 'd/usr/lib/dracut/modules.d/95vhdx/*')" = '' ] ||
 		fail "something is not below $prefix"
 	for file in /lib/systemd/system-shutdown/vhdx.shutdown /etc/initramfs-tools/hooks/vhdx \
-		/etc/initramfs-tools/scripts/{local-top,local-block,panic}/vhdx; do
+		/etc/initramfs-tools/scripts/{local-top,local-block,panic}/vhdx \
+		/etc/kernel/{postinst,postrm}.d/zz-vhdx-boot /etc/initramfs/post-update.d/zz-vhdx-boot \
+		/usr/lib/dracut/modules.d/95vhdx/{module-setup,parse-vhdx,vhdx-attach,vhdx-shutdown}.sh; do
 		[ -x "d$file" ] || fail "no $file"
-		grep -qE "[ =]$prefix/bin/vhdx" "d$file" || fail "$file is not for $prefix"
+		grep -qE "(^|[ =(])$prefix/bin/vhdx" "d$file" || fail "$file is not for $prefix"
 		! grep '@[A-Z]*@' "d$file"
 	done
 	mkdir -p d/lib/modules/1.2.3/updates

@@ -121,6 +121,34 @@ static char *parameter_next(char **line)
 }
 
 /**
+ * parameter_value() - find a parameter on the kernel's command line
+ * @path: file with the line
+ * @name: of the parameter, with '='
+ *
+ * Return: the value of the last one; free() it; NULL if there is none.
+ */
+char *parameter_value(const char *path, const char *name)
+{
+	char *text = NULL, *rest, *word, *value = NULL;
+	FILE *file = fopen(path, "re");
+	size_t size = 0;
+
+	if (file && getline(&text, &size, file) >= 0) {
+		rest = text;
+		while ((word = parameter_next(&rest))) {
+			if (strncmp(word, name, strlen(name)))
+				continue;
+			free(value);
+			value = strdup(word + strlen(name));
+		}
+	}
+	free(text);
+	if (file)
+		fclose(file);
+	return value;
+}
+
+/**
  * parameter_load() - read the kernel's command line
  * @parameters: result; tab_free() its table
  * @path: file with the line

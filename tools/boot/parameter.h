@@ -19,6 +19,7 @@ struct parameters {
 
 const char *parameter_split(char *value, char *fields[TAB_FIELDS],
 			    char *source, size_t size);
+char *parameter_value(const char *path, const char *name);
 int parameter_load(struct parameters *parameters, const char *path);
 
 #endif /* VHDX_TOOLS_PARAMETER_H */

@@ -35,6 +35,8 @@ struct command {
 };
 
 extern const struct command command_attach;
+extern const struct command command_boot_copy;
+extern const struct command command_boot_install;
 extern const struct command command_chain;
 extern const struct command command_check;
 extern const struct command command_create;
@@ -42,6 +44,7 @@ extern const struct command command_detach;
 extern const struct command command_diff;
 extern const struct command command_flatten;
 extern const struct command command_generator;
+extern const struct command command_hibernation;
 extern const struct command command_info;
 extern const struct command command_initrd;
 extern const struct command command_list;

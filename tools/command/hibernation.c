@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * vhdx hibernation: may this machine hibernate?
+ *
+ * DOC: what must not be hibernated to
+ *
+ * After the kernel has taken its picture of memory it writes it to the swap
+ * space.  In an image that allocates blocks, changes its tables and those of
+ * the file system below, and the picture knows nothing of it: what goes on
+ * from it later destroys both.  So swap in an image is not for that, nor is a
+ * machine whose root needs a program, ntfs-3g, which sleeps by then.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "command.h"
+#include "field.h"
+#include "message.h"
+#include "source.h"
+#include "state.h"
+#include "sysfs.h"
+
+#define HIBERNATION_DEPTH	16
+#define HIBERNATION_SWAPS	"/proc/swaps"
+
+/* Is a block device, or what is below it, the disk of an image? */
+static bool hibernation_on_image(const char *name, unsigned int depth)
+{
+	char path[512], uuid[160];
+	struct dirent *each;
+	bool found;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "/sys/class/block/%s/dm/uuid", name);
+	if (!sysfs_read(path, uuid, sizeof(uuid)) &&
+	    (!strncmp(uuid, "VHDX-", 5) || strstr(uuid, "-VHDX-")))
+		return true;
+	snprintf(path, sizeof(path), "/sys/class/block/%s/slaves", name);
+	dir = depth ? opendir(path) : NULL;
+	found = false;
+	while (dir && !found && (each = readdir(dir)))
+		found = each->d_name[0] != '.' &&
+			hibernation_on_image(each->d_name, depth - 1);
+	if (dir)
+		closedir(dir);
+	return found;
+}
+
+/* A device or a file. */
+static bool hibernation_swap_is_bad(const char *path)
+{
+	char name[64];
+	struct stat st;
+
+	return !stat(path, &st) &&
+	       !sysfs_name(S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev,
+			   name) &&
+	       hibernation_on_image(name, HIBERNATION_DEPTH);
+}
+
+static bool hibernation_check_swaps(void)
+{
+	FILE *file = fopen(HIBERNATION_SWAPS, "re");
+	char line[1024], path[1024];
+	bool fine = true;
+
+	while (file && fgets(line, sizeof(line), file)) {
+		if (*line != '/' ||
+		    field_decode(path, sizeof(path), line,
+				 strcspn(line, " \t")) ||
+		    !hibernation_swap_is_bad(path))
+			continue;
+		complain(path, "turn it off ('swapoff') and have another one outside of images",
+			 "this swap space is in a VHDX image: hibernating to it would destroy the image");
+		fine = false;
+	}
+	if (file)
+		fclose(file);
+	return fine;
+}
+
+static int hibernation_check_image(void *arg, const char *name,
+				   const struct state_image *image)
+{
+	FILE *file = fopen("/proc/self/mountinfo", "re");
+	char needle[PATH_MAX + 8], *line = NULL;
+	bool *fine = arg;
+	size_t size = 0;
+
+	snprintf(needle, sizeof(needle), " %s ", image->host);
+	while (*image->host && file && getline(&line, &size, file) >= 0) {
+		if (!strstr(line, needle) || !strstr(line, " - fuse"))
+			continue;
+		complain(name, "boot a kernel that has ntfs3",
+			 "its image is on an NTFS that is mounted by ntfs-3g, a program, which would sleep while it is needed: this machine cannot hibernate");
+		*fine = false;
+	}
+	free(line);
+	if (file)
+		fclose(file);
+	return 0;
+}
+
+static int hibernation_run(const struct command *self, int argc, char **argv)
+{
+	static const struct option options[] = { OPTION_HELP, {} };
+	bool fine;
+
+	while (command_option(self, argc, argv, options) >= 0)
+		;
+	command_operands(self, argc, argv, 0, 0, NULL);
+	fine = hibernation_check_swaps();
+	state_each_image(hibernation_check_image, &fine);
+	return fine ? STATUS_OK : STATUS_FAILED;
+}
+
+const struct command command_hibernation = {
+	.name = "hibernation",
+	.summary = "Say whether images allow this machine to hibernate",
+	.synopsis = "",
+	.help =
+"systemd runs it before it hibernates, which it does not if this fails.\n"
+"\n",
+	.usage_status = STATUS_USAGE,
+	.run = hibernation_run,
+};
