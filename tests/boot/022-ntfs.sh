@@ -1,0 +1,34 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 1800
+#
+# The image is a file on NTFS, which 6.1 mounts by ntfs-3g only, a program that has to live until the end, and
+# on which the file is extended in steps, by a service. The power fails while it is written: nothing that was
+# fsynced is lost. A shutdown leaves image and NTFS clean.
+. "$VHDX_TOP/tests/lib/tool.sh"
+. "$VHDX_TOP/tests/lib/boot.sh"
+PATH=$PATH:/usr/sbin:/sbin
+need mke2fs qemu-img mkfs.ntfs ntfscp ntfscat ntfsinfo
+
+boot_root initramfs-tools
+boot_image root.raw root.vhdx
+truncate -s 1G host.disk
+mkfs.ntfs -q -Q -F -s 512 -p 0 -H 0 -S 0 host.disk >out 2>&1 || { cat out; fail 'mkfs.ntfs'; }
+uuid=$(blkid -p -o value -s UUID host.disk)
+ntfscp host.disk root.vhdx /root.vhdx >out 2>&1 || { cat out; fail 'ntfscp'; }
+before=$(($(stat -c %s root.vhdx) >> 20))
+rm root.raw root.vhdx
+
+VHDX_HOST=$uuid boot_vm 022-cut "rd.vhdx=UUID=$uuid:/root.vhdx" --cut-on 'guest: cut the power' --disk host.disk,serial=host
+[ "$(wc -l <results/ledger)" -ge 20 ]
+ntfscat host.disk /root.vhdx >left.vhdx
+expect_status 0 check left.vhdx
+
+boot_vm 022-after "rd.vhdx=UUID=$uuid:/root.vhdx" --disk host.disk,serial=host
+ntfscat host.disk /root.vhdx >left.vhdx
+boot_closed left.vhdx
+boot_host_clean left.raw
+after=$(($(stat -c %s left.vhdx) >> 20))
+[ $after -gt $((before + 30)) ] || fail "the file has not grown: $before MiB before, $after MiB after"
+ntfsinfo -m host.disk >out 2>&1 || { cat out; fail 'ntfsinfo'; }
+grep -qE 'Volume Flags:.*0x0000' out || { cat out; fail 'the NTFS is dirty'; }
