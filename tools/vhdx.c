@@ -63,7 +63,7 @@ static void print_help(FILE *to)
 	      "Creates, inspects and repairs VHDX disk images, and maps them to block\n"
 	      "devices.\n\nCommands:\n", to);
 	for (i = 0; commands[i]; i++)
-		fprintf(to, "  %-10s %s\n", commands[i]->name,
+		fprintf(to, "  %-12s %s\n", commands[i]->name,
 			commands[i]->summary);
 	fputs("\n'vhdx help COMMAND' and 'vhdx COMMAND --help' tell more;\n"
 	      "'vhdx --version' prints the version.\n", to);

@@ -38,6 +38,8 @@ boot_vm()
 	local name=$1 parameters=$2
 
 	shift 2
+	# Others on this machine may keep an emulated CPU from running for longer than a kernel likes.
+	parameters+=' rcupdate.rcu_cpu_stall_timeout=300'
 	mkdir -p results
 	"$VHDX_TOP/tests/vm/run" --kernel "$VHDX_KERNEL" --initrd initrd --smp 1 --share results --timeout 500 --log console \
 		--append "root=UUID=$ROOT_UUID ro $parameters" "$@" -- bash tests/boot/run-guest "$name"

@@ -8,7 +8,7 @@
 
 tools=$VHDX_TOP/tools
 expect_status 0 help
-names=$(sed -n '/^Commands:/,/^$/s/^  \([a-z]*\) .*/\1/p' out)
+names=$(sed -n '/^Commands:/,/^$/s/^  \([a-z-]*\) .*/\1/p' out)
 [ "$(wc -w <<<"$names")" -ge 9 ]
 
 # --- options ----------------------------------------------------------------
@@ -55,7 +55,7 @@ expect_output "option '--size' needs a value"
 . "$tools/completion/vhdx.bash"
 [ "$(tr ' ' '\n' <<<"$_vhdx_commands" | grep -vx help | sort)" = "$(sort <<<"$names")" ]
 for command in $names; do
-	page=$tools/man/vhdx-$command.8
+	page=$tools/man/vhdx-$command.8 escaped=${command//-/\\\\-}
 	expect_status 0 "$command" --help
 	options=$(grep -oE '^ {2,6}(-[a-zA-Z], )?--[a-z-]+' out | grep -vE -- '--(help|version)$')
 	[ -n "$options" ] || fail "$command has no options?"
@@ -73,7 +73,7 @@ for command in $names; do
 	for option in $(_vhdx_options "$command"); do
 		grep -qE -- "$option( |$|=)" out || fail "$command has no $option, which the completion offers"
 	done
-	grep -q "vhdx\\\\-$command (8)" "$tools/man/vhdx.8" || fail "vhdx.8 lacks $command"
+	grep -q "vhdx\\\\-$escaped (8)" "$tools/man/vhdx.8" || fail "vhdx.8 lacks $command"
 done
 # What is for programs is not listed, but documented all the same.
 expect_status 0 generator --help

@@ -3,7 +3,7 @@
 #
 # Completion for vhdx(8) in bash: commands, options, their values, mappings and files.
 
-_vhdx_commands='create info check map chain diff flatten rebase replay attach detach mount umount list monitor status help'
+_vhdx_commands='create info check map chain diff flatten rebase replay attach detach mount umount list monitor boot-install status help'
 
 # What a command takes besides --help and --version.
 _vhdx_options()
@@ -27,6 +27,7 @@ _vhdx_options()
 	mount) echo '--read-only --partition --types --options --name --stock --verbose' ;;
 	umount) echo '--verbose' ;;
 	monitor) echo '--daemon' ;;
+	boot-install) echo '--write --remove --directory --grub --title --parameters' ;;
 	list) echo '--output --noheadings --bytes --json' ;;
 	esac
 }
@@ -46,6 +47,7 @@ _vhdx_values()
 	mount:--partition | mount:-p | mount:--name) echo '' ;;
 	mount:--types | mount:-t) echo 'btrfs exfat ext4 ntfs ntfs3 vfat xfs' ;;
 	mount:--options | mount:-o) echo 'ro noatime nodev nosuid noexec' ;;
+	boot-install:--title | boot-install:--parameters) echo '' ;;
 	list:--output | list:-o)
 		echo 'NAME PATH UUID SIZE MODE STATE BLOCKS USE% BLOCK-SIZE USED BACKING-SIZE FULL%' \
 			'UNCOMMITTED BACKING'
