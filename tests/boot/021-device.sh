@@ -40,6 +40,11 @@ second=$(grep -nF -m1 'dm_vhdx: loading' console | cut -d: -f1)
 
 expect_status 0 check image.disk
 expect_no_output 'log'
+
+# The same as a disk of a virtual machine, which is what it was made for.
+cp --sparse=always image.disk plain.vhdx
+boot_vm 021-plain '' --disk plain.vhdx,serial=plain,format=vhdx
+
 qemu-img convert -f vhdx -O raw image.disk left.disk
 dd if=left.disk of=left.raw bs=1M skip=1 count=768 conv=sparse status=none
 boot_host_clean left.raw

@@ -31,11 +31,11 @@ for prefix in /usr/local /opt/it; do
 	! grep -rn '@[A-Z]*@' d$prefix/lib || fail 'something is not filled in'
 	cmp "$VHDX_TOP/tools/systemd/vhdx.target" d$prefix/lib/systemd/system/vhdx.target
 	# There is one place for these.
-	[ "$(find d -type f ! -path "d$prefix/*" ! -path 'd/lib/systemd/system-shutdown/vhdx.shutdown' \
+	[ "$(find d -type f ! -path "d$prefix/*" ! -path 'd/usr/lib/systemd/system-shutdown/vhdx.shutdown' \
 		! -path 'd/etc/initramfs-tools/*/vhdx' ! -path 'd/etc/kernel/post*.d/zz-vhdx-boot' \
 		! -path 'd/etc/initramfs/post-update.d/zz-vhdx-boot' ! -path 'd/usr/lib/dracut/modules.d/95vhdx/*')" = '' ] ||
 		fail "something is not below $prefix"
-	for file in /lib/systemd/system-shutdown/vhdx.shutdown /etc/initramfs-tools/hooks/vhdx \
+	for file in /usr/lib/systemd/system-shutdown/vhdx.shutdown /etc/initramfs-tools/hooks/vhdx \
 		/etc/initramfs-tools/scripts/{local-top,local-block,panic}/vhdx \
 		/etc/kernel/{postinst,postrm}.d/zz-vhdx-boot /etc/initramfs/post-update.d/zz-vhdx-boot \
 		/usr/lib/dracut/modules.d/95vhdx/{module-setup,parse-vhdx,vhdx-attach,vhdx-shutdown}.sh; do
