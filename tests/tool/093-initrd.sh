@@ -37,6 +37,8 @@ wants 'rd.vhdx=LABEL=a=b:/y' 'y|LABEL=a=b:/y|-'
 wants 'rd.vhdx=/dev/a=b' 'a=b|/dev/a=b|-'
 wants 'rd.vhdx rd.vhdx= rd.vhdx=1 rd.vhdxes=/dev/x nord.vhdx=/dev/x' ''
 [ ! -s err ]
+# Lines, as dracut has them.
+wants $'rd.vhdx=/dev/x:ro\nrd.vhdx=/dev/y' 'x|/dev/x|read-only' 'y|/dev/y|-'
 # Off is off, wherever it stands.
 wants 'rd.vhdx=/dev/x rd.vhdx=0' ''
 [ ! -s err ]

@@ -133,7 +133,8 @@ char *parameter_value(const char *path, const char *name)
 	FILE *file = fopen(path, "re");
 	size_t size = 0;
 
-	if (file && getline(&text, &size, file) >= 0) {
+	/* dracut has lines of its own. */
+	while (file && getline(&text, &size, file) >= 0) {
 		rest = text;
 		while ((word = parameter_next(&rest))) {
 			if (strncmp(word, name, strlen(name)))
@@ -168,15 +169,15 @@ int parameter_load(struct parameters *parameters, const char *path)
 	file = fopen(path, "re");
 	if (!file)
 		return -errno;
-	if (getline(&text, &size, file) >= 0) {
+	while (!r && getline(&text, &size, file) >= 0) {
 		rest = text;
 		while (!r && (word = parameter_next(&rest)))
 			if (!strncmp(word, PARAMETER_NAME,
 				     strlen(PARAMETER_NAME)))
 				r = parameter_take(parameters, word);
-	} else if (ferror(file)) {
-		r = -EIO;
 	}
+	if (!r && ferror(file))
+		r = -EIO;
 	parameters->tab.path = path;
 	free(text);
 	fclose(file);
