@@ -92,6 +92,7 @@ static bool ramfs_file(struct ramfs *ramfs, FILE *file, const char *start)
 	    fread(name, 1, length, file) != length)
 		return false;
 	name[length - 1] = '\0';
+	ramfs->files++;
 	ramfs_take(ramfs, name);
 	return ramfs_skip(file, (4 - (RAMFS_HEADER + length) % 4) % 4) &&
 	       ramfs_skip(file, (bytes + 3) / 4 * 4);
@@ -171,7 +172,7 @@ static int ramfs_unpack(struct ramfs *ramfs, FILE *file, const char *program)
 int ramfs_look(struct ramfs *ramfs, const char *path)
 {
 	FILE *file = fopen(path, "re");
-	const char *program;
+	const char *program = NULL;
 	char start[6];
 	int r = 0;
 
@@ -185,12 +186,14 @@ int ramfs_look(struct ramfs *ramfs, const char *path)
 		program = ramfs_packer(start);
 		fseek(file, -6, SEEK_CUR);
 		r = program ? ramfs_unpack(ramfs, file, program) : -EINVAL;
-		if (r == -ENOENT)
-			complain(path, "install it", "'%s' is needed to look into it",
-				 program);
-		else if (r)
-			complain(path, "make it again, with 'update-initramfs -u' or 'dracut --force' in the image",
-				 "no initramfs that can be looked into");
+	}
+	if (r == -ENOENT) {
+		complain(path, "install it", "'%s' is needed to look into it",
+			 program);
+	} else if (r || !ramfs->files) {
+		complain(path, "make it again, with 'update-initramfs -u' or 'dracut --force' in the image",
+			 "no initramfs that can be looked into");
+		r = r ?: -EINVAL;
 	}
 	fclose(file);
 	return r;

@@ -7,11 +7,13 @@
 
 /**
  * struct ramfs - what an initramfs has for us
+ * @files: how many there are
  * @tool: the program "vhdx"
  * @module: the module "dm-vhdx"
  * @scripts: what runs the program, of initramfs-tools or dracut
  */
 struct ramfs {
+	unsigned long files;
 	bool tool;
 	bool module;
 	bool scripts;
