@@ -129,6 +129,14 @@ static int initrd_print(struct initrd *initrd, const struct tab_entry *entry)
 	return 0;
 }
 
+static int initrd_is_wanted(struct initrd *initrd,
+			    const struct tab_entry *entry)
+{
+	(void)initrd;
+	(void)entry;
+	return 1;
+}
+
 static int initrd_is_missing(struct initrd *initrd,
 			     const struct tab_entry *entry)
 {
@@ -230,13 +238,15 @@ static int initrd_attach(struct initrd *initrd)
 		initrd_each(initrd, initrd_print);
 		return STATUS_OK;
 	}
+	if (!initrd_each(initrd, initrd_is_wanted))
+		return STATUS_OK;
+	if (mapping_start())
+		return STATUS_FAILED;
 	if (!initrd_each(initrd, initrd_is_missing))
 		return STATUS_OK;
 	state_set("said");
 	if (!initrd_may_write(initrd))
 		return INITRD_WAITS;
-	if (mapping_start())
-		return STATUS_FAILED;
 	initrd_each(initrd, initrd_attach_one);
 	if (initrd->failed)
 		return STATUS_FAILED;
