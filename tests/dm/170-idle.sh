@@ -29,7 +29,8 @@ is_clean
 
 note 'nobody writes'
 stamp /dev/mapper/a 0 8 first
-! is_clean || fail 'clean although it has just been written'
+# On a busy machine the look may take longer than the interval.
+! is_clean || closed 1 || fail 'clean although it has just been written'
 wait_for 60 closed 1
 is_clean || fail 'closed, but not clean'
 [ "$(status a mode)" = rw ]
