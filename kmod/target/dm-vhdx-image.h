@@ -85,6 +85,7 @@ int vhdx_io_flush(struct vhdx_backing *backing);
  * @fail_at_once: the table says error_if_no_space
  * @hurry: metadata does not wait: suspended, or about to be
  * @wait: for @hurry
+ * @on_wait: called with @ti whenever metadata waits; or NULL
  * @ti: the target
  * @what: clause for the kernel log
  */
@@ -97,6 +98,7 @@ struct vhdx_nospace {
 	bool fail_at_once;
 	bool hurry;
 	wait_queue_head_t wait;
+	void (*on_wait)(struct dm_target *ti);
 	struct dm_target *ti;
 	const char *what;
 };

@@ -140,6 +140,8 @@ bool vhdx_nospace_wait(struct vhdx_nospace *ns, struct block_device *bdev)
 {
 	if (!vhdx_nospace_lack(ns, bdev))
 		return false;
+	if (ns->on_wait)
+		ns->on_wait(ns->ti);
 	wait_event_timeout(ns->wait, READ_ONCE(ns->hurry),
 			   msecs_to_jiffies(VHDX_NOSPACE_POLL_MS));
 	return !READ_ONCE(ns->hurry);

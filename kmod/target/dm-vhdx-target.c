@@ -94,6 +94,40 @@ static void vhdx_dtr(struct dm_target *ti)
 	kfree(vt);
 }
 
+/*
+ * Metadata waits for space: with noflush, a suspend that waits for what waits
+ * behind it has it back, also what has come since the suspend began.
+ */
+static void vhdx_hand_back(struct dm_target *ti)
+{
+	struct vhdx_target *vt = ti->private;
+	struct bio_list bios = BIO_EMPTY_LIST;
+	struct bio *bio;
+
+	spin_lock_irq(&vt->lock);
+	/* Once dm is done with noflush it would make an error of it. */
+	if (vt->requeue_no_space && dm_noflush_suspending(ti)) {
+		bio_list_merge(&bios, &vt->deferred);
+		bio_list_init(&vt->deferred);
+		bio_list_merge(&bios, &vt->starved);
+		bio_list_init(&vt->starved);
+		bio_list_merge(&bios, &vt->returned);
+		bio_list_init(&vt->returned);
+		bio_list_merge(&bios, &vt->flushes);
+		bio_list_init(&vt->flushes);
+		bio_list_merge(&bios, &vt->committing);
+		bio_list_init(&vt->committing);
+		/* Whoever gets those writes them once more. */
+		bio_list_for_each(bio, &vt->landed)
+			vhdx_rewind_bio(bio);
+		bio_list_merge(&bios, &vt->landed);
+		bio_list_init(&vt->landed);
+	}
+	spin_unlock_irq(&vt->lock);
+	while ((bio = bio_list_pop(&bios)))
+		vhdx_end_bio(bio, BLK_STS_DM_REQUEUE);
+}
+
 static struct vhdx_target *vhdx_new_target(struct dm_target *ti)
 {
 	static const char no_space[] =
@@ -115,6 +149,7 @@ static struct vhdx_target *vhdx_new_target(struct dm_target *ti)
 			  "no space left: extend the backing device");
 	vhdx_nospace_init(&vt->no_space, ti, no_space);
 	vhdx_nospace_init(&vt->no_meta_space, ti, no_space);
+	vt->no_meta_space.on_wait = vhdx_hand_back;
 	vhdx_nospace_hurry(&vt->no_meta_space, true);	/* not resumed yet */
 	spin_lock_init(&vt->lock);
 	bio_list_init(&vt->deferred);
@@ -295,26 +330,11 @@ static void vhdx_presuspend(struct dm_target *ti)
 	vt->requeue_no_space = true;
 	bio_list_merge(&bios, &vt->space_waiters);
 	bio_list_init(&vt->space_waiters);
-	if (READ_ONCE(vt->no_meta_space.lacking)) {
-		bio_list_merge(&bios, &vt->deferred);
-		bio_list_init(&vt->deferred);
-		bio_list_merge(&bios, &vt->starved);
-		bio_list_init(&vt->starved);
-		bio_list_merge(&bios, &vt->returned);
-		bio_list_init(&vt->returned);
-		bio_list_merge(&bios, &vt->flushes);
-		bio_list_init(&vt->flushes);
-		bio_list_merge(&bios, &vt->committing);
-		bio_list_init(&vt->committing);
-		/* Whoever gets those writes them once more. */
-		bio_list_for_each(bio, &vt->landed)
-			vhdx_rewind_bio(bio);
-		bio_list_merge(&bios, &vt->landed);
-		bio_list_init(&vt->landed);
-	}
 	spin_unlock_irq(&vt->lock);
 	while ((bio = bio_list_pop(&bios)))
 		vhdx_end_bio(bio, BLK_STS_DM_REQUEUE);
+	if (READ_ONCE(vt->no_meta_space.lacking))
+		vhdx_hand_back(ti);
 }
 
 static void vhdx_presuspend_undo(struct dm_target *ti)

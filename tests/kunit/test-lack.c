@@ -182,6 +182,88 @@ static void lack_metadata_noflush(struct kunit *test)
 	space_test_block(t, 0);
 }
 
+struct lack_late {
+	struct space_test *t;
+	struct fake_bio *flying;	/* it comes back meanwhile */
+	struct fake_bio *bios[3];
+};
+
+/* Metadata waits for space, with a suspend under way already. */
+static void lack_test_come(void *arg)
+{
+	struct lack_late *late = arg;
+
+	if (fake.waits > 1) {
+		late->t->dev->bad_end = 0;
+		return;
+	}
+	if (late->flying) {
+		list_add_tail(&late->flying->list, &fake.bios);
+	} else {
+		fake.starve = 2;
+		late->bios[2] = fake_bio_new(REQ_OP_WRITE | REQ_PREFLUSH,
+					     VK_BEGIN, 0);
+		vk_guest_submit(&late->t->vkt, late->bios[2]);
+	}
+	late->bios[1] = space_test_begin(late->t, 1);
+	fake_kernel_run();
+}
+
+/* Until it is done, everything that has come is handed back. */
+static void lack_test_suspend_late(struct lack_late *late)
+{
+	struct kunit *test = late->t->check.test;
+	u32 i;
+
+	fake.waits = 0;
+	fake.on_wait = lack_test_come;
+	fake.wait_arg = late;
+	late->t->dev->fail_errno = -ENOSPC;
+	late->t->dev->bad_end = U64_MAX;
+	vk_target_suspend(&late->t->vkt, true);
+	fake.on_wait = NULL;
+	fake.starve = 0;
+	KUNIT_EXPECT_EQ(test, fake.waits, 2);
+	for (i = 0; i < ARRAY_SIZE(late->bios); i++) {
+		KUNIT_ASSERT_TRUE(test, late->bios[i]->done);
+		if (late->bios[i]->status != -EREMCHG)
+			vk_fail(&late->t->check, "bio %u was not handed back: %d",
+				i, late->bios[i]->status);
+		fake_bio_free(late->bios[i]);
+	}
+}
+
+/* What comes behind metadata once the suspend has begun is handed back, too. */
+static void lack_metadata_late(struct kunit *test)
+{
+	struct lack_late late = { .t = test->priv };
+	struct space_test *t = late.t;
+	struct vhdx_target *vt = space_test_target(t, 8);
+
+	/* Behind a commit. */
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
+	late.bios[0] = fake_bio_new(REQ_OP_WRITE | REQ_PREFLUSH, VK_BEGIN, 0);
+	vk_guest_submit(&t->vkt, late.bios[0]);
+	lack_test_suspend_late(&late);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
+	space_test_block(t, 0);
+
+	/* Behind a session that is being opened: one sent in the last, too. */
+	vt->zeroed_from_mib = 0;
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
+	late.flying = space_test_begin(t, 3);
+	KUNIT_ASSERT_FALSE(test, list_empty(&late.flying->list));
+	late.bios[2] = late.flying;
+	list_del_init(&late.flying->list);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_message(&t->vkt, "close"));
+	late.bios[0] = space_test_begin(t, 2);
+	lack_test_suspend_late(&late);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
+	space_test_block(t, 0);
+}
+
 /* A device that has become smaller: what lies behind its end is no space. */
 static void lack_shrunk(struct kunit *test)
 {
@@ -408,6 +490,7 @@ static struct kunit_case lack_cases[] = {
 	KUNIT_CASE(lack_none_below_fails),
 	KUNIT_CASE(lack_none_below_again),
 	KUNIT_CASE(lack_metadata_noflush),
+	KUNIT_CASE(lack_metadata_late),
 	KUNIT_CASE(lack_shrunk),
 	KUNIT_CASE(lack_none_for_metadata),
 	KUNIT_CASE(lack_metadata_fails),
