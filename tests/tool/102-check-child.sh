@@ -73,6 +73,19 @@ expect_status 4 check --repair chain/0.vhdx
 expect_output 'the parent is not found: name it with --parent'
 expect_status 16 check --repair --chain chain/0.vhdx
 
+# A log is replayed, parent or not.
+mkdir dirty
+python3 - <<-'EOP'
+	from mkchain import *
+	leaf = Layer(4 * MIB, MIB, 512, {1: PARTIAL, 2: FULL}, {1: [True, False] * 1024})
+	leaf.dirty = True
+	write_chain('dirty', [leaf, Layer(4 * MIB, MIB, 512)])
+EOP
+rm dirty/1.vhdx
+expect_status 0 replay dirty/0.vhdx
+expect_output '^dirty/0.vhdx: replayed 1 log entry$'
+! grep damaged out err || fail 'a differencing image is no damaged one'
+
 # The parent: missing, changed, of other sectors, its own.
 child 'pass'
 mv chain/1.vhdx p.vhdx

@@ -27,6 +27,8 @@ static void replay_look(struct image *image)
 	int r;
 
 	image_forget(image);
+	/* Whether these are there is another matter still. */
+	image->reader.parents = true;
 	r = image_load(image);
 	if (!r)
 		r = image_load_bat(image, replay_visit, NULL);
