@@ -57,12 +57,15 @@ static void crash_worker(const struct workload *workload,
 	struct verdict verdict;
 	struct medium medium;
 	char name[32];
+	u32 i;
 
 	plan.worker = worker;
 	plan.stop = &report[-(int)worker].stop;
 	snprintf(name, sizeof(name), "crash-state%u", worker);
 	medium_init(&medium, workload->dir, name, &workload->initial,
 		    workload->meta_bytes);
+	for (i = 0; i < workload->parents.nr_bitmaps; i++)
+		medium_bitmap(&medium, workload->parents.bitmap[i]);
 	verdict_init(&verdict, workload, &medium, name, options->tool);
 	state_explore(&verdict, &plan, &report->tally);
 	report->qemu_agreed = verdict.qemu_agreed;

@@ -40,6 +40,13 @@ static const struct kind kinds[] = {
 		.rounds = 100, .burst = 3, .flush = 35, .fua = 10, .whole = 60,
 		.discard = 45, .commit_interval = 60,
 	}, {
+		.name = "chain",
+		.about = "a differencing image, whose parents have some of it",
+		.disk_mib = 12288, .blocks = 90, .sites = 3, .writers = 4,
+		.rounds = 80, .burst = 3, .flush = 40, .fua = 12, .whole = 30,
+		.suspends = 6, .discard = 35, .commit_interval = 40,
+		.exposed = true, .parents = true,
+	}, {
 		.name = "small",
 		.about = "small enough for qemu-img to read all of it",
 		.disk_mib = 128, .blocks = 90, .sites = 2, .writers = 3,

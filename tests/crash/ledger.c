@@ -25,6 +25,7 @@ void ledger_init(struct ledger *ledger, const struct site *sites, u32 nr_sites)
 	}
 	ledger->issued = calloc(ledger->nr_sectors + 1, sizeof(u32));
 	ledger->zeroed = calloc(ledger->nr_sectors + 1, sizeof(u32));
+	ledger->inherited = calloc(ledger->nr_sectors + 1, sizeof(u32));
 }
 
 /**
@@ -36,6 +37,7 @@ void ledger_exit(struct ledger *ledger)
 	free(ledger->sites);
 	free(ledger->issued);
 	free(ledger->zeroed);
+	free(ledger->inherited);
 	free(ledger->events);
 	free(ledger->marks);
 }
@@ -63,6 +65,25 @@ u32 ledger_issue(struct ledger *ledger, const struct site *site, u32 skip,
 		if (zeroes)
 			ledger->zeroed[site->first + skip + i] = gen;
 	}
+	return gen;
+}
+
+/**
+ * ledger_inherit() - a parent is about to be written, before anything else is
+ * @ledger: the ledger
+ * @site: where
+ * @skip: first sector within the site
+ * @count: sectors
+ *
+ * Return: the generation, which is there from the start.
+ */
+u32 ledger_inherit(struct ledger *ledger, const struct site *site, u32 skip,
+		   u32 count)
+{
+	u32 gen = ledger_issue(ledger, site, skip, count, false), i;
+
+	for (i = 0; i < count; i++)
+		ledger->inherited[site->first + skip + i] = gen;
 	return gen;
 }
 
@@ -137,7 +158,7 @@ u32 ledger_mark(struct ledger *ledger, enum mark_kind kind, u32 value)
 }
 
 /**
- * duty_init() - nothing has to be there yet
+ * duty_init() - nothing has to be there yet but what parents have
  * @duty: result
  * @ledger: the ledger; nothing is added any more
  */
@@ -146,6 +167,8 @@ void duty_init(struct duty *duty, const struct ledger *ledger)
 	memset(duty, 0, sizeof(*duty));
 	duty->ledger = ledger;
 	duty->required = calloc(ledger->nr_sectors + 1, sizeof(u32));
+	memcpy(duty->required, ledger->inherited,
+	       ledger->nr_sectors * sizeof(u32));
 }
 
 /**

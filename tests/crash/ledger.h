@@ -45,6 +45,9 @@ struct event {
 	u32 gen;
 };
 
+/* Writes what parents have. */
+#define LEDGER_PARENTS	0xffff
+
 enum mark_kind {
 	MARK_FLUSH,	/* events before @value are durable */
 	MARK_FUA,	/* event @value is */
@@ -65,6 +68,7 @@ struct mark {
  * @nr_sectors: in all sites
  * @issued: highest generation written to each sector
  * @zeroed: highest one that leaves zeros there: a discard, or zeroes
+ * @inherited: the one that a parent has; 0: none
  * @lock: protects what is below
  * @gen: last generation given out
  * @events: in the order of acknowledgement
@@ -78,6 +82,7 @@ struct ledger {
 	u32 nr_sectors;
 	u32 *issued;
 	u32 *zeroed;
+	u32 *inherited;
 	pthread_mutex_t lock;
 	u32 gen;
 	struct event *events;
@@ -108,6 +113,8 @@ void ledger_init(struct ledger *ledger, const struct site *sites, u32 nr_sites);
 void ledger_exit(struct ledger *ledger);
 u32 ledger_issue(struct ledger *ledger, const struct site *site, u32 skip,
 		 u32 count, bool zeroes);
+u32 ledger_inherit(struct ledger *ledger, const struct site *site, u32 skip,
+		   u32 count);
 u32 ledger_acknowledge(struct ledger *ledger, const struct site *site, u32 skip,
 		       u32 count, u32 gen);
 u32 ledger_events(struct ledger *ledger);

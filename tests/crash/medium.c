@@ -34,6 +34,7 @@ void medium_init(struct medium *medium, const char *dir, const char *name,
 	medium->meta_bytes = meta_bytes;
 	medium->base = medium_memory(medium->bytes);
 	medium->state = medium_memory(medium->bytes);
+	medium->meta = calloc(BITS_TO_LONGS(medium->bytes / PAGE), sizeof(long));
 	medium->hot = calloc(BITS_TO_LONGS(medium->bytes / PAGE), sizeof(long));
 	ramdisk_init(&medium->disk, dir, name, medium->bytes);
 	ramdisk_attach(&medium->disk);
@@ -46,7 +47,21 @@ void medium_init(struct medium *medium, const char *dir, const char *name,
 		memcpy(medium->disk.map + off, initial->map + off, end - off);
 		medium->dense = !off && end == initial->bytes;
 	}
+	bitmap_set(medium->meta, 0, meta_bytes / PAGE);
 	bitmap_set(medium->hot, 0, meta_bytes / PAGE);
+}
+
+/**
+ * medium_bitmap() - there may be a sector bitmap among the blocks
+ * @medium: the medium
+ * @mib: where
+ */
+void medium_bitmap(struct medium *medium, u32 mib)
+{
+	u32 pages = (1 << 20) / PAGE;
+
+	bitmap_set(medium->meta, mib * pages, pages);
+	bitmap_set(medium->hot, mib * pages, pages);
 }
 
 /**
@@ -58,6 +73,7 @@ void medium_exit(struct medium *medium)
 	munmap(medium->base, medium->bytes);
 	munmap(medium->state, medium->bytes);
 	ramdisk_exit(&medium->disk);
+	free(medium->meta);
 	free(medium->hot);
 	free(medium->touched);
 	free(medium->fua);
@@ -214,7 +230,10 @@ void medium_apply(struct medium *medium, const struct trace_entry *entry,
 void medium_apply_again(struct medium *medium, const struct trace_entry *entry,
 			struct dice *torn)
 {
-	if (entry->off + entry->bytes > medium->meta_bytes)
+	u64 page = entry->off / PAGE;
+	u64 end = (entry->off + entry->bytes + PAGE - 1) / PAGE;
+
+	if (find_next_zero_bit(medium->meta, end, page) < end)
 		die("a replay writes to %llu, which is no metadata",
 		    (unsigned long long)entry->off);
 	medium_copy(medium, medium->disk.map, NULL, entry, torn);
@@ -237,9 +256,9 @@ void medium_reset(struct medium *medium)
 
 static bool medium_next_hot(const struct medium *medium, u64 *page, bool all)
 {
-	u64 limit = all ? medium->bytes / PAGE : medium->meta_bytes / PAGE;
+	u64 limit = medium->bytes / PAGE;
 
-	*page = find_next_bit(medium->hot, limit, *page);
+	*page = find_next_bit(all ? medium->hot : medium->meta, limit, *page);
 	return *page < limit;
 }
 

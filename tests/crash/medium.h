@@ -25,12 +25,13 @@ struct range {
 /**
  * struct medium - the device
  * @bytes: its size
- * @meta_bytes: blocks begin here: before it is what a replay may change
+ * @meta_bytes: blocks begin here, and sector bitmaps, if there are any
  * @dense: there is data everywhere
  * @base: as of the last flush
  * @state: as of the crash
  * @disk: for the kernel
- * @hot: 4 KiB pages that were ever written, one bit each
+ * @meta: 4 KiB pages that a replay may change, one bit each
+ * @hot: these, and those that were ever written
  * @touched: where @state differs from @base
  * @nr_touched: how many
  * @max_touched: room for
@@ -45,6 +46,7 @@ struct medium {
 	u8 *base;
 	u8 *state;
 	struct ramdisk disk;
+	unsigned long *meta;
 	unsigned long *hot;
 	struct range *touched;
 	u32 nr_touched;
@@ -56,6 +58,7 @@ struct medium {
 
 void medium_init(struct medium *medium, const char *dir, const char *name,
 		 const struct ramdisk *initial, u64 meta_bytes);
+void medium_bitmap(struct medium *medium, u32 mib);
 void medium_exit(struct medium *medium);
 void medium_advance(struct medium *medium, const struct trace_entry *entry);
 void medium_segment(struct medium *medium);

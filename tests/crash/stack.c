@@ -47,6 +47,20 @@ void ramdisk_attach(struct ramdisk *disk)
 		die("%s: no loop device: %s", disk->path, strerror(-r));
 }
 
+/**
+ * ramdisk_freeze() - nobody writes it from now on
+ * @disk: the disk, attached and not in use; gets another loop device
+ */
+void ramdisk_freeze(struct ramdisk *disk)
+{
+	int r;
+
+	loop_close(&disk->loop);
+	r = loop_attach(&disk->loop, disk->fd, disk->path, SECTOR, true);
+	if (r)
+		die("%s: no loop device: %s", disk->path, strerror(-r));
+}
+
 static const char *ramdisk_sysfs(const struct ramdisk *disk, const char *file,
 				 char path[96])
 {

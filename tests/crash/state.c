@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "mapping.h"
 #include "stamp.h"
 #include "state.h"
 
@@ -231,7 +232,7 @@ static bool state_cut(struct explorer *explorer, struct dice *dice)
 	void *reference = view_buffer(&verdict->view);
 	struct trace trace;
 	struct ramdisk log;
-	char name[64];
+	char name[64], path[96];
 	bool good;
 
 	memcpy(reference, verdict->ro, (u64)verdict->view.sectors * SECTOR);
@@ -240,8 +241,8 @@ static bool state_cut(struct explorer *explorer, struct dice *dice)
 	ramdisk_attach(&log);
 	if (stack_map(name, "log-writes", medium->bytes / SECTOR, false,
 		      "%s %s", medium->disk.loop.path, log.loop.path) ||
-	    stack_map(verdict->name, "vhdx", verdict->workload->disk_sectors,
-		      false, "/dev/mapper/%s", name))
+	    parents_map(verdict->workload, verdict->name, false,
+			mapping_path(path, sizeof(path), name)))
 		die("a replay over dm-log-writes failed");
 	stack_unmap(verdict->name);
 	stack_unmap(name);

@@ -9,10 +9,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "inspect.h"
 #include "mapping.h"
 #include "stamp.h"
 #include "verdict.h"
+
+#define VERDICT_WRITES	12	/* to blocks with content */
 
 /**
  * verdict_init() - get ready to look
@@ -38,6 +39,10 @@ void verdict_init(struct verdict *verdict, const struct workload *workload,
 	dice_init(&dice, workload->seed, 2);
 	view_init(&verdict->view, &workload->ledger, workload->disk_sectors,
 		  workload->kind->exposed, &dice);
+	if (workload->parents.nr) {
+		verdict->heritage.content = view_inherited(&verdict->view);
+		verdict->heritage.stale_mib = workload->parents.stale_mib;
+	}
 	verdict->ro = view_buffer(&verdict->view);
 	verdict->rw = view_buffer(&verdict->view);
 }
@@ -48,6 +53,7 @@ void verdict_init(struct verdict *verdict, const struct workload *workload,
  */
 void verdict_exit(struct verdict *verdict)
 {
+	free(verdict->heritage.content);
 	free(verdict->ro);
 	free(verdict->rw);
 	view_exit(&verdict->view);
@@ -56,8 +62,8 @@ void verdict_exit(struct verdict *verdict)
 
 static bool verdict_map(struct verdict *verdict, bool read_only)
 {
-	int r = stack_map(verdict->name, "vhdx", verdict->workload->disk_sectors,
-			  read_only, "%s", verdict->medium->disk.loop.path);
+	int r = parents_map(verdict->workload, verdict->name, read_only,
+			    verdict->medium->disk.loop.path);
 
 	if (r)
 		printf("  the image cannot be mapped %s: %s (the kernel log says why)\n",
@@ -212,7 +218,7 @@ static bool verdict_replay(struct verdict *verdict, u32 what)
 			return false;
 		stack_unmap(verdict->name);
 	}
-	if (!inspect_clean(disk, &verdict->view, verdict->rw) ||
+	if (!inspect_clean(disk, &verdict->view, &verdict->heritage, verdict->rw) ||
 	    view_differs(&verdict->view, verdict->ro, verdict->rw,
 			 "the replayed image"))
 		return false;
@@ -247,7 +253,35 @@ static bool verdict_write_block(int fd, u64 block)
 	return good;
 }
 
-static bool verdict_write(struct verdict *verdict)
+/* ... and so do blocks that have some content, at places that nobody looks at. */
+static bool verdict_write_more(struct verdict *verdict, int fd, u32 salt)
+{
+	const struct ledger *ledger = &verdict->workload->ledger;
+	u8 *buf = aligned_alloc(PAGE, PAGE);
+	bool good = true;
+	struct dice dice;
+	u32 i;
+
+	dice_init(&dice, verdict->workload->seed, 200000 + salt);
+	for (i = 0; good && i < VERDICT_WRITES; i++) {
+		const struct site *site =
+			&ledger->sites[dice_below(&dice, ledger->nr_sites)];
+		u64 lba = (site->lba & -(u64)BLOCK_SECTORS) +
+			  dice_below(&dice, BLOCK_SECTORS);
+
+		if (view_has(&verdict->view, lba))
+			continue;
+		stamp_fill(buf, lba, 1, 0);
+		good = pwrite(fd, buf, SECTOR, lba * SECTOR) == SECTOR;
+	}
+	good = good && !fdatasync(fd);
+	if (!good)
+		printf("  a block cannot be written: %s\n", strerror(errno));
+	free(buf);
+	return good;
+}
+
+static bool verdict_write(struct verdict *verdict, const struct duty *duty)
 {
 	const struct ledger *ledger = &verdict->workload->ledger;
 	u64 block = 0;
@@ -266,13 +300,15 @@ static bool verdict_write(struct verdict *verdict)
 	if (!verdict_map(verdict, false))
 		return false;
 	fd = stack_open(verdict->name, O_RDWR | O_DIRECT);
-	good = verdict_write_block(fd, block);
+	good = verdict_write_block(fd, block) &&
+	       (!verdict->heritage.content ||
+		verdict_write_more(verdict, fd, duty->nr_events));
 	close(fd);
 	stack_unmap(verdict->name);
 	return good && inspect_clean(&verdict->medium->disk, &verdict->view,
-				     verdict->rw) &&
+				     &verdict->heritage, verdict->rw) &&
 	       !view_differs(&verdict->view, verdict->ro, verdict->rw,
-			     "a new block elsewhere");
+			     "a write elsewhere");
 }
 
 /* A file system: it is mounted, which replays its own journal, and checked. */
@@ -289,7 +325,7 @@ static bool verdict_files(struct verdict *verdict, const struct duty *duty)
 	       !files_check(verdict->name);
 	stack_unmap(verdict->name);
 	return good && inspect_clean(&verdict->medium->disk, &verdict->view,
-				     verdict->rw);
+				     &verdict->heritage, verdict->rw);
 }
 
 /**
@@ -311,7 +347,7 @@ bool verdict_state(struct verdict *verdict, const struct duty *duty,
 
 	good = verdict_look(verdict, duty, reference, what) &&
 	       verdict_replay(verdict, what) &&
-	       (!(what & VERDICT_WRITE) || verdict_write(verdict)) &&
+	       (!(what & VERDICT_WRITE) || verdict_write(verdict, duty)) &&
 	       (!files || verdict_files(verdict, duty));
 	medium_restore(verdict->medium, files || (what & (VERDICT_WRITE |
 							  VERDICT_QEMU)));

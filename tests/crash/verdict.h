@@ -3,6 +3,7 @@
 #ifndef CRASH_VERDICT_H
 #define CRASH_VERDICT_H
 
+#include "inspect.h"
 #include "medium.h"
 #include "view.h"
 #include "workload.h"
@@ -21,6 +22,7 @@ enum {
  * @workload: of which workload
  * @medium: where they are
  * @view: what is looked at
+ * @heritage: what of it comes from parents
  * @name: of the mapped device
  * @tool: the tool vhdx
  * @ro: content as the read-only mapping has it
@@ -33,6 +35,7 @@ struct verdict {
 	const struct workload *workload;
 	struct medium *medium;
 	struct view view;
+	struct heritage heritage;
 	char name[32];
 	const char *tool;
 	void *ro;

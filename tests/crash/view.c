@@ -137,6 +137,51 @@ void *view_buffer(const struct view *view)
 }
 
 /**
+ * view_inherited() - what is in the windows by way of parents
+ * @view: the view
+ *
+ * Return: to be freed.
+ */
+void *view_inherited(const struct view *view)
+{
+	void *buf = view_buffer(view);
+	u32 i, k;
+
+	memset(buf, 0, (u64)view->sectors * SECTOR);
+	for (i = 0; i < view->nr; i++) {
+		const struct window *w = &view->windows[i];
+
+		for (k = 0; k < w->count; k++) {
+			int number = view->number[w->at + k];
+			u32 gen = number < 0 ? 0 :
+				  view->ledger->inherited[number];
+
+			if (gen)
+				stamp_fill(buf + (u64)(w->at + k) * SECTOR,
+					   w->lba + k, gen, LEDGER_PARENTS);
+		}
+	}
+	return buf;
+}
+
+/**
+ * view_has() - is a sector looked at?
+ * @view: the view
+ * @lba: the sector
+ *
+ * Return: true if so.
+ */
+bool view_has(const struct view *view, u64 lba)
+{
+	u32 i;
+
+	for (i = 0; i < view->nr; i++)
+		if (lba - view->windows[i].lba < view->windows[i].count)
+			return true;
+	return false;
+}
+
+/**
  * view_read() - read all windows
  * @view: the view
  * @fd: mapped device, O_DIRECT

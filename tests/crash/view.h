@@ -42,6 +42,8 @@ void view_init(struct view *view, const struct ledger *ledger, u64 disk_sectors,
 void view_exit(struct view *view);
 void *view_buffer(const struct view *view);
 int view_read(const struct view *view, int fd, void *buf);
+void *view_inherited(const struct view *view);
+bool view_has(const struct view *view, u64 lba);
 u32 view_check(struct view *view, const void *buf,
 	       const struct duty *duty);
 u32 view_differs(const struct view *view, const void *a, const void *b,

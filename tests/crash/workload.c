@@ -355,17 +355,23 @@ static void writer_discard(struct writer *writer)
 	const struct site *site = writer_choose(writer, 0);
 	unsigned long what = dice_percent(&writer->dice, 75) ? BLKDISCARD :
 							       BLKZEROOUT;
+	u32 gen, skip = 0, count = site ? site->count : 0;
 	u64 range[2];
-	u32 gen;
 
-	if (!site || site->count != BLOCK_SECTORS)
+	if (!count || (count != BLOCK_SECTORS && !writer->workload->kind->parents))
 		return;
-	range[0] = site->lba * SECTOR;
-	range[1] = (u64)BLOCK_SECTORS * SECTOR;
-	gen = ledger_issue(ledger, site, 0, site->count, true);
+	/* Only whole blocks are freed. */
+	if (count != BLOCK_SECTORS || (what == BLKZEROOUT && dice_percent(&writer->dice, 50))) {
+		what = BLKZEROOUT;
+		skip = dice_below(&writer->dice, count);
+		count = 1 + dice_below(&writer->dice, count - skip);
+	}
+	range[0] = (site->lba + skip) * SECTOR;
+	range[1] = (u64)count * SECTOR;
+	gen = ledger_issue(ledger, site, skip, count, true);
 	if (ioctl(writer->fd, what, range))
 		die("a discard failed: %s", strerror(errno));
-	ledger_acknowledge(ledger, site, 0, site->count, gen);
+	ledger_acknowledge(ledger, site, skip, count, gen);
 }
 
 static void *writer_run(void *arg)
@@ -445,29 +451,53 @@ static void workload_write(struct workload *workload)
  * All of it
  */
 
+/**
+ * workload_image() - create an image, over the parents that there are
+ * @workload: whose
+ * @tool: the tool vhdx
+ * @name: of the file
+ *
+ * Return: its size in bytes.
+ */
+u64 workload_image(const struct workload *workload, const char *tool,
+		   const char *name)
+{
+	const struct parents *parents = &workload->parents;
+	char command[512], parent[128] = "";
+	struct stat st;
+
+	if (parents->nr)
+		snprintf(parent, sizeof(parent), "--parent '%s'",
+			 parents->disk[parents->nr - 1].path);
+	snprintf(command, sizeof(command),
+		 "'%s' create --size %uM --block-size 1M --log-size 1M %s '%s/%s' >/dev/null",
+		 tool, workload->kind->disk_mib, parent, workload->dir, name);
+	if (system(command))
+		die("failed: %s", command);
+	snprintf(command, sizeof(command), "%s/%s", workload->dir, name);
+	if (stat(command, &st))
+		die("%s: %s", command, strerror(errno));
+	return st.st_size;
+}
+
 static void workload_create(struct workload *workload, const char *tool)
 {
 	const struct kind *kind = workload->kind;
 	u32 mib = kind->blocks ? kind->blocks + 16 : kind->disk_mib + 16;
-	char command[512];
-	struct stat st;
-	u64 off;
+	u64 bytes, off;
 
-	snprintf(command, sizeof(command),
-		 "'%s' create --size %uM --block-size 1M --log-size 1M '%s/initial' >/dev/null",
-		 tool, kind->disk_mib, workload->dir);
-	if (system(command))
-		die("failed: %s", command);
-	snprintf(command, sizeof(command), "%s/initial", workload->dir);
-	if (stat(command, &st))
-		die("%s: %s", command, strerror(errno));
-	workload->meta_bytes = st.st_size;
 	workload->disk_sectors = (u64)kind->disk_mib * BLOCK_SECTORS;
+	if (kind->parents)
+		parents_create(workload, tool);
+	bytes = workload_image(workload, tool, "initial");
+	workload->meta_bytes = bytes;
 	ramdisk_init(&workload->initial, workload->dir, "initial",
-		     st.st_size + mib * (1ULL << 20));
+		     bytes + mib * (1ULL << 20));
 	if (kind->exposed)
-		stamp_foreign(workload->initial.map + st.st_size, st.st_size,
+		stamp_foreign(workload->initial.map + bytes, bytes,
 			      mib * (1ULL << 20));
+	if (kind->parents)
+		parents_prepare_leaf(workload);
 	ramdisk_init(&workload->device, workload->dir, "device",
 		     workload->initial.bytes);
 	for (off = 0; off < (kind->exposed ? workload->initial.bytes :
@@ -495,9 +525,11 @@ static void workload_map(struct workload *workload)
 		snprintf(zeroed, sizeof(zeroed), " zeroed_from %llu",
 			 (unsigned long long)workload->meta_bytes / SECTOR);
 	r = stack_map(WORKLOAD_NAME, "vhdx", workload->disk_sectors, false,
-		      "/dev/mapper/%s %u commit_interval %u idle_close %u%s",
-		      WORKLOAD_LOGGER, *zeroed ? 6 : 4, kind->commit_interval,
-		      kind->idle_close, zeroed);
+		      "/dev/mapper/%s %u commit_interval %u idle_close %u%s%s",
+		      WORKLOAD_LOGGER,
+		      (*zeroed ? 6 : 4) + PARENTS_ARGS * workload->parents.nr,
+		      kind->commit_interval, kind->idle_close, zeroed,
+		      workload->parents.table);
 	if (r)
 		die("the image cannot be mapped: %s", strerror(-r));
 }
@@ -529,6 +561,8 @@ void workload_run(struct workload *workload, const struct kind *kind, u64 seed,
 		workload_write(workload);
 	stack_unmap(WORKLOAD_NAME);
 	stack_unmap(WORKLOAD_LOGGER);
+	if (kind->parents)
+		parents_find_bitmaps(workload);
 	trace_init(&workload->trace, workload->log.map, workload->log.bytes);
 }
 
@@ -543,4 +577,5 @@ void workload_exit(struct workload *workload)
 	ramdisk_exit(&workload->initial);
 	ramdisk_exit(&workload->device);
 	ramdisk_exit(&workload->log);
+	parents_exit(&workload->parents);
 }

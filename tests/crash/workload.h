@@ -4,6 +4,7 @@
 #define CRASH_WORKLOAD_H
 
 #include "ledger.h"
+#include "parents.h"
 #include "stack.h"
 #include "trace.h"
 
@@ -30,6 +31,7 @@
  * @exposed: the device holds foreign data, and no zeroed_from says otherwise
  * @qemu: small enough to be read by others, all of it
  * @files: a file system and files instead of stamped sectors
+ * @parents: the image is a differencing image
  */
 struct kind {
 	const char *name;
@@ -53,6 +55,7 @@ struct kind {
 	bool exposed;
 	bool qemu;
 	bool files;
+	bool parents;
 };
 
 /**
@@ -67,6 +70,7 @@ struct kind {
  * @log: log of dm-log-writes
  * @trace: what is in it
  * @ledger: what was written
+ * @parents: of the image
  */
 struct workload {
 	const struct kind *kind;
@@ -79,6 +83,7 @@ struct workload {
 	struct ramdisk log;
 	struct trace trace;
 	struct ledger ledger;
+	struct parents parents;
 };
 
 #define WORKLOAD_NAME	"crash-disk"
@@ -88,6 +93,8 @@ const struct kind *kind_find(const char *name);
 const struct kind *kind_get(u32 number);
 void workload_run(struct workload *workload, const struct kind *kind, u64 seed,
 		  const char *dir, const char *tool);
+u64 workload_image(const struct workload *workload, const char *tool,
+		   const char *name);
 void workload_exit(struct workload *workload);
 void workload_mark(struct workload *workload, enum mark_kind kind, u32 value);
 
