@@ -503,13 +503,17 @@ static bool vhdx_part_land(struct vhdx_target *vt, struct bio *bio)
 	u64 missing = 0;
 	int r;
 
-	do {
+	for (;;) {
 		mutex_lock(&vt->publish);
 		r = vhdx_part_try_publish(vt, bio, &missing);
 		mutex_unlock(&vt->publish);
-		if (r == -ENODATA)
-			r = vhdx_bits_load(vt, missing) ?: -ENODATA;
-	} while (r == -ENODATA);
+		if (r != -ENODATA)
+			break;
+		/* Which is what it says of a bad sector, too. */
+		r = vhdx_bits_load(vt, missing);
+		if (r)
+			break;
+	}
 	if (r == -EAGAIN || r == -ESTALE)
 		return false;
 	if (r)
