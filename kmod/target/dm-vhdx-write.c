@@ -378,12 +378,18 @@ static bool vhdx_process_done(struct vhdx_target *vt, struct vhdx_change *change
 	return true;
 }
 
-/* Blocks that are prepared wait for the next transaction. */
+/*
+ * Blocks that are prepared wait for the next transaction.  As in vhdx_starve(), it
+ * may have begun since there was no room: then no commit would wake them.
+ */
 static void vhdx_wait_for_room(struct vhdx_target *vt, struct list_head *done)
 {
 	spin_lock_irq(&vt->lock);
 	list_splice(done, &vt->done);
-	queue_work(vt->commit_wq, &vt->commit);
+	if (READ_ONCE(vt->nr_dirty))
+		queue_work(vt->commit_wq, &vt->commit);
+	else
+		queue_work(vt->alloc_wq, &vt->worker);
 	spin_unlock_irq(&vt->lock);
 }
 
