@@ -11,8 +11,11 @@
 
 #include "dm-vhdx.h"
 
-/* Two transactions of them, and those that a block needs to begin with. */
-#define VHDX_MIN_BITS	(2 * VHDX_LOG_FIRST_DESCS + 20)
+/*
+ * Those that the log may keep without a further transaction (vhdx_log_make_room()),
+ * two transactions of them, and those that a block needs to begin with.
+ */
+#define VHDX_MIN_BITS	(VHDX_LOG_SLOTS / 2 + 2 * VHDX_LOG_FIRST_DESCS + 20)
 
 /* So many places are tried for a sector bitmap. */
 #define VHDX_BITMAP_TRIES	4

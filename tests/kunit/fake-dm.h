@@ -72,6 +72,7 @@ static inline void *fake_bio_rest(struct fake_bio *fbio)
  * @unlock_arg: for @on_unlock
  * @noflush: dm_noflush_suspending()
  * @starve: so many allocations that must not wait find no memory
+ * @no_memory: all of them do but for what the pools have
  * @allocated: what mempool_alloc() has given and has not back
  * @flights: bios that may go to where an entry said, by phase
  * @phase: the present one
@@ -94,6 +95,7 @@ struct fake_kernel {
 	void *unlock_arg;
 	bool noflush;
 	unsigned int starve;
+	bool no_memory;
 	unsigned int allocated;
 	u32 flights[FAKE_PHASES];
 	u32 phase;

@@ -41,15 +41,36 @@ void fake_printk(const char *fmt, ...)
 void *mempool_alloc(mempool_t *pool, gfp_t gfp);
 void mempool_free(void *element, mempool_t *pool);
 
+static void *fake_no_memory(gfp_t gfp, void *data)
+{
+	return NULL;
+}
+
+/* There is no memory: what the pool has is all there is. */
+static void *fake_mempool_reserve(mempool_t *pool, gfp_t gfp)
+{
+	mempool_alloc_t *alloc = pool->alloc;
+	void *element;
+
+	pool->alloc = fake_no_memory;
+	element = mempool_alloc(pool, gfp);
+	pool->alloc = alloc;
+	return element;
+}
+
 /* There is a reserve: as long as nothing of it is in use, there is some. */
 void *fake_mempool_alloc(mempool_t *pool, gfp_t gfp)
 {
+	void *element;
+
 	if (!gfpflags_allow_blocking(gfp) && fake.starve && fake.allocated) {
 		fake.starve--;
 		return NULL;
 	}
-	fake.allocated++;
-	return mempool_alloc(pool, gfp);
+	element = fake.no_memory ? fake_mempool_reserve(pool, gfp) :
+				   mempool_alloc(pool, gfp);
+	fake.allocated += element != NULL;
+	return element;
 }
 
 void fake_mempool_free(void *element, mempool_t *pool)

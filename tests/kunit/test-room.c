@@ -162,9 +162,38 @@ static void room_never_comes(struct kunit *test)
 	vk_target_suspend(&t->vkt, false);
 }
 
+/* No memory but what was set aside, and nothing that a commit would free. */
+static void room_without_memory(struct kunit *test)
+{
+	struct room_test *t = test->priv;
+	struct fake_bio *fbio;
+	u32 page, steps;
+
+	room_start(t);
+	room_write(t, 0);
+	fake.no_memory = true;
+	for (page = 1; page < ROOM_PAGES; page++) {
+		fbio = room_send(t, REQ_OP_WRITE, page * ROOM_PAGE_BLOCKS);
+		for (steps = 0; steps < 1000 && fake_kernel_step(false); steps++)
+			;
+		if (!fbio->done) {
+			KUNIT_FAIL(test, "no end after %u pages, %lu of them in core",
+				   page, t->vt->chain->nr_bits);
+			break;
+		}
+		KUNIT_EXPECT_EQ(test, fbio->status, 0);
+		/* Small transactions: the log is in no hurry to apply any. */
+		if (page % 100 == 0)
+			KUNIT_EXPECT_EQ(test, vk_guest_flush(&t->vkt), 0);
+	}
+	fake.no_memory = false;
+	vk_target_suspend(&t->vkt, false);
+}
+
 static struct kunit_case room_cases[] = {
 	KUNIT_CASE(room_bad_bits),
 	KUNIT_CASE(room_never_comes),
+	KUNIT_CASE(room_without_memory),
 	{}
 };
 
