@@ -66,6 +66,7 @@ void vhdx_bits_drop(struct vhdx_chain *chain)
 
 	list_for_each_entry_safe(bits, next, &chain->bits_list, list)
 		vhdx_bits_remove(chain, bits);
+	chain->nr_bad = 0;
 }
 
 /**
@@ -208,6 +209,20 @@ int vhdx_bits_load(struct vhdx_target *vt, u64 off)
 	return r;
 }
 
+/*
+ * It stays taken, so that nobody else runs into it; unless there are too many of them:
+ * then it is the device that fails.
+ */
+static void vhdx_bits_bad_place(struct vhdx_target *vt, u32 mib)
+{
+	mutex_lock(&vt->publish);
+	if (vt->chain->nr_bad < VHDX_ASIDE)
+		vt->chain->nr_bad++;
+	else
+		vhdx_give_bitmap_back(vt, mib);
+	mutex_unlock(&vt->publish);
+}
+
 /* Zeroed space for a sector bitmap: some of it may be bad. */
 static int vhdx_bits_zero_bitmap(struct vhdx_target *vt, u32 *mib)
 {
@@ -223,7 +238,7 @@ static int vhdx_bits_zero_bitmap(struct vhdx_target *vt, u32 *mib)
 				 true);
 		if (!r || r == -ENOSPC)
 			break;
-		/* It stays taken: nobody else should run into it. */
+		vhdx_bits_bad_place(vt, *mib);
 	}
 	return r;
 }

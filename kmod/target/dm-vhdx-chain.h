@@ -138,6 +138,7 @@ struct vhdx_source {
  * @bits_list: the same, oldest first
  * @nr_bits: how many
  * @bits_gone: how many were given back since the target was made
+ * @nr_bad: places for a sector bitmap that were no good, and are taken
  * @bits_pool: memory for them
  * @page_pool: likewise
  */
@@ -165,6 +166,7 @@ struct vhdx_chain {
 	struct list_head bits_list;
 	unsigned long nr_bits;
 	u64 bits_gone;
+	u32 nr_bad;
 	mempool_t bits_pool;
 	mempool_t page_pool;
 };

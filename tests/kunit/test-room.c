@@ -190,8 +190,32 @@ static void room_without_memory(struct kunit *test)
 	vk_target_suspend(&t->vkt, false);
 }
 
+/* A device that fails for a while: what was tried there is not lost for good. */
+static void room_bad_places(struct kunit *test)
+{
+	struct room_test *t = test->priv;
+	struct fake_bio *fbio;
+	u32 taken, i;
+
+	room_start(t);
+	taken = t->vt->image.space.taken;
+	t->dev->bad_off = (u64)vk_free_mib(&t->spec) << 20;
+	t->dev->bad_end = t->dev->bytes;
+	for (i = 0; i < 50; i++) {
+		fbio = room_send(t, REQ_OP_WRITE, 0);
+		fake_kernel_run();
+		KUNIT_EXPECT_TRUE(test, fbio->done);
+		KUNIT_EXPECT_EQ(test, fbio->status, -EIO);
+	}
+	KUNIT_EXPECT_LE(test, t->vt->image.space.taken - taken, VHDX_ASIDE);
+	t->dev->bad_end = 0;
+	room_write(t, 0);
+	vk_target_suspend(&t->vkt, false);
+}
+
 static struct kunit_case room_cases[] = {
 	KUNIT_CASE(room_bad_bits),
+	KUNIT_CASE(room_bad_places),
 	KUNIT_CASE(room_never_comes),
 	KUNIT_CASE(room_without_memory),
 	{}
