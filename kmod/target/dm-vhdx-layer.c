@@ -5,6 +5,7 @@
  * The block device that was given first is good for all: as long as a user is
  * left its table holds the device open, so there is no other one for its number.
  */
+#include <linux/sched/mm.h>
 #include <linux/slab.h>
 
 #include "dm-vhdx.h"
@@ -93,6 +94,7 @@ int vhdx_layer_get(struct block_device *bdev, struct vhdx_layer **layer,
 		   const char **error)
 {
 	struct vhdx_layer *fresh = vhdx_layer_new(bdev);
+	unsigned int noio;
 	int r;
 
 	if (!fresh) {
@@ -102,9 +104,12 @@ int vhdx_layer_get(struct block_device *bdev, struct vhdx_layer **layer,
 	*layer = vhdx_layer_find(bdev, &fresh);
 	if (fresh)
 		vhdx_layer_free(fresh);
+	/* A resume may be waiting for the lock, and pages to be cleaned for that. */
+	noio = memalloc_noio_save();
 	mutex_lock(&(*layer)->lock);
 	r = vhdx_layer_load(*layer, error);
 	mutex_unlock(&(*layer)->lock);
+	memalloc_noio_restore(noio);
 	if (r) {
 		vhdx_layer_put(*layer);
 		*layer = NULL;
