@@ -58,7 +58,8 @@ static void vhdx_bits_remove(struct vhdx_chain *chain, struct vhdx_bits *bits)
  * vhdx_bits_drop() - forget all: the image is not loaded any more
  * @chain: the chain; need not have been set up
  *
- * Context: process context; suspended, no transaction has any.
+ * Context: process context; suspended, no transaction has any; the publish mutex is
+ * held.
  */
 void vhdx_bits_drop(struct vhdx_chain *chain)
 {
@@ -71,13 +72,12 @@ void vhdx_bits_drop(struct vhdx_chain *chain)
 
 /**
  * vhdx_bits_exit() - undo vhdx_bits_init()
- * @chain: the chain; need not have been set up
+ * @chain: the chain, with none in core; need not have been set up
  *
  * Context: may sleep.
  */
 void vhdx_bits_exit(struct vhdx_chain *chain)
 {
-	vhdx_bits_drop(chain);
 	mempool_exit(&chain->bits_pool);
 	mempool_exit(&chain->page_pool);
 }

@@ -112,7 +112,8 @@ int vhdx_chain_register(struct vhdx_target *vt, char **error)
 
 	if (!chain)
 		return 0;
-	if (!vt->read_only && vhdx_bits_init(chain)) {
+	if (vhdx_tiles_init(chain) ||
+	    (!vt->read_only && vhdx_bits_init(chain))) {
 		*error = "Out of memory";
 		return -ENOMEM;
 	}
@@ -155,6 +156,7 @@ void vhdx_chain_free(struct vhdx_target *vt)
 		return;
 	if (chain->wq)
 		destroy_workqueue(chain->wq);
+	vhdx_tiles_exit(chain);
 	vhdx_bits_exit(chain);
 	for (i = 0; i < chain->nr_parents; i++) {
 		struct vhdx_parent *parent = &chain->parents[i];
@@ -331,8 +333,6 @@ int vhdx_chain_load(struct vhdx_target *vt, const char **error)
 	if (!chain)
 		return 0;
 	r = vhdx_chain_alloc(chain);
-	if (!r)
-		r = vhdx_tiles_init(chain);
 	*error = NULL;
 	if (!r)
 		r = vhdx_chain_get(vt, &index, error);
@@ -362,8 +362,10 @@ void vhdx_chain_unload(struct vhdx_target *vt)
 
 	if (!chain)
 		return;
-	vhdx_tiles_exit(chain);
+	vhdx_tiles_drop(chain);
+	mutex_lock(&vt->publish);
 	vhdx_bits_drop(chain);
+	mutex_unlock(&vt->publish);
 	for (i = 0; i < chain->nr_parents; i++) {
 		if (chain->parents[i].layer)
 			vhdx_layer_put(chain->parents[i].layer);

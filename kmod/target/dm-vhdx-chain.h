@@ -208,6 +208,7 @@ struct vhdx_route {
 
 int vhdx_tiles_init(struct vhdx_chain *chain);
 void vhdx_tiles_exit(struct vhdx_chain *chain);
+void vhdx_tiles_drop(struct vhdx_chain *chain);
 bool vhdx_tile_route(struct vhdx_target *vt, sector_t sector,
 		     unsigned int sectors, struct vhdx_route *route);
 bool vhdx_tile_is_leaf(struct vhdx_target *vt, sector_t sector,

@@ -85,8 +85,8 @@ static void vhdx_dtr(struct dm_target *ti)
 		cleanup_srcu_struct(&vt->flights);
 	mempool_exit(&vt->change_pool);
 	mempool_exit(&vt->limbo_pool);
-	mutex_destroy(&vt->publish);
 	vhdx_chain_free(vt);
+	mutex_destroy(&vt->publish);
 	if (vt->user.dev)
 		vhdx_registry_del(&vt->user);
 	if (vt->dev)

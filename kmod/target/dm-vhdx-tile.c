@@ -94,16 +94,16 @@ static unsigned long vhdx_tiles_scan(struct shrinker *shrinker,
  * vhdx_tiles_init() - have no tiles yet
  * @chain: the chain
  *
- * Context: may sleep.
+ * Not at a resume: who reclaims memory holds what a shrinker is registered under,
+ * and may be waiting for the disk that is to be resumed.
+ *
+ * Context: may sleep; constructor.
  * Return: 0 or -ENOMEM; call vhdx_tiles_exit() in both cases.
  */
 int vhdx_tiles_init(struct vhdx_chain *chain)
 {
-	chain->nr_tiles = 0;
-	chain->cursor = 0;
 	chain->scratch = kvzalloc(struct_size(chain->scratch, layer,
-					      VHDX_TILE_SECTORS),
-				  VHDX_LOAD_GFP);
+					      VHDX_TILE_SECTORS), GFP_KERNEL);
 	if (!chain->scratch)
 		return -ENOMEM;
 	return vhdx_shrinker_init(&chain->shrinker, vhdx_tiles_count,
@@ -111,23 +111,34 @@ int vhdx_tiles_init(struct vhdx_chain *chain)
 }
 
 /**
- * vhdx_tiles_exit() - free them all
- * @chain: the chain; need not have been set up
+ * vhdx_tiles_drop() - free them all
+ * @chain: the chain
  *
- * Context: may sleep; nobody looks for any.
+ * Context: may sleep; nobody but the shrinker looks for any.
  */
-void vhdx_tiles_exit(struct vhdx_chain *chain)
+void vhdx_tiles_drop(struct vhdx_chain *chain)
 {
 	struct vhdx_tile *tile;
 	unsigned long index;
 
-	vhdx_shrinker_exit(&chain->shrinker);
 	xa_for_each(&chain->tiles, index, tile) {
-		kfree(tile);
+		xa_lock(&chain->tiles);
+		vhdx_tile_erase(chain, index);
+		xa_unlock(&chain->tiles);
 		cond_resched();
 	}
+}
+
+/**
+ * vhdx_tiles_exit() - undo vhdx_tiles_init()
+ * @chain: the chain, without tiles; need not have been set up
+ *
+ * Context: may sleep.
+ */
+void vhdx_tiles_exit(struct vhdx_chain *chain)
+{
+	vhdx_shrinker_exit(&chain->shrinker);
 	xa_destroy(&chain->tiles);
-	chain->nr_tiles = 0;
 	kvfree(chain->scratch);
 	chain->scratch = NULL;
 }
