@@ -104,6 +104,9 @@ expect_output 'Windows is hibernated'
 initrd 0 :ro
 "$vhdx" detach disk
 # One that has woken up again.
+host_off
+host_on 40 mkntfs -q -Q -F
+ntfscp -q "$loop" image /disk.vhdx
 head -c 4096 /dev/zero >hiberfil
 ntfscp -q "$loop" hiberfil /hiberfil.sys
 initrd 0 ''
