@@ -25,8 +25,12 @@ static int extent_visit(void *arg, u64 index, u32 block, bool bitmap,
 	/* A file is extended anyway before the kernel sees it. */
 	if (result == VHDX_FAULT_BAT_CUT && !scan->image->block_device)
 		result = 0;
-	if (result || bitmap || !entry->mib)
+	if (result || !entry->mib)
 		return result;
+	if (bitmap) {
+		scan->extent->bitmaps++;
+		return 0;
+	}
 	scan->extent->placed++;
 	end = (entry->mib + vhdx_block_mib(&scan->image->layout.geo)) * SZ_1M;
 	scan->extent->end = max_t(u64, scan->extent->end, end);
@@ -62,6 +66,9 @@ int extent_load(struct extent *extent, struct image *image)
 						 SZ_1M));
 	extent->max_bytes = extent->end +
 		((geo->blocks - extent->placed) << geo->block_shift);
+	/* Each chunk's is 1 MiB, whether a block of it is partial yet or not. */
+	if (image->layout.meta.has_parent)
+		extent->max_bytes += (geo->chunks - extent->bitmaps) * SZ_1M;
 	return 0;
 }
 

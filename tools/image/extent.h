@@ -9,12 +9,15 @@
 /**
  * struct extent - how far an image reaches
  * @placed: blocks that own space
+ * @bitmaps: sector bitmaps that do
  * @end: end of all that the image refers to, in bytes, a multiple of 1 MiB;
  *       past the end of the file if the last block is cut
- * @max_bytes: where it ends if all blocks of the disk take space
+ * @max_bytes: where it ends if all blocks of the disk take space, and all
+ *             sector bitmaps if it has a parent
  */
 struct extent {
 	u64 placed;
+	u64 bitmaps;
 	u64 end;
 	u64 max_bytes;
 };
