@@ -8,8 +8,10 @@
 #include <stdlib.h>
 
 #include "chain.h"
+#include "guid.h"
 #include "identify.h"
 #include "message.h"
+#include "vhd-image.h"
 
 static int chain_visit(void *arg, u64 index, u32 block, bool bitmap,
 		       const struct vhdx_bat_entry *entry, int result)
@@ -121,21 +123,85 @@ static int chain_judge(const struct chain *chain, const struct parent *parent)
 	return chain->count < VHDX_MAX_LAYERS ? 0 : VHDX_FAULT_CHAIN_DEEP;
 }
 
+/* Those files that are no layers yet: where any will do, one will not do twice. */
+static void chain_narrow(const struct chain *chain,
+			 const struct parent_search *search,
+			 struct parent_search *rest)
+{
+	struct stat st;
+	unsigned int i;
+
+	*rest = *search;
+	rest->files = 0;
+	for (i = 0; i < search->files; i++)
+		if (stat(search->file[i], &st) || !chain_has_file(chain, &st))
+			rest->file[rest->files++] = search->file[i];
+}
+
+/* It may have become another one since it was found; or any will do. */
+static int chain_judge_linkage(const struct chain *chain,
+			       const struct parent *parent)
+{
+	const struct chain_layer *child = chain->layer[chain->count - 2];
+	const guid_t *guid = &chain->layer[chain->count - 1]->image.layout
+			      .header.data_write_guid;
+	char wants[GUID_TEXT], has[GUID_TEXT];
+	guid_t linkage[2];
+	int r = VHDX_FAULT_CHAIN_LINKAGE;
+
+	if (vhdx_locator_accepts(child->locator, guid))
+		return 0;
+	vhdx_locator_linkage(child->locator, linkage);
+	guid_text(wants, &linkage[0]);
+	guid_text(has, guid);
+	if (parent->is_other) {
+		note(child->path, "its parent should have the data write GUID %s: '%s', which has %s, is taken all the same",
+		     wants, parent->path, has);
+		return 0;
+	}
+	complain(child->path, vhdx_fault_advice(r),
+		 "its parent '%s': %s: %s, not %s", parent->path,
+		 vhdx_fault_text(r), has, wants);
+	return r;
+}
+
+/* One of another format is named so that it is clear whose parent it was to be. */
+static bool chain_refuse_vhd(const struct chain_layer *child,
+			     const struct parent *parent)
+{
+	char wants[GUID_TEXT];
+	guid_t linkage[2];
+
+	if (!vhd_image_is_at(parent->path))
+		return false;
+	vhdx_locator_linkage(child->locator, linkage);
+	complain(child->path, "name the right one with --parent",
+		 "its parent with the data write GUID %s is not found: '%s' is a VHD image, which has no such GUID and cannot be the parent of a VHDX image",
+		 guid_text(wants, &linkage[0]), parent->path);
+	return true;
+}
+
 static int chain_add_parent(struct chain *chain, enum image_mode mode,
 			    const struct parent_search *search)
 {
 	struct chain_layer *child = chain->layer[chain->count - 1];
 	const struct image *image = &child->image;
+	struct parent_search rest;
 	struct parent parent;
 	int r;
 
-	r = parent_find(&parent, image, child->locator, search);
+	if (search->any_id)
+		chain_narrow(chain, search, &rest);
+	r = parent_find(&parent, image, child->locator,
+			search->any_id ? &rest : search);
 	if (r) {
 		complain_errno(child->path, r, "cannot look for its parent");
 	} else if (!parent.path) {
 		parent_complain(&parent, image, child->locator);
 		chain->missing = parent;
 		return -ENOENT;
+	} else if (chain_refuse_vhd(child, &parent)) {
+		r = -EOPNOTSUPP;
 	} else {
 		r = chain_judge(chain, &parent);
 		if (r)
@@ -145,19 +211,25 @@ static int chain_add_parent(struct chain *chain, enum image_mode mode,
 		else
 			r = chain_add(chain, parent.path, mode);
 	}
-	/* It may have become another one since it was found. */
-	if (!r && !vhdx_locator_accepts(child->locator,
-			&chain->layer[chain->count - 1]->image.layout.header
-			 .data_write_guid)) {
-		r = VHDX_FAULT_CHAIN_LINKAGE;
-		complain(child->path, vhdx_fault_advice(r), "its parent '%s': %s",
-			 parent.path, vhdx_fault_text(r));
-	}
+	if (!r)
+		r = chain_judge_linkage(chain, &parent);
 	parent_free(&parent);
 	return r;
 }
 
-static int chain_resolve(struct chain *chain)
+/* The first layer whose sectors are not those of the leaf, or the leaf. */
+static const char *chain_find_sectors(const struct chain *chain)
+{
+	unsigned int i;
+
+	for (i = 1; i < chain->count; i++)
+		if (chain->view[i].geo.sector_shift !=
+		    chain->view[0].geo.sector_shift)
+			return chain->layer[i]->path;
+	return chain->layer[0]->path;
+}
+
+static int chain_join(struct chain *chain)
 {
 	unsigned int i;
 	int r;
@@ -166,35 +238,52 @@ static int chain_resolve(struct chain *chain)
 	chain->part = calloc(chain->count, sizeof(*chain->part));
 	if (!chain->view || !chain->part)
 		return -ENOMEM;
-	for (i = 0; i < chain->count; i++) {
-		r = chain_load_bat(chain->layer[i]);
-		if (r)
-			return r;
+	for (i = 0; i < chain->count; i++)
 		chain->view[i].geo = chain->layer[i]->image.layout.geo;
-		chain->view[i].bat = chain->layer[i]->bat;
-		chain->view[i].bitmap = chain->layer[i]->bitmap;
-	}
 	r = vhdx_resolve_init(&chain->resolve, chain->view, chain->count);
 	if (r)
-		complain(chain->layer[0]->path, vhdx_fault_advice(r), "%s",
-			 vhdx_fault_text(r));
+		complain(r == VHDX_FAULT_CHAIN_SECTOR ?
+			 chain_find_sectors(chain) : chain->layer[0]->path,
+			 vhdx_fault_advice(r), "%s", vhdx_fault_text(r));
 	return r;
 }
 
 /**
- * chain_open() - open an image and all its parents
+ * chain_load_bats() - read the BATs of a chain, and judge them
+ * @chain: from chain_open_layers()
+ * @from: the first layer whose BAT is read
+ *
+ * Says what is wrong.
+ *
+ * Return: 0, a fault or a negative errno.
+ */
+int chain_load_bats(struct chain *chain, unsigned int from)
+{
+	int r = 0;
+
+	for (; !r && from < chain->count; from++) {
+		r = chain_load_bat(chain->layer[from]);
+		chain->view[from].bat = chain->layer[from]->bat;
+		chain->view[from].bitmap = chain->layer[from]->bitmap;
+	}
+	return r;
+}
+
+/**
+ * chain_open_layers() - open an image and all its parents, but for their BATs
  * @chain: result; chain_close() it, also after a failure
  * @path: the leaf
  * @mode: how; parents only for reading
  * @search: where else to look for parents
  *
- * Says what is wrong.  After a failure the layers that were found are there,
- * and @missing if that was it.
+ * Who has what cannot be asked before chain_load_bats().  Says what is wrong.
+ * After a failure the layers that were found are there, and @missing if that
+ * was it.
  *
  * Return: 0, a fault or a negative errno.
  */
-int chain_open(struct chain *chain, const char *path, enum image_mode mode,
-	       const struct parent_search *search)
+int chain_open_layers(struct chain *chain, const char *path,
+		      enum image_mode mode, const struct parent_search *search)
 {
 	int r;
 
@@ -205,7 +294,26 @@ int chain_open(struct chain *chain, const char *path, enum image_mode mode,
 	mode = mode >= IMAGE_WRITE ? IMAGE_READ : mode;
 	while (!r && chain->layer[chain->count - 1]->locator)
 		r = chain_add_parent(chain, mode, search);
-	return r ? r : chain_resolve(chain);
+	return r ? r : chain_join(chain);
+}
+
+/**
+ * chain_open() - open an image and all its parents
+ * @chain: result; chain_close() it, also after a failure
+ * @path: the leaf
+ * @mode: how; parents only for reading
+ * @search: where else to look for parents
+ *
+ * As chain_open_layers(), with all BATs.
+ *
+ * Return: 0, a fault or a negative errno.
+ */
+int chain_open(struct chain *chain, const char *path, enum image_mode mode,
+	       const struct parent_search *search)
+{
+	int r = chain_open_layers(chain, path, mode, search);
+
+	return r ? r : chain_load_bats(chain, 0);
 }
 
 /**

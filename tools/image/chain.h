@@ -8,10 +8,10 @@
 
 /**
  * struct chain_layer - an image of a chain
- * @image: the image; its BAT is read, too
+ * @image: the image
  * @path: where it was found
  * @locator: what it says of its parent; NULL: it has none
- * @bat: its BAT in core
+ * @bat: its BAT in core; NULL: not read yet
  * @bitmap: MiB of each chunk's sector bitmap
  * @bits: of the current unit
  * @bits_bytes: how many fit
@@ -67,6 +67,9 @@ struct chain_run {
 
 typedef int (*chain_run_fn)(void *arg, const struct chain_run *run);
 
+int chain_open_layers(struct chain *chain, const char *path,
+		      enum image_mode mode, const struct parent_search *search);
+int chain_load_bats(struct chain *chain, unsigned int from);
 int chain_open(struct chain *chain, const char *path, enum image_mode mode,
 	       const struct parent_search *search);
 void chain_close(struct chain *chain);
@@ -76,7 +79,7 @@ int chain_run_at(struct chain *chain, u64 at, struct chain_run *run);
 bool chain_has_file(const struct chain *chain, const struct stat *st);
 int chain_read(struct chain *chain, u64 off, void *buf, u32 bytes);
 
-static inline const struct image *chain_leaf(const struct chain *chain)
+static inline struct image *chain_leaf(const struct chain *chain)
 {
 	return &chain->layer[0]->image;
 }

@@ -321,6 +321,10 @@ int parent_find(struct parent *parent, const struct image *child,
 		if (!access(parent->sought[i], F_OK))
 			r = parent_try(parent, child, locator,
 				       parent->sought[i]);
+	if (!r && !parent->path && parent->other && search->any_id) {
+		parent->path = strdup(parent->other);
+		parent->is_other = true;
+	}
 	/* If it is all there is, let whoever opens it say what is wrong. */
 	if (!parent->path && !parent->other) {
 		parent->path = parent->broken;

@@ -15,17 +15,20 @@
  * @files: how many
  * @dir: directories that stand for those of Windows
  * @dirs: how many
+ * @any_id: the first image that is there will do, whatever its GUID
  */
 struct parent_search {
 	const char *file[PARENT_MAX_HINTS];
 	unsigned int files;
 	const char *dir[PARENT_MAX_HINTS];
 	unsigned int dirs;
+	bool any_id;
 };
 
 /**
  * struct parent - what was found
  * @path: the file; NULL: there is none
+ * @is_other: @path is the parent only because any will do: it is @other
  * @other: one that is there but is not it; NULL: there is none
  * @other_guid: its DataWriteGuid
  * @other_is_same: it is the same virtual disk, by its ID
@@ -36,6 +39,7 @@ struct parent_search {
  */
 struct parent {
 	char *path;
+	bool is_other;
 	char *other;
 	guid_t other_guid;
 	bool other_is_same;
