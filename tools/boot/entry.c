@@ -26,6 +26,7 @@ bool entry_is_attached(const struct tab_entry *entry)
 void entry_fill(struct attachment *image, const struct tab_entry *entry)
 {
 	image->options = entry->options;
+	image->search = entry->search;
 	image->wanted = entry->partitions;
 	image->read_only = entry->read_only;
 	image->grow = !entry->no_grow;

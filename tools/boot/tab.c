@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -107,6 +108,32 @@ static bool tab_is_foreign(const char *word)
 	       strncmp(word, "x-initrd.", 9);
 }
 
+/* parent=FILE and parent-dir=DIR. Return: NULL, or what is wrong. */
+static const char *tab_parent(struct tab_entry *entry, bool dir,
+			      const char *path)
+{
+	char *copy;
+
+	if (*path != '/')
+		return "parent= and parent-dir= need a path that begins with '/'";
+	copy = strdup(path);
+	if (copy && !parent_hint(&entry->search, dir, copy))
+		return NULL;
+	free(copy);
+	return "too many parents";
+}
+
+static void tab_free_entry(struct tab_entry *entry)
+{
+	struct parent_search *search = &entry->search;
+
+	while (search->files)
+		free((char *)search->file[--search->files]);
+	while (search->dirs)
+		free((char *)search->dir[--search->dirs]);
+	free(entry);
+}
+
 /* Return: NULL, or what is wrong. */
 static const char *tab_option(struct tab_entry *entry, char *word, char *why)
 {
@@ -125,6 +152,8 @@ static const char *tab_option(struct tab_entry *entry, char *word, char *why)
 	value = strchr(word, '=');
 	if (value)
 		*value++ = '\0';
+	if (value && (!strcmp(word, "parent") || !strcmp(word, "parent-dir")))
+		return tab_parent(entry, !strcmp(word, "parent-dir"), value);
 	if (options_known(word))
 		return options_add(&entry->options, word, value, why) ? why :
 									NULL;
@@ -138,7 +167,7 @@ static const char *tab_options(struct tab_entry *entry, const char *field,
 			       char *why)
 {
 	const char *wrong;
-	char text[1024], *rest = text, *word;
+	char text[2 * PATH_MAX], *rest = text, *word;
 
 	if (!strcmp(field, "-") || !strcmp(field, "none"))
 		return NULL;
@@ -291,12 +320,12 @@ int tab_add(struct tab *tab, unsigned int line, char *fields[TAB_FIELDS])
 		return -ENOMEM;
 	entry->line = line;
 	if (!tab_parse(tab, entry, fields)) {
-		free(entry);
+		tab_free_entry(entry);
 		return 0;
 	}
 	more = realloc(tab->entries, (tab->count + 1) * sizeof(*more));
 	if (!more) {
-		free(entry);
+		tab_free_entry(entry);
 		return -ENOMEM;
 	}
 	tab->entries = more;
@@ -368,7 +397,7 @@ int tab_load(struct tab *tab, const char *path)
 void tab_free(struct tab *tab)
 {
 	while (tab->count)
-		free(tab->entries[--tab->count]);
+		tab_free_entry(tab->entries[--tab->count]);
 	free(tab->entries);
 	tab->entries = NULL;
 }

@@ -5,6 +5,7 @@
 
 #include "name.h"
 #include "options.h"
+#include "parent.h"
 #include "partition.h"
 #include "source.h"
 
@@ -18,6 +19,7 @@
  * @name: of the mapping
  * @source: where the image is
  * @options: words for the target
+ * @search: where to look for its parents; its strings are the entry's
  * @partitions: which ones to map
  * @read_only: the image is not written
  * @no_grow: its file is not extended
@@ -32,6 +34,7 @@ struct tab_entry {
 	char name[NAME_MAX_CHARS + 1];
 	struct source source;
 	struct options options;
+	struct parent_search search;
 	enum partitions_wanted partitions;
 	bool read_only;
 	bool no_grow;

@@ -13,6 +13,7 @@
 #include "name.h"
 #include "output.h"
 #include "resolve.h"
+#include "search.h"
 #include "stock.h"
 #include "tab.h"
 
@@ -23,6 +24,7 @@ enum {
 	ATTACH_NO_PARTITIONS,
 	ATTACH_TAB_FILE,
 	ATTACH_STOCK,
+	ATTACH_IGNORE_PARENT_ID,
 };
 
 /**
@@ -35,6 +37,8 @@ enum {
  * @verbose: say what is done
  * @read_only: the image is not written
  * @grow: the file may be extended
+ * @force: attach an image that has children
+ * @search: where to look for parents
  * @json: print JSON
  * @quiet: print nothing
  * @all: what the table lists
@@ -51,6 +55,8 @@ struct attach {
 	bool verbose;
 	bool read_only;
 	bool grow;
+	bool force;
+	struct parent_search search;
 	bool json;
 	bool quiet;
 	bool all;
@@ -80,6 +86,27 @@ static void attach_print_table(const struct attachment *attach,
 	free(lines);
 }
 
+/* For programs only: who types the command knows, or 'vhdx status' tells. */
+static void attach_print_parents(const struct layers *parents,
+				 struct output *out)
+{
+	static const struct output_column none[] = { {} };
+	const struct layer *layer;
+	unsigned int i;
+
+	if (!out->json)
+		return;
+	output_list(out, "parents", none);
+	for (i = 0; i < parents->count; i++) {
+		layer = &parents->layer[i];
+		output_row(out);
+		output_text(out, "device", NULL, layer->device);
+		if (layer->file)
+			output_text(out, "file", NULL, layer->file);
+	}
+	output_list_end(out);
+}
+
 static void attach_print(const struct attachment *attach, struct stock *stock,
 			 bool json)
 {
@@ -102,6 +129,7 @@ static void attach_print(const struct attachment *attach, struct stock *stock,
 	output_bool(&out, "read_only", NULL, attach->read_only);
 	output_size(&out, "virtual_size", NULL, attach->disk.sectors * 512);
 	attach_print_table(attach, stock, &out);
+	attach_print_parents(&attach->parents, &out);
 	if (json)
 		output_list(&out, "partitions", columns);
 	for (i = 0; i < attach->partitions.count; i++) {
@@ -149,6 +177,9 @@ static int attach_image(const struct attach *attach, const char *path,
 	image->verbose = attach->verbose;
 	image->read_only |= attach->read_only;
 	image->grow &= attach->grow;
+	image->force = attach->force;
+	if (!entry)
+		image->search = attach->search;
 	if (attach->stock)
 		r = attach->dry_run ? stock_pretend(&stock, image) :
 				      stock_make(&stock, image);
@@ -263,6 +294,9 @@ static void attach_option(struct attach *attach, int c)
 	attach->quiet |= c == 'q';
 	attach->json |= c == 'J';
 	attach->all |= c == 'a';
+	attach->force |= c == 'f';
+	attach->search.any_id |= c == ATTACH_IGNORE_PARENT_ID;
+	search_option(attach->self, &attach->search, c);
 	if (c == 't')
 		attach->entry = optarg;
 	else if (c == ATTACH_TAB_FILE)
@@ -288,6 +322,10 @@ static void attach_check(const struct attach *attach, int argc, char **argv)
 		command_usage(attach->self, "--stock does without the target that --options are for");
 	if (tab && attach->has_options)
 		command_usage(attach->self, "the table has the options for the target, not --options");
+	if (tab && (attach->search.files || attach->search.dirs))
+		command_usage(attach->self, "the table says where parents are, not --parent and --parent-dir");
+	if (tab && attach->search.any_id)
+		command_usage(attach->self, "--ignore-parent-id is for one image at a time");
 	command_operands(attach->self, argc, argv, !tab, tab ? 0 : 2, "FILE");
 }
 
@@ -300,6 +338,10 @@ static int attach_run(const struct command *self, int argc, char **argv)
 		{ "no-partitions", no_argument, NULL, ATTACH_NO_PARTITIONS },
 		{ "stock", no_argument, NULL, ATTACH_STOCK },
 		{ "options", required_argument, NULL, 'o' },
+		{ "force", no_argument, NULL, 'f' },
+		{ "ignore-parent-id", no_argument, NULL,
+		  ATTACH_IGNORE_PARENT_ID },
+		SEARCH_OPTIONS,
 		{ "all", no_argument, NULL, 'a' },
 		{ "tab", required_argument, NULL, 't' },
 		{ "tab-file", required_argument, NULL, ATTACH_TAB_FILE },
@@ -344,6 +386,10 @@ const struct command command_attach = {
 "                             space\n"
 "  -o, --options 'WORD...'    options for the target: 'commit_interval 500',\n"
 "                             'error_if_no_space', 'read_only'\n"
+SEARCH_HELP
+"      --ignore-parent-id     take a parent that is not what the image was made\n"
+"                             from: dangerous, see the manual\n"
+"  -f, --force                attach for writing what has children\n"
 "  -a, --all                  attach what /etc/vhdxtab lists\n"
 "  -t, --tab NAME             attach what /etc/vhdxtab lists as NAME\n"
 "      --tab-file FILE        another file in place of /etc/vhdxtab\n"

@@ -157,6 +157,24 @@ static bool generator_device(const struct generator *generator,
 	return false;
 }
 
+static void generator_mount(const char *path, FILE *file)
+{
+	fputs("RequiresMountsFor=", file);
+	unit_print_path(file, path);
+	putc('\n', file);
+}
+
+/* Those that are named; others are found, mounted or not. */
+static void generator_parents(const struct tab_entry *entry, FILE *file)
+{
+	unsigned int i;
+
+	for (i = 0; i < entry->search.files; i++)
+		generator_mount(entry->search.file[i], file);
+	for (i = 0; i < entry->search.dirs; i++)
+		generator_mount(entry->search.dir[i], file);
+}
+
 /* What has to be there first. */
 static int generator_needs(const struct generator *generator,
 			   const struct tab_entry *entry, FILE *file)
@@ -169,10 +187,9 @@ static int generator_needs(const struct generator *generator,
 			return -EINVAL;
 		fprintf(file, "BindsTo=%s\nAfter=%s\n", unit, unit);
 	} else {
-		fputs("RequiresMountsFor=", file);
-		unit_print_path(file, source->path);
-		putc('\n', file);
+		generator_mount(source->path, file);
 	}
+	generator_parents(entry, file);
 	/* It is mounted when this starts; it must not be unmounted before this ends. */
 	if (*source->inner) {
 		source_host(source, dir);

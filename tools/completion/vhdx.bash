@@ -20,8 +20,8 @@ _vhdx_options()
 	check) echo '--repair --repair=salvage --force --chain --parent --parent-dir --quiet --json' ;;
 	replay) echo '--quiet --json' ;;
 	attach)
-		echo '--read-only --no-grow --partitions --no-partitions --stock --options --all --tab --tab-file' \
-			'--dry-run --quiet --verbose --json'
+		echo '--read-only --no-grow --partitions --no-partitions --stock --options --parent --parent-dir' \
+			'--ignore-parent-id --force --all --tab --tab-file --dry-run --quiet --verbose --json'
 		;;
 	detach) echo '--all --if-attached --wait --no-trim --verbose --json' ;;
 	mount) echo '--read-only --partition --types --options --name --stock --verbose' ;;
@@ -50,7 +50,7 @@ _vhdx_values()
 	boot-install:--title | boot-install:--parameters) echo '' ;;
 	list:--output | list:-o)
 		echo 'NAME PATH UUID SIZE MODE STATE BLOCKS USE% BLOCK-SIZE USED BACKING-SIZE FULL%' \
-			'UNCOMMITTED BACKING'
+			'UNCOMMITTED LAYERS PARENTS BACKING'
 		;;
 	*) return 1 ;;
 	esac

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "attachment.h"
+#include "children.h"
 #include "daemon.h"
 #include "edit.h"
 #include "guid.h"
@@ -32,7 +33,6 @@ struct attachment *attachment_new(void)
 		return NULL;
 	attach->grow = true;
 	attach->loop.fd = -1;
-	attach->image.fd = -1;
 	return attach;
 }
 
@@ -42,7 +42,8 @@ struct attachment *attachment_new(void)
  */
 void attachment_free(struct attachment *attach)
 {
-	image_close(&attach->image);
+	layers_close(&attach->parents);
+	chain_close(&attach->chain);
 	free(attach);
 }
 
@@ -67,6 +68,23 @@ int attachment_check_name(const char *name)
 		return -EEXIST;
 	}
 	return 0;
+}
+
+/* What is written to a parent makes its children useless. */
+static int attach_check_children(const struct attachment *attach)
+{
+	char names[CHILDREN_TEXT];
+	int count;
+
+	if (attach->read_only || attach->force)
+		return 0;
+	count = children_find(attach->image, names);
+	if (!count)
+		return 0;
+	complain(attach->path, "attach it with --read-only, or attach a child; --force attaches it all the same",
+		 "it is the parent of %s, and a write to it would make %s useless",
+		 names, count > 1 ? "them" : "that");
+	return -EBUSY;
 }
 
 /**
@@ -100,29 +118,32 @@ int attachment_may_be(const struct attachment *attach)
  */
 int attachment_load(struct attachment *attach)
 {
-	struct image *image = &attach->image;
+	struct chain *chain = &attach->chain;
+	struct image *image;
 	int r;
 
-	r = image_open(image, attach->path,
-		       attach->read_only ? IMAGE_READ : IMAGE_WRITE);
+	r = chain_open_layers(chain, attach->path, attach->read_only ?
+			      IMAGE_READ : IMAGE_WRITE, &attach->search);
 	if (r)
 		return r;
+	image = chain_leaf(chain);
+	attach->image = image;
 	if (identify_refuse_vhd(image))
 		return -EOPNOTSUPP;
 	attach->file_bytes = image->file_bytes;
-	r = image_load(image);
-	if (!r)
-		r = extent_load(&attach->extent, image);
+	r = extent_load(&attach->extent, image);
 	if (r)
 		identify_complain(image, r);
+	else
+		r = chain_load_bats(chain, 1);
 	attach->disk.sectors = image->layout.meta.disk_bytes / 512;
-	return r;
+	return r ? r : attach_check_children(attach);
 }
 
 /* Make room in the file. */
 static int attach_grow(struct attachment *attach)
 {
-	struct image *image = &attach->image;
+	struct image *image = attach->image;
 	int r;
 
 	if (image->block_device || attach->read_only)
@@ -170,7 +191,9 @@ static int attach_check_module(const struct attachment *attach)
 {
 	char lack[256];
 
-	if (module_lacks(attach->options.text, lack, sizeof(lack))) {
+	if (module_lacks(attach->options.text, lack, sizeof(lack)) ||
+	    (attach->chain.count > 1 &&
+	     module_lacks("parents", lack, sizeof(lack)))) {
 		complain(attach->path, MODULE_ADVICE, "%s", lack);
 		return -EOPNOTSUPP;
 	}
@@ -210,7 +233,7 @@ static void attach_watch(const struct attachment *attach)
  */
 int attachment_device(struct attachment *attach, dev_t *dev)
 {
-	struct image *image = &attach->image;
+	struct image *image = attach->image;
 	struct stat st;
 	int r;
 
@@ -253,28 +276,40 @@ static unsigned int attach_count_words(const char *text)
 	return words;
 }
 
-/* @device: its number or its node. */
-static void attach_make_table(struct attachment *attach, const char *device)
+/* @device: its number or its node; parents likewise. */
+static int attach_make_table(struct attachment *attach, const char *device)
 {
 	struct mapping *disk = &attach->disk;
-	char options[512] = "";
-	int n = 0;
+	const struct options *words = &attach->options;
+	char options[MAPPING_PARAMS] = "";
+	size_t n = 0, size = sizeof(options);
+	int r;
 
 	if (attach->read_only)
-		n += snprintf(options + n, sizeof(options) - n, " read_only");
-	if (attach->data_end && !attach->options.zeroed_from &&
-	    attach->data_end < attach->image.file_bytes)
-		n += snprintf(options + n, sizeof(options) - n,
-			      " zeroed_from %" PRIu64, attach->data_end / 512);
+		n += snprintf(options + n, size - n, " read_only");
+	if (attach->data_end && !words->zeroed_from &&
+	    attach->data_end < attach->image->file_bytes)
+		n += snprintf(options + n, size - n, " zeroed_from %" PRIu64,
+			      attach->data_end / 512);
 	if (attach_no_unmap(attach))
-		n += snprintf(options + n, sizeof(options) - n, " no_unmap");
-	snprintf(options + n, sizeof(options) - n, "%s", attach->options.text);
+		n += snprintf(options + n, size - n, " no_unmap");
+	n += snprintf(options + n, size - n, "%s", words->text);
+	r = layers_print(&attach->parents, options + n, size - n,
+			 !attach->dry_run);
+	if (attach->search.any_id && attach->parents.count)
+		strncat(options, " ignore_parent_id",
+			size - strlen(options) - 1);
 
 	strcpy(disk->target, "vhdx");
 	n = snprintf(disk->table, sizeof(disk->table), "%s", device);
 	if (*options)
-		snprintf(disk->table + n, sizeof(disk->table) - n, " %u%s",
-			 attach_count_words(options), options);
+		n += snprintf(disk->table + n, sizeof(disk->table) - n, " %u%s",
+			      attach_count_words(options), options);
+	if (!r && n < sizeof(disk->table))
+		return 0;
+	complain(attach->path, "merge some of its parents first",
+		 "the names of its parents' devices are too long together");
+	return -E2BIG;
 }
 
 /**
@@ -288,7 +323,7 @@ void attachment_name(struct attachment *attach)
 
 	disk->read_only = attach->read_only;
 	snprintf(disk->uuid, sizeof(disk->uuid), "VHDX-%s-%.64s",
-		 guid_text(id, &attach->image.layout.meta.disk_id), disk->name);
+		 guid_text(id, &attach->image->layout.meta.disk_id), disk->name);
 }
 
 static int attach_map(struct attachment *attach)
@@ -329,15 +364,16 @@ void attachment_undo(struct attachment *attach)
 		complain(attach->disk.name, "run 'vhdx detach' on it",
 			 "cannot be removed: %s", mapping_error());
 	loop_close(&attach->loop);
-	if (attach->image.fd < 0 ||
-	    attach->image.file_bytes <= attach->file_bytes)
+	layers_release(&attach->parents);
+	if (attach->image->fd < 0 ||
+	    attach->image->file_bytes <= attach->file_bytes)
 		return;
 	if (attach->mapped) {
 		/* It may have replayed the log into the new space. */
-		image_forget(&attach->image);
-		extent_trim(&attach->image);
+		image_forget(attach->image);
+		extent_trim(attach->image);
 	} else {
-		edit_resize(&attach->image, attach->file_bytes);
+		edit_resize(attach->image, attach->file_bytes);
 	}
 }
 
@@ -356,13 +392,17 @@ static int attach_steps(struct attachment *attach)
 	if (!r)
 		r = attachment_device(attach, &dev);
 	if (!r)
+		r = layers_make(&attach->parents, &attach->chain,
+				attach->verbose);
+	if (!r)
 		r = signals_pending();
 	if (!r) {
 		snprintf(device, sizeof(device), "%u:%u", major(dev),
 			 minor(dev));
-		attach_make_table(attach, device);
-		r = attach_map(attach);
+		r = attach_make_table(attach, device);
 	}
+	if (!r)
+		r = attach_map(attach);
 	if (!r)
 		r = partitions_create(&attach->partitions, &attach->disk,
 				      attach->wanted);
@@ -371,6 +411,7 @@ static int attach_steps(struct attachment *attach)
 	if (r)
 		attachment_undo(attach);
 	loop_close(&attach->loop);
+	layers_release(&attach->parents);
 	if (!r)
 		attach_watch(attach);
 	return r;
@@ -386,27 +427,27 @@ static int attach_steps(struct attachment *attach)
  */
 int attachment_pretend(struct attachment *attach)
 {
-	struct image *image = &attach->image;
 	const struct extent *extent = &attach->extent;
 	int r = attachment_may_be(attach);
+	struct image *image;
 
 	if (!r)
 		r = attachment_load(attach);
 	if (r)
 		return r;
-	if (image->block_device) {
-		attach_make_table(attach, attach->path);
-		return 0;
-	}
+	image = attach->image;
+	if (!image->block_device)
+		loop_first_free(attach->loop.path, 0);
+	layers_pretend(&attach->parents, &attach->chain);
+	if (image->block_device)
+		return attach_make_table(attach, attach->path);
 	if (!attach->read_only) {
 		r = hostfs_look(&attach->host, image->fd);
 		attach->data_end = extent_data_end(image, extent->end);
 		image->file_bytes = max_t(u64, image->file_bytes, attach->grow ?
 					  extent->max_bytes : extent->end);
 	}
-	loop_first_free(attach->loop.path, 0);
-	attach_make_table(attach, attach->loop.path);
-	return r;
+	return r ? r : attach_make_table(attach, attach->loop.path);
 }
 
 /**

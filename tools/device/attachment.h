@@ -3,9 +3,10 @@
 #ifndef VHDX_TOOLS_ATTACHMENT_H
 #define VHDX_TOOLS_ATTACHMENT_H
 
+#include "chain.h"
 #include "extent.h"
 #include "hostfs.h"
-#include "image.h"
+#include "layers.h"
 #include "loop.h"
 #include "mapping.h"
 #include "options.h"
@@ -20,6 +21,9 @@
  * @verbose: say what is done
  * @read_only: the image is not written
  * @grow: the file may be extended
+ * @force: attach it although its children are going to be useless
+ * @search: where to look for parents; its any_id: see ignore_parent_id
+ * @chain: the image with its parents
  * @image: the image
  * @extent: how far it reaches
  * @host: its file and the file system below, before the file was extended
@@ -27,6 +31,7 @@
  * @file_bytes: size of the file before it was extended
  * @data_end: everything behind that reads as zeros; 0 if nobody knows
  * @loop: over a file
+ * @parents: the devices of its parents
  * @disk: the mapping
  * @mapped: it exists
  * @partitions: those of @disk
@@ -39,13 +44,17 @@ struct attachment {
 	bool verbose;
 	bool read_only;
 	bool grow;
-	struct image image;
+	bool force;
+	struct parent_search search;
+	struct chain chain;
+	struct image *image;
 	struct extent extent;
 	struct hostfs host;
 	bool steps;
 	u64 file_bytes;
 	u64 data_end;
 	struct loop loop;
+	struct layers parents;
 	struct mapping disk;
 	bool mapped;
 	struct partitions partitions;

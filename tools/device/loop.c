@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <linux/loop.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
@@ -8,6 +9,7 @@
 
 #include "loop.h"
 #include "sysfs.h"
+#include "use.h"
 
 #define LOOP_TRIES	64	/* others may take the device that was free */
 
@@ -109,6 +111,85 @@ int loop_attach(struct loop *loop, int fd, const char *path, u32 block_bytes,
 			return r;
 	}
 	return r;
+}
+
+/*
+ * Does it show all of the file and nothing else, read-only?  One that goes
+ * through the page cache, as users make them, would do worse than one of ours,
+ * unless it is one of ours.
+ */
+static bool loop_suits(int fd, const struct stat *st, u32 block_bytes,
+		       bool *direct)
+{
+	struct loop_info64 info;
+	int sector_bytes;
+	uint64_t bytes;
+
+	if (ioctl(fd, LOOP_GET_STATUS64, &info) ||
+	    ioctl(fd, BLKSSZGET, &sector_bytes) ||
+	    ioctl(fd, BLKGETSIZE64, &bytes))
+		return false;
+	*direct = info.lo_flags & LO_FLAGS_DIRECT_IO;
+	return info.lo_device == st->st_dev && info.lo_inode == st->st_ino &&
+	       info.lo_flags & LO_FLAGS_READ_ONLY && !info.lo_offset &&
+	       !info.lo_sizelimit && !info.lo_encrypt_type &&
+	       (u32)sector_bytes == block_bytes &&
+	       bytes / 512 == (u64)st->st_size / 512 &&
+	       (*direct || info.lo_flags & LO_FLAGS_AUTOCLEAR);
+}
+
+/**
+ * struct loop_search - a loop device that is there already
+ * @loop: takes it
+ * @st: the file
+ * @block_bytes: logical block size that it is to have
+ */
+struct loop_search {
+	struct loop *loop;
+	const struct stat *st;
+	u32 block_bytes;
+};
+
+static int loop_try_sharing(void *arg, const char *name)
+{
+	struct loop_search *search = arg;
+	struct loop *loop = search->loop;
+
+	snprintf(loop->path, sizeof(loop->path), "/dev/%.20s", name);
+	loop->fd = open(loop->path, O_RDONLY | O_CLOEXEC);
+	if (loop->fd < 0)
+		return 0;
+	/* From here on it stays what it is. */
+	if (loop_suits(loop->fd, search->st, search->block_bytes,
+		       &loop->direct))
+		return 1;
+	loop_close(loop);
+	return 0;
+}
+
+/**
+ * loop_share() - use a read-only loop device over a file that is there already
+ * @loop: result
+ * @st: the file
+ * @block_bytes: logical block size of the device
+ *
+ * One that goes away by itself does not do so before loop_close().
+ *
+ * Return: 0, or -ENOENT if there is none that suits.
+ */
+int loop_share(struct loop *loop, const struct stat *st, u32 block_bytes)
+{
+	struct loop_search search = {
+		.loop = loop,
+		.st = st,
+		.block_bytes = block_bytes,
+	};
+
+	loop->fd = -1;
+	if (use_each_loop(st, loop_try_sharing, &search))
+		return 0;
+	*loop->path = '\0';
+	return -ENOENT;
 }
 
 /**

@@ -4,6 +4,7 @@
 #define VHDX_TOOLS_LOOP_H
 
 #include <limits.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "vhdx-shim.h"
@@ -41,6 +42,7 @@ struct loop_backing {
 int loop_attach(struct loop *loop, int fd, const char *path, u32 block_bytes,
 		bool read_only);
 void loop_first_free(char path[LOOP_PATH], unsigned int skip);
+int loop_share(struct loop *loop, const struct stat *st, u32 block_bytes);
 void loop_close(struct loop *loop);
 int loop_grow(int fd);
 int loop_no_discard(const struct loop *loop);

@@ -9,7 +9,7 @@
 
 #define MAPPING_NAME	128	/* with the terminating NUL, as in the kernel */
 #define MAPPING_UUID	129
-#define MAPPING_PARAMS	1024
+#define MAPPING_PARAMS	8192	/* with 255 parents */
 
 /**
  * struct mapping - a device-mapper device

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "kmsg.h"
+#include "mapping.h"
 #include "message.h"
 #include "module.h"
 #include "task.h"
@@ -24,6 +25,7 @@ static const struct module_feature {
 	{ "close", "message", 1, 2 },
 	{ "no_discard", "option", 1, 3 },
 	{ "no_discard_passdown", "option", 1, 3 },
+	{ "parents", "feature", 1, 4 },
 	{}
 };
 
@@ -106,7 +108,8 @@ bool module_lacks(const char *words, char *text, size_t size)
 	const struct module_feature *feature;
 	u32 version[3];
 
-	if (!task_find_target("vhdx", version))
+	/* A dry run does not make its node. */
+	if (!mapping_possible() || !task_find_target("vhdx", version))
 		return false;
 	for (; *words; words += strcspn(words, " ")) {
 		words += strspn(words, " ");

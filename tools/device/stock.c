@@ -139,13 +139,15 @@ static int stock_check_parent(const char *path)
 /* Read the image and make its table, but for the devices in it. */
 static int stock_load(struct stock *stock, struct attachment *attach)
 {
-	struct image *image = &attach->image;
 	int r = stock_check_parent(attach->path);
+	struct image *image;
 
 	if (!r)
 		r = attachment_load(attach);
-	if (!r)
-		r = stock_check_sectors(image);
+	if (r)
+		return r;
+	image = attach->image;
+	r = stock_check_sectors(image);
 	if (r)
 		return r;
 	r = pieces_load(&stock->pieces, image, !attach->read_only);
@@ -165,7 +167,7 @@ static int stock_load(struct stock *stock, struct attachment *attach)
  */
 static int stock_open_session(struct attachment *attach)
 {
-	struct image *image = &attach->image;
+	struct image *image = attach->image;
 	int r = 0;
 
 	if (image->dirty)
@@ -210,7 +212,7 @@ static int stock_make_log(struct stock *stock, const struct attachment *attach)
 	}
 	if (!r)
 		r = loop_attach(&stock->log, fd, BACKING_LOG_NAME,
-				attach->image.layout.meta.logical_bytes, true);
+				attach->image->layout.meta.logical_bytes, true);
 	close(fd);
 	return r;
 }
@@ -312,7 +314,7 @@ int stock_pretend(struct stock *stock, struct attachment *attach)
 		r = stock_load(stock, attach);
 	if (r)
 		return r;
-	if (attach->image.block_device) {
+	if (attach->image->block_device) {
 		snprintf(stock->device, sizeof(stock->device), "%s",
 			 attach->path);
 		loop_first_free(stock->log_device, 0);

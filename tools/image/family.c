@@ -5,10 +5,8 @@
  */
 #define _GNU_SOURCE
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "family.h"
 #include "identify.h"
@@ -156,20 +154,6 @@ static int family_is_image(const struct dirent *entry)
 	       entry->d_type == DT_UNKNOWN;
 }
 
-/* Only what begins as an image does; .rct and .mrt files beside it are none. */
-static bool family_looks_like_one(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	char buf[8] = "";
-	bool looks;
-
-	if (fd < 0)
-		return false;
-	looks = read(fd, buf, 8) == 8 && !memcmp(buf, VHDX_IDENT_SIGNATURE, 8);
-	close(fd);
-	return looks;
-}
-
 /* What lies in the directory is called by that name, however it was found. */
 static void family_rename(struct family *family, const char *path)
 {
@@ -208,7 +192,7 @@ int family_add_dir(struct family *family, const char *dir,
 		if (!r && asprintf(&path, "%s/%s", dir, entry[i]->d_name) < 0)
 			r = -ENOMEM;
 		if (!r) {
-			if (family_looks_like_one(path)) {
+			if (identify_begins(path)) {
 				r = family_add(family, path, search);
 				family_rename(family, path);
 			}

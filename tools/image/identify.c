@@ -4,6 +4,8 @@
  * that is still in its archive.  Whoever only looked for "vhdxfile" would send
  * them to look for a better copy.
  */
+#include <fcntl.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "identify.h"
@@ -157,6 +159,33 @@ bool identify_is_foreign(const struct image *image, int result)
 }
 
 /**
+ * identify_begins() - does a file begin as a VHDX image does?
+ * @path: the file; .rct and .mrt files beside images do not
+ *
+ * Return: true if so.
+ */
+bool identify_begins(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char buf[8] = "";
+	bool begins;
+
+	if (fd < 0)
+		return false;
+	begins = read(fd, buf, 8) == 8 && !memcmp(buf, VHDX_IDENT_SIGNATURE, 8);
+	close(fd);
+	return begins;
+}
+
+/* Nothing is known of what is in one, but of its name. */
+static bool identify_is_set(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+
+	return dot && !strcasecmp(dot, ".vhds");
+}
+
+/**
  * identify_complain() - say what is wrong with an image
  * @image: the image, open
  * @result: what a function of the format code returned: a fault or an errno
@@ -180,6 +209,9 @@ void identify_complain(const struct image *image, int result)
 	else if (format)
 		complain(image->path, format->advice, "no VHDX image but %s",
 			 format->name);
+	else if (identify_is_set(image->path))
+		complain(image->path, "name the '.avhdx' file that has its disk",
+			 "no VHDX image but a VHD Set, which only names files of its disk");
 	else if (!image->file_bytes)
 		complain(image->path, vhdx_fault_advice(VHDX_FAULT_NOT_VHDX),
 			 "no VHDX image: the file is empty");

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A parent knows nothing of its children, and a write to it makes all of them
+ * useless.  They are looked for where they nearly always are, in the same
+ * directory: of each image there, header and locator are read.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "children.h"
+#include "identify.h"
+#include "parent.h"
+
+#define CHILDREN_NAMED	3	/* so many are told by name */
+
+/*
+ * Does a locator mean this image?  There may be copies of it with the same
+ * GUID: then the path decides, if it leads to one of them.
+ */
+static bool child_means(const struct image *child, const void *locator,
+			const struct image *parent)
+{
+	static const struct parent_search nowhere;
+	struct parent found;
+	bool means = true;
+	struct stat st;
+
+	if (!vhdx_locator_accepts(locator,
+				  &parent->layout.header.data_write_guid))
+		return false;
+	if (!parent_find(&found, child, locator, &nowhere) && found.path &&
+	    !stat(found.path, &st))
+		means = st.st_dev == parent->st.st_dev &&
+			st.st_ino == parent->st.st_ino;
+	parent_free(&found);
+	return means;
+}
+
+static bool child_is_of(const char *path, const struct image *parent)
+{
+	struct image *child = calloc(1, sizeof(*child));
+	void *locator = NULL;
+	bool is = false;
+
+	if (child && !image_peek(child, path) &&
+	    child->layout.meta.has_parent &&
+	    !parent_load_locator(child, &locator))
+		is = child_means(child, locator, parent);
+	free(locator);
+	if (child)
+		image_close(child);
+	free(child);
+	return is;
+}
+
+static void children_name(char names[CHILDREN_TEXT], const char *path, int n)
+{
+	size_t length = strlen(names);
+
+	if (n <= CHILDREN_NAMED)
+		snprintf(names + length, CHILDREN_TEXT - length, "%s'%.140s'",
+			 length ? ", " : "", path);
+}
+
+/* The directory that a file is in, links followed; "/" is "". */
+static char *children_directory(const char *path)
+{
+	char *real = realpath(path, NULL);
+
+	if (real)
+		*strrchr(real, '/') = '\0';
+	return real;
+}
+
+/**
+ * children_find() - find the children of an image in its directory
+ * @parent: the image, loaded; on a block device none are found
+ * @names: takes the names of some, for people
+ *
+ * Return: how many there are; 0 also if the directory cannot be read.
+ */
+int children_find(const struct image *parent, char names[CHILDREN_TEXT])
+{
+	char *dir = children_directory(parent->path), *path, more[32];
+	struct dirent **entry = NULL;
+	int count = 0, all = 0, i;
+	size_t length;
+
+	*names = '\0';
+	if (dir && !parent->block_device)
+		all = scandir(*dir ? dir : "/", &entry, NULL, alphasort);
+	for (i = 0; i < all; i++) {
+		if (asprintf(&path, "%s/%s", dir, entry[i]->d_name) >= 0) {
+			if (identify_begins(path) && child_is_of(path, parent))
+				children_name(names, path, ++count);
+			free(path);
+		}
+		free(entry[i]);
+	}
+	free(entry);
+	free(dir);
+	if (count <= CHILDREN_NAMED)
+		return count;
+	snprintf(more, sizeof(more), " and %d more", count - CHILDREN_NAMED);
+	length = strlen(names);
+	snprintf(names + length, CHILDREN_TEXT - length, "%s", more);
+	return count;
+}
