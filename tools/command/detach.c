@@ -22,6 +22,7 @@
 #include "extent.h"
 #include "find.h"
 #include "health.h"
+#include "layers.h"
 #include "mapping.h"
 #include "message.h"
 #include "output.h"
@@ -46,6 +47,7 @@ enum {
  * @trim: cut off what the file has behind the image
  * @wait_seconds: how long to wait for it to be in use no more
  * @backing: what the image is on
+ * @parents: the devices of its parents
  * @flush_error: errno of the last flush, which may have been the first one to
  *               hear of a loss
  * @lost: something that was written is not in the image, or may not be
@@ -58,6 +60,7 @@ struct detach {
 	bool trim;
 	unsigned int wait_seconds;
 	struct backing backing;
+	struct layers parents;
 	int flush_error;
 	bool lost;
 	bool log_dirty;
@@ -237,21 +240,44 @@ static int detach_end_monitor(const struct mapping *disk, int monitor)
 	return r;
 }
 
-/* The loop device goes by itself, once udev's programs have closed it. */
-static void detach_release(const struct backing *backing)
+/*
+ * A loop device goes by itself, once udev's programs have closed it; one that
+ * another mapping is on stays.
+ */
+static void detach_wait_loop(const char *device, const char *wanted)
 {
-	char attribute[SYSFS_PATH + 32], file[PATH_MAX];
+	char attribute[SYSFS_PATH + 32], file[PATH_MAX], disk[SYSFS_PATH + 8];
+	char holder[64], name[SYSFS_DM_NAME];
 	unsigned int tries;
 
-	snprintf(attribute, sizeof(attribute), "block/%s/loop/backing_file",
-		 strrchr(backing->device, '/') + 1);
+	snprintf(disk, sizeof(disk), "block/%s", strrchr(device, '/') + 1);
+	snprintf(attribute, sizeof(attribute), "%s/loop/backing_file", disk);
 	for (tries = 0; tries < BUSY_TRIES; tries++) {
 		if (sysfs_read(attribute, file, sizeof(file)) ||
-		    strcmp(file, backing->file.path))
+		    strcmp(file, wanted) ||
+		    sysfs_first_holder(disk, holder, name))
 			break;
 		usleep(BUSY_WAIT_US);
 	}
-	resolve_release(backing->file.path);
+}
+
+/* The last one to go lets a file system be unmounted. */
+static void detach_release(const struct detach *detach)
+{
+	const struct layer *layer = detach->parents.layer;
+	unsigned int i;
+
+	if (detach->backing.on_file && detach->backing.file.autoclear)
+		detach_wait_loop(detach->backing.device,
+				 detach->backing.file.path);
+	for (i = 0; i < detach->parents.count; i++)
+		if (layer[i].file && layer[i].autoclear)
+			detach_wait_loop(layer[i].device, layer[i].file);
+	if (detach->backing.on_file)
+		resolve_release(detach->backing.file.path);
+	for (i = 0; i < detach->parents.count; i++)
+		if (layer[i].file)
+			resolve_release(layer[i].file);
 }
 
 static int detach_mapping(struct detach *detach)
@@ -261,6 +287,8 @@ static int detach_mapping(struct detach *detach)
 
 	/* Ask the loop device while it is there. */
 	backing_get(&detach->backing, &detach->disk);
+	if (layers_of(&detach->parents, &detach->disk))
+		detach->parents.count = 0;
 	if (!detach->backing.on_file || !detach->backing.file.autoclear ||
 	    detach->backing.file.read_only || mapping_is_stock(&detach->disk))
 		detach->trim = false;
@@ -284,8 +312,8 @@ static int detach_mapping(struct detach *detach)
 	if (!r && detach->trim)
 		detach_trim(&detach->backing.file,
 			    strstr(detach->disk.table, " no_unmap"));
-	if (!r && detach->backing.on_file)
-		detach_release(&detach->backing);
+	if (!r)
+		detach_release(detach);
 	return r;
 }
 
@@ -359,6 +387,7 @@ static bool detach_one(struct detach_run *run, const char *what)
 		detach_report(run, detach, !r);
 		well = !r && !detach->lost;
 	}
+	layers_close(&detach->parents);
 	free(detach);
 	return well;
 }

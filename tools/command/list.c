@@ -11,6 +11,7 @@
 #include "backing.h"
 #include "command.h"
 #include "health.h"
+#include "layers.h"
 #include "mapping.h"
 #include "message.h"
 #include "output.h"
@@ -20,7 +21,8 @@
 enum list_column {
 	LIST_NAME, LIST_PATH, LIST_UUID, LIST_SIZE, LIST_MODE, LIST_STATE,
 	LIST_BLOCKS, LIST_USE, LIST_BLOCK_SIZE, LIST_USED, LIST_BACKING_SIZE,
-	LIST_FULL, LIST_UNCOMMITTED, LIST_BACKING, LIST_COLUMNS
+	LIST_FULL, LIST_UNCOMMITTED, LIST_LAYERS, LIST_PARENTS, LIST_BACKING,
+	LIST_COLUMNS
 };
 
 /* Those with a width below 0 are adjusted left. */
@@ -41,6 +43,8 @@ static const struct list_definition {
 	[LIST_BACKING_SIZE] = { "BACKING-SIZE", 12 },
 	[LIST_FULL] = { "FULL%", 5 },
 	[LIST_UNCOMMITTED] = { "UNCOMMITTED", 11 },
+	[LIST_LAYERS] = { "LAYERS", 6 },
+	[LIST_PARENTS] = { "PARENTS", -28 },
 	[LIST_BACKING] = { "BACKING", -1 },
 };
 
@@ -127,6 +131,38 @@ static void list_print_backing(struct output *out, const struct mapping *disk)
 		output_text(out, NULL, "", backing.device);
 }
 
+/* How many images the disk is made of.  Not everybody sees the table. */
+static void list_print_layers(struct output *out, const struct mapping *disk)
+{
+	if (!*disk->status)
+		output_text(out, NULL, "", "-");
+	else
+		output_number(out, "layers", "", 1 + layers_count(disk));
+}
+
+/* Their files or devices, closest first. */
+static void list_print_parents(struct output *out, const struct mapping *disk)
+{
+	struct layers *layers = calloc(1, sizeof(*layers));
+	const char *names[LAYERS_MAX];
+	unsigned int i, count = 0;
+	char *text = NULL;
+
+	if (layers && !layers_of(layers, disk))
+		count = layers->count;
+	for (i = 0; i < count; i++)
+		names[i] = layer_name(&layers->layer[i]);
+	if (out->json && *disk->status)
+		output_strings(out, "parents", names, count);
+	else if (!out->json)
+		text = layers_text(layers);
+	output_text(out, NULL, "", text && *text ? text : "-");
+	free(text);
+	if (layers)
+		layers_close(layers);
+	free(layers);
+}
+
 static void list_print_cell(struct list *list, enum list_column column,
 			    const struct mapping *disk,
 			    const struct health *status)
@@ -157,6 +193,12 @@ static void list_print_cell(struct list *list, enum list_column column,
 	case LIST_STATE:
 		output_text(out, "state", "",
 			    health_state_name(health_state(disk, status)));
+		break;
+	case LIST_LAYERS:
+		list_print_layers(out, disk);
+		break;
+	case LIST_PARENTS:
+		list_print_parents(out, disk);
 		break;
 	case LIST_BACKING:
 		list_print_backing(out, disk);
@@ -303,7 +345,7 @@ const struct command command_list = {
 "  -J, --json                 print JSON\n"
 "\n"
 "Columns: NAME, PATH, UUID, SIZE, MODE, STATE, BLOCKS, USE%, BLOCK-SIZE, USED,\n"
-"BACKING-SIZE, FULL%, UNCOMMITTED, BACKING.\n"
+"BACKING-SIZE, FULL%, UNCOMMITTED, LAYERS, PARENTS, BACKING.\n"
 "\n",
 	.usage_status = STATUS_USAGE,
 	.run = list_run,

@@ -33,6 +33,7 @@
 #include "health.h"
 #include "hostfs.h"
 #include "kmsg.h"
+#include "layers.h"
 #include "loop.h"
 #include "message.h"
 #include "module.h"
@@ -284,7 +285,13 @@ static u64 monitor_wanted(const struct monitor *monitor)
 {
 	const struct health *health = &monitor->health;
 
-	return (health->total - health->allocated) * health->block_bytes;
+	u64 bytes = (health->total - health->allocated) * health->block_bytes;
+
+	/* And a sector bitmap for each 4 GiB: those that are there may count twice. */
+	if (layers_count(&monitor->mapping))
+		bytes += (health->total * health->block_bytes >> 32) * SZ_1M +
+			 SZ_1M;
+	return bytes;
 }
 
 /* How large the file is to become; its size if it is large enough. */

@@ -2,12 +2,14 @@
 /* vhdx status: one mapping, in words. */
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "backing.h"
 #include "command.h"
 #include "find.h"
 #include "health.h"
+#include "layers.h"
 #include "mapping.h"
 #include "message.h"
 #include "output.h"
@@ -119,6 +121,35 @@ static void status_print_target(struct output *out, const struct mapping *disk)
 	output_number(out, "pieces", NULL, disk->targets);
 }
 
+/* Its chain: those are never written to. */
+static void status_print_parents(struct output *out,
+				 const struct mapping *disk)
+{
+	static const struct output_column none[] = { {} };
+	struct layers *layers = calloc(1, sizeof(*layers));
+	const struct layer *layer;
+	unsigned int i, count = 0;
+
+	if (layers && !layers_of(layers, disk))
+		count = layers->count;
+	output_number(out, "layers", count ? "Layers" : NULL, 1 + count);
+	if (out->json)
+		output_list(out, "parents", none);
+	for (i = 0; i < count; i++) {
+		layer = &layers->layer[i];
+		if (out->json)
+			output_row(out);
+		output_text(out, layer->file ? "file" : NULL, i ? "" : "Parents",
+			    layer_name(layer));
+		output_text(out, "device", NULL, layer->device);
+	}
+	if (out->json)
+		output_list_end(out);
+	if (layers)
+		layers_close(layers);
+	free(layers);
+}
+
 static void status_print(struct output *out, const struct mapping *disk,
 			 const struct health *status)
 {
@@ -144,6 +175,7 @@ static void status_print(struct output *out, const struct mapping *disk,
 			    backing.file.path);
 	output_text(out, "backing_device",
 		    backing.on_file ? "  through" : "Image", backing.device);
+	status_print_parents(out, disk);
 	if (status->loaded)
 		status_print_numbers(out, status);
 	status_print_partitions(out, disk);

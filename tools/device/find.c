@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+#include "backing.h"
 #include "find.h"
 #include "message.h"
 #include "sysfs.h"
@@ -12,16 +13,18 @@
 
 /**
  * struct find - mappings of images found so far
- * @dev: for find_is_device()
+ * @dev: the device below, or that it is
  * @disk: takes the first one
  * @count: how many there are
  * @names: those of all, for people
+ * @child: one that has it as a parent only; empty: there is none
  */
 struct find {
 	dev_t dev;
 	struct mapping *disk;
 	unsigned int count;
 	char names[512];
+	char child[MAPPING_NAME];
 };
 
 /* A device on top of the image: is it a mapping of ours? */
@@ -35,6 +38,10 @@ static int find_take_holder(void *arg, const char *holder)
 	sysfs_holder_name(holder, name);
 	if (!*name || mapping_get(name, &disk) || !mapping_is_image(&disk))
 		return 0;
+	if (backing_dev(&disk) != find->dev) {
+		strcpy(find->child, disk.name);
+		return 0;
+	}
 	if (!find->count++)
 		*find->disk = disk;
 	snprintf(find->names + length, sizeof(find->names) - length,
@@ -44,8 +51,11 @@ static int find_take_holder(void *arg, const char *holder)
 
 static int find_take_loop(void *arg, const char *loop)
 {
+	struct find *find = arg;
 	char disk[64];
 
+	if (sysfs_number(loop, &find->dev))
+		return 0;
 	snprintf(disk, sizeof(disk), "block/%s", loop);
 	return sysfs_each_holder(disk, find_take_holder, arg);
 }
@@ -93,6 +103,11 @@ int find_image(const char *path, struct mapping *disk)
 		find_by_device(&find, st.st_rdev);
 	else
 		use_each_loop(&st, find_take_loop, &find);
+	if (!find.count && *find.child) {
+		complain(path, "name that; 'vhdx list' shows what is attached",
+			 "not attached but as a parent of '%s'", find.child);
+		return -ENOTUNIQ;
+	}
 	if (find.count <= 1)
 		return find.count ? 0 : -ENODEV;
 	complain(path, "name the one you mean", "attached as %s", find.names);

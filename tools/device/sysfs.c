@@ -64,6 +64,28 @@ int sysfs_read(const char *path, char *text, size_t size)
 }
 
 /**
+ * sysfs_number() - the number of a block device
+ * @name: its kernel name, such as "loop0"
+ * @dev: takes the number
+ *
+ * Return: 0 or a negative errno.
+ */
+int sysfs_number(const char *name, dev_t *dev)
+{
+	unsigned int number, of;
+	char path[80], text[32];
+	int r;
+
+	snprintf(path, sizeof(path), "block/%.64s/dev", name);
+	r = sysfs_read(path, text, sizeof(text));
+	if (!r && sscanf(text, "%u:%u", &number, &of) != 2)
+		r = -EINVAL;
+	if (!r)
+		*dev = makedev(number, of);
+	return r;
+}
+
+/**
  * sysfs_each_holder() - visit the devices on top of a block device
  * @disk: its directory below /sys
  * @visit: called with @arg and the kernel name of each; non-zero ends it

@@ -10,6 +10,7 @@
 #define SYSFS_DM_NAME	128	/* a device-mapper name with its NUL, as in the kernel */
 #define SYSFS_PATH	160	/* a node in /dev */
 
+int sysfs_number(const char *name, dev_t *dev);
 int sysfs_name(dev_t dev, char name[64]);
 int sysfs_read(const char *path, char *text, size_t size);
 int sysfs_device_path(dev_t dev, char path[SYSFS_PATH]);

@@ -24,6 +24,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "backing.h"
 #include "sysfs.h"
 #include "use.h"
 
@@ -248,6 +249,21 @@ bool use_is_read_only(const struct stat *st)
 	return kinds.readers && !kinds.writers;
 }
 
+/* Is a device, by its directory below /sys, a parent only in a mapping? */
+static bool use_is_parent(const char *disk, const char *name)
+{
+	struct mapping mapping;
+	unsigned int number, of;
+	char path[80], text[32];
+
+	snprintf(path, sizeof(path), "%s/dev", disk);
+	return mapping_possible() && !mapping_get(name, &mapping) &&
+	       !strcmp(mapping.target, "vhdx") &&
+	       !sysfs_read(path, text, sizeof(text)) &&
+	       sscanf(text, "%u:%u", &number, &of) == 2 &&
+	       backing_dev(&mapping) != makedev(number, of);
+}
+
 /**
  * use_find() - find the kernel device that uses an image
  * @st: the image, a file or a block device
@@ -272,7 +288,11 @@ bool use_find(const struct stat *st, char *by, size_t size)
 	}
 
 	held = sysfs_first_holder(disk, holder, name);
-	if (held && *name && *loop)
+	if (held && *name && use_is_parent(disk, name))
+		snprintf(by, size, *loop ? "/dev/%s, as a parent of '%s'" :
+			 "%sthe mapping '%s', as a parent", *loop ? loop : "",
+			 name);
+	else if (held && *name && *loop)
 		snprintf(by, size, "/dev/%s, mapped as '%s'", loop, name);
 	else if (held && *name)
 		snprintf(by, size, "the mapping '%s'", name);

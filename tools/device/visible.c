@@ -24,10 +24,14 @@ static bool visible_read(const char *device, const char *attribute, char *text,
 	return !sysfs_read(path, text, size);
 }
 
-/* The one device below, as a table begins with it. */
+/*
+ * The image's device, as a table begins with it.  Those of its parents are
+ * never written to; where nothing is, nobody can tell which one it is.
+ */
 static void visible_find_backing(const char *device, struct mapping *disk)
 {
-	char path[PATH_MAX], number[32];
+	char path[PATH_MAX], number[32], ro[8];
+	unsigned int count = 0, writable = 0;
 	struct dirent *entry;
 	DIR *dir;
 
@@ -36,13 +40,22 @@ static void visible_find_backing(const char *device, struct mapping *disk)
 	while (dir && (entry = readdir(dir))) {
 		snprintf(path, sizeof(path), "block/%s/slaves/%s/dev", device,
 			 entry->d_name);
-		if (*entry->d_name != '.' && !backing_is_log(entry->d_name) &&
-		    !sysfs_read(path, number, sizeof(number)))
-			snprintf(disk->table, sizeof(disk->table), "%s",
-				 number);
+		if (*entry->d_name == '.' || backing_is_log(entry->d_name) ||
+		    sysfs_read(path, number, sizeof(number)))
+			continue;
+		snprintf(path, sizeof(path), "block/%s/slaves/%s/ro", device,
+			 entry->d_name);
+		if (!sysfs_read(path, ro, sizeof(ro)) && *ro == '0')
+			writable++;
+		else if (writable)
+			continue;
+		count++;
+		snprintf(disk->table, sizeof(disk->table), "%s", number);
 	}
 	if (dir)
 		closedir(dir);
+	if (writable > 1 || (!writable && count > 1))
+		strcpy(disk->table, "-");
 }
 
 static bool visible_get(const char *device, struct mapping *disk)

@@ -225,6 +225,27 @@ void output_text(struct output *out, const char *key, const char *label,
 }
 
 /**
+ * output_strings() - report an array of strings, in JSON only
+ * @out: the report
+ * @key: JSON key
+ * @values: the strings
+ * @count: how many
+ */
+void output_strings(struct output *out, const char *key,
+		    const char *const *values, unsigned int count)
+{
+	struct json_object *array;
+	unsigned int i;
+
+	if (!out->json)
+		return;
+	array = json_object_new_array();
+	for (i = 0; i < count; i++)
+		json_object_array_add(array, output_string(values[i]));
+	output_json(out, key, array);
+}
+
+/**
  * output_number() - report a count
  * @out: the report
  * @key: JSON key; NULL to leave it out of JSON

@@ -52,6 +52,8 @@ void output_row(struct output *out);
 void output_list_end(struct output *out);
 void output_text(struct output *out, const char *key, const char *label,
 		 const char *value);
+void output_strings(struct output *out, const char *key,
+		    const char *const *values, unsigned int count);
 void output_number(struct output *out, const char *key, const char *label,
 		   u64 value);
 void output_size(struct output *out, const char *key, const char *label,
