@@ -18,6 +18,7 @@ static const struct command *const commands[] = {
 	&command_diff,
 	&command_flatten,
 	&command_rebase,
+	&command_snapshot,
 	&command_replay,
 	&command_attach,
 	&command_detach,

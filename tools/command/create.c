@@ -7,10 +7,10 @@
 #include <sys/stat.h>
 
 #include "chain.h"
+#include "child.h"
 #include "command.h"
 #include "format.h"
 #include "guid.h"
-#include "locator.h"
 #include "message.h"
 #include "newfile.h"
 #include "output.h"
@@ -138,7 +138,8 @@ static void create_check_sizes(const struct command *self,
 
 	create_check_size(self, meta);
 	if (!create->block_bytes)
-		create->block_bytes = (create->parent ? 2 : 32) * (u64)SZ_1M;
+		create->block_bytes = create->parent ? CHILD_BLOCK_BYTES :
+						       32 * (u64)SZ_1M;
 	create_check_blocks(self, create->block_bytes);
 	meta->block_bytes = create->block_bytes;
 	if (meta->physical_bytes < meta->logical_bytes)
@@ -161,13 +162,7 @@ static void create_inherit(const struct command *self, struct create *create)
 	if (meta->disk_bytes && meta->disk_bytes < from->disk_bytes)
 		command_usage(self, "the size is less than the parent's, %s",
 			      size_argument(text, from->disk_bytes));
-	meta->has_parent = true;
-	meta->disk_id = from->disk_id;
-	meta->logical_bytes = from->logical_bytes;
-	if (!meta->disk_bytes)
-		meta->disk_bytes = from->disk_bytes;
-	if (!meta->physical_bytes)
-		meta->physical_bytes = from->physical_bytes;
+	child_inherit(meta, from);
 }
 
 /* Its own parents have to be there: it is the whole disk that is inherited. */
@@ -191,23 +186,6 @@ static int create_open_parent(const struct command *self, struct create *create)
 	}
 	create_inherit(self, create);
 	return 0;
-}
-
-static int create_locate_parent(struct create *create)
-{
-	int r;
-
-	r = locator_make(&create->format.locator,
-			 &create->format.locator_bytes, create->path,
-			 create->parent,
-			 &chain_leaf(&create->chain)->layout.header
-			  .data_write_guid, NULL);
-	if (r == -EILSEQ)
-		complain(create->parent, "rename it",
-			 "Windows has no such names, so no child could name it");
-	else if (r)
-		complain_errno(create->path, r, "cannot create");
-	return r;
 }
 
 static void create_set_format(const struct command *self, struct create *create)
@@ -502,7 +480,10 @@ static int create_prepare(const struct command *self, struct create *create)
 	if (r)
 		return r;
 	create_check_sizes(self, create);
-	return create->parent ? create_locate_parent(create) : 0;
+	return !create->parent ? 0 :
+	       child_locate(&create->format, create->path, create->parent,
+			    &chain_leaf(&create->chain)->layout.header
+			     .data_write_guid);
 }
 
 static int create_run(const struct command *self, int argc, char **argv)

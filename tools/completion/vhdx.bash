@@ -3,7 +3,7 @@
 #
 # Completion for vhdx(8) in bash: commands, options, their values, mappings and files.
 
-_vhdx_commands='create info check map chain diff flatten rebase replay attach detach mount umount list monitor boot-install status help'
+_vhdx_commands='create info check map chain diff flatten rebase snapshot replay attach detach mount umount list monitor boot-install status help'
 
 # What a command takes besides --help and --version.
 _vhdx_options()
@@ -16,6 +16,7 @@ _vhdx_options()
 	info | status) echo '--json' ;;
 	map | chain | diff) echo '--parent --parent-dir --json' ;;
 	flatten) echo '--block-size --parent --parent-dir --force --json' ;;
+	snapshot) echo '--keep-name --no-keep-name --block-size --parent --parent-dir --verbose --json' ;;
 	rebase) echo '--content --force --parent --parent-dir --json' ;;
 	check) echo '--repair --repair=salvage --force --chain --parent --parent-dir --quiet --json' ;;
 	replay) echo '--quiet --json' ;;
@@ -39,7 +40,7 @@ _vhdx_values()
 	create:--format) echo 'vhdx vhd' ;;
 	create:--type | create:-t) echo 'dynamic fixed' ;;
 	create:--logical-sector-size | create:--physical-sector-size) echo '512 4096' ;;
-	create:--block-size | create:-b | flatten:--block-size | flatten:-b) echo '1M 2M 4M 8M 16M 32M 64M 128M 256M' ;;
+	create:--block-size | create:-b | flatten:--block-size | flatten:-b | snapshot:--block-size | snapshot:-b) echo '1M 2M 4M 8M 16M 32M 64M 128M 256M' ;;
 	create:--size | create:-s | create:--log-size) echo '' ;;
 	attach:--options | attach:-o) echo 'commit_interval error_if_no_space idle_close no_discard no_discard_passdown no_unmap read_only zeroed_from' ;;
 	attach:--tab | attach:-t) sed -n 's/^[[:blank:]]*\([^#[:blank:]]\{1,\}\)[[:blank:]].*/\1/p' /etc/vhdxtab 2>/dev/null ;;
@@ -90,7 +91,7 @@ _vhdx()
 	case $command:$word in
 	help:*) _vhdx_reply "$_vhdx_commands" "$word" ;;
 	list:* | *:-*) _vhdx_reply "$(_vhdx_options "$command") --help --version" "$word" ;;
-	detach:* | umount:* | monitor:* | status:*)
+	detach:* | umount:* | monitor:* | snapshot:* | status:*)
 		_vhdx_reply "$(_vhdx_mappings)" "$word"
 		_vhdx_files "$word"
 		;;

@@ -210,18 +210,6 @@ static void attach_note_module(const struct attachment *attach)
 		     lack, MODULE_ADVICE);
 }
 
-/*
- * Where the file has no room for all blocks, somebody has to see to it.  In an
- * initramfs that would lose /run and /sys; see vhdx-monitor@.service.
- */
-static void attach_watch(const struct attachment *attach)
-{
-	if (attach->steps && !initramfs_is_this() &&
-	    daemon_start(attach->disk.name))
-		note(attach->disk.name, "its file is not extended, so that writes to new blocks are going to wait for space and fail: run 'vhdx monitor %s'",
-		     attach->disk.name);
-}
-
 /**
  * attachment_device() - find or make the block device to map
  * @attach: the image, loaded
@@ -313,6 +301,23 @@ static int attach_make_table(struct attachment *attach, const char *device)
 }
 
 /**
+ * attachment_table() - make the line for the target
+ * @attach: the image, with its parents' devices
+ * @dev: its device
+ *
+ * Says what is wrong.
+ *
+ * Return: 0 or a negative errno.
+ */
+int attachment_table(struct attachment *attach, dev_t dev)
+{
+	char device[32];
+
+	snprintf(device, sizeof(device), "%u:%u", major(dev), minor(dev));
+	return attach_make_table(attach, device);
+}
+
+/**
  * attachment_name() - fill in what the mapping says of itself
  * @attach: the image, loaded
  */
@@ -352,6 +357,21 @@ static int attach_map(struct attachment *attach)
 }
 
 /**
+ * attachment_watch() - see that the file is extended if it has to be
+ * @attach: an image that is attached
+ *
+ * Where it has no room for all blocks, somebody has to see to it.  In an
+ * initramfs that would lose /run and /sys; see vhdx-monitor@.service.
+ */
+void attachment_watch(const struct attachment *attach)
+{
+	if (attach->steps && !initramfs_is_this() &&
+	    daemon_start(attach->disk.name))
+		note(attach->disk.name, "its file is not extended, so that writes to new blocks are going to wait for space and fail: run 'vhdx monitor %s'",
+		     attach->disk.name);
+}
+
+/**
  * attachment_undo() - undo what has been done, the last step first
  * @attach: the image
  *
@@ -380,7 +400,6 @@ void attachment_undo(struct attachment *attach)
 /* What is left behind unless it is undone. */
 static int attach_steps(struct attachment *attach)
 {
-	char device[32];
 	dev_t dev;
 	int r;
 
@@ -396,11 +415,8 @@ static int attach_steps(struct attachment *attach)
 				attach->verbose);
 	if (!r)
 		r = signals_pending();
-	if (!r) {
-		snprintf(device, sizeof(device), "%u:%u", major(dev),
-			 minor(dev));
-		r = attach_make_table(attach, device);
-	}
+	if (!r)
+		r = attachment_table(attach, dev);
 	if (!r)
 		r = attach_map(attach);
 	if (!r)
@@ -413,7 +429,7 @@ static int attach_steps(struct attachment *attach)
 	loop_close(&attach->loop);
 	layers_release(&attach->parents);
 	if (!r)
-		attach_watch(attach);
+		attachment_watch(attach);
 	return r;
 }
 
@@ -448,6 +464,47 @@ int attachment_pretend(struct attachment *attach)
 					  extent->max_bytes : extent->end);
 	}
 	return r ? r : attach_make_table(attach, attach->loop.path);
+}
+
+/**
+ * attachment_prepare() - get an image's device ready, for a table
+ * @attach: the image; whoever calls this knows its parents
+ * @dev: takes the number of the device
+ *
+ * Its file is extended.  Says what is wrong.
+ *
+ * Return: 0 or a negative errno; attachment_drop() in any case.
+ */
+int attachment_prepare(struct attachment *attach, dev_t *dev)
+{
+	int r;
+
+	r = chain_open_alone(&attach->chain, attach->path, IMAGE_WRITE);
+	if (r)
+		return r;
+	attach->image = chain_leaf(&attach->chain);
+	attach->file_bytes = attach->image->file_bytes;
+	attach->disk.sectors = attach->image->layout.meta.disk_bytes / 512;
+	r = extent_load(&attach->extent, attach->image);
+	if (r)
+		identify_complain(attach->image, r);
+	else
+		r = attach_grow(attach);
+	if (!r)
+		attach_note_module(attach);
+	return r ? r : attachment_device(attach, dev);
+}
+
+/**
+ * attachment_drop() - let go of what attachment_prepare() has got
+ * @attach: the image
+ *
+ * What a mapping is on stays.
+ */
+void attachment_drop(struct attachment *attach)
+{
+	loop_close(&attach->loop);
+	layers_release(&attach->parents);
 }
 
 /**

@@ -69,6 +69,10 @@ int attachment_device(struct attachment *attach, dev_t *dev);
 void attachment_name(struct attachment *attach);
 void attachment_undo(struct attachment *attach);
 int attachment_make(struct attachment *attach);
+int attachment_prepare(struct attachment *attach, dev_t *dev);
+int attachment_table(struct attachment *attach, dev_t dev);
+void attachment_watch(const struct attachment *attach);
+void attachment_drop(struct attachment *attach);
 int attachment_pretend(struct attachment *attach);
 
 #endif /* VHDX_TOOLS_ATTACHMENT_H */

@@ -83,6 +83,14 @@ static void find_by_device(struct find *find, dev_t dev)
 	sysfs_each_holder(disk, find_take_holder, find);
 }
 
+static void find_by_stat(struct find *find, const struct stat *st)
+{
+	if (S_ISBLK(st->st_mode))
+		find_by_device(find, st->st_rdev);
+	else
+		use_each_loop(st, find_take_loop, find);
+}
+
 /**
  * find_image() - look up the mapping of an image
  * @path: its file or block device, or what 'vhdx attach' made of that
@@ -99,10 +107,7 @@ int find_image(const char *path, struct mapping *disk)
 
 	if (stat(path, &st))
 		return -ENODEV;
-	if (S_ISBLK(st.st_mode))
-		find_by_device(&find, st.st_rdev);
-	else
-		use_each_loop(&st, find_take_loop, &find);
+	find_by_stat(&find, &st);
 	if (!find.count && *find.child) {
 		complain(path, "name that; 'vhdx list' shows what is attached",
 			 "not attached but as a parent of '%s'", find.child);
@@ -112,6 +117,35 @@ int find_image(const char *path, struct mapping *disk)
 		return find.count ? 0 : -ENODEV;
 	complain(path, "name the one you mean", "attached as %s", find.names);
 	return -ENOTUNIQ;
+}
+
+/**
+ * find_leaf() - look up what may be attached
+ * @what: as for find_mapping()
+ * @disk: result
+ *
+ * Says what is wrong, but not that it is not attached.
+ *
+ * Return: 0; -ENODEV if it is not attached, or only as a parent; or another
+ * negative errno.
+ */
+int find_leaf(const char *what, struct mapping *disk)
+{
+	struct find find = { .disk = disk };
+	struct stat st;
+	int r = -ENODEV;
+
+	if (!strchr(what, '/'))
+		r = mapping_get(what, disk);
+	if (!r && !strcmp(disk->target, "vhdx"))
+		return 0;
+	if (stat(what, &st))
+		return -ENODEV;
+	find_by_stat(&find, &st);
+	if (find.count > 1)
+		complain(what, "name the one you mean", "attached as %s",
+			 find.names);
+	return find.count > 1 ? -ENOTUNIQ : find.count ? 0 : -ENODEV;
 }
 
 /**

@@ -6,6 +6,7 @@
 #include "mapping.h"
 
 int find_image(const char *path, struct mapping *disk);
+int find_leaf(const char *what, struct mapping *disk);
 int find_mapping(const char *what, struct mapping *disk);
 
 #endif /* VHDX_TOOLS_FIND_H */

@@ -178,26 +178,25 @@ int layers_of(struct layers *layers, const struct mapping *disk)
 /**
  * layers_put_first() - one more parent, closest of all
  * @layers: the others
- * @file: its image
- * @loop: its device, which from now on is @layers' to close
+ * @file: its image; NULL: that is @device
+ * @device: its device, which the caller holds
+ * @dev: the number of that
  *
- * Return: 0 or a negative errno.
+ * Return: 0, or -ELOOP if there are too many.
  */
 int layers_put_first(struct layers *layers, const char *file,
-		     const struct loop *loop)
+		     const char *device, dev_t dev)
 {
 	struct layer *first = layers->layer;
-	struct stat st;
 
 	if (layers->count == LAYERS_MAX)
 		return -ELOOP;
-	if (fstat(loop->fd, &st))
-		return -errno;
 	memmove(first + 1, first, layers->count++ * sizeof(*first));
-	first->file = strdup(file);
-	snprintf(first->device, sizeof(first->device), "%s", loop->path);
-	first->dev = st.st_rdev;
-	first->loop = *loop;
+	memset(first, 0, sizeof(*first));
+	first->loop.fd = -1;
+	first->dev = dev;
+	first->file = file ? strdup(file) : NULL;
+	snprintf(first->device, sizeof(first->device), "%s", device);
 	return 0;
 }
 

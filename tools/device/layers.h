@@ -46,7 +46,7 @@ int layers_make(struct layers *layers, struct chain *chain, bool verbose);
 void layers_pretend(struct layers *layers, const struct chain *chain);
 int layers_of(struct layers *layers, const struct mapping *disk);
 int layers_put_first(struct layers *layers, const char *file,
-		     const struct loop *loop);
+		     const char *device, dev_t dev);
 unsigned int layers_count(const struct mapping *disk);
 int layers_print(const struct layers *layers, char *text, size_t size,
 		 bool numbers);

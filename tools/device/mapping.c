@@ -292,6 +292,82 @@ int mapping_resume(const char *name)
 	return r;
 }
 
+/**
+ * mapping_resume_begin() - end mapping_suspend(), without waiting for udev
+ * @name: the device's name
+ * @cookie: 0, or from the last call
+ *
+ * Where several devices are resumed, udev's programs may need all of them.
+ *
+ * Return: 0 or a negative errno; mapping_resume_end() in any case.
+ */
+int mapping_resume_begin(const char *name, u32 *cookie)
+{
+	struct dm_task *task = dm_task_create(DM_DEVICE_RESUME);
+	int r = -EINVAL;
+
+	if (!task)
+		return -ENOMEM;
+	*mapping_message = '\0';
+	if (dm_task_set_name(task, name) &&
+	    dm_task_set_cookie(task, cookie, 0))
+		r = dm_task_run(task) ? 0 : -(dm_task_get_errno(task) ?: EIO);
+	dm_task_destroy(task);
+	return r;
+}
+
+/**
+ * mapping_resume_end() - wait for udev to know of what was resumed
+ * @cookie: from mapping_resume_begin()
+ */
+void mapping_resume_end(u32 cookie)
+{
+	if (cookie)
+		dm_udev_wait(cookie);
+}
+
+/**
+ * mapping_load() - load another table, which is used from the next resume on
+ * @mapping: name, read_only, sectors, target and table count
+ *
+ * Return: 0 or a negative errno, with more in mapping_error().
+ */
+int mapping_load(const struct mapping *mapping)
+{
+	struct dm_task *task = dm_task_create(DM_DEVICE_RELOAD);
+	int r = -EINVAL;
+
+	if (!task)
+		return -ENOMEM;
+	*mapping_message = '\0';
+	if (dm_task_set_name(task, mapping->name) &&
+	    (!mapping->read_only || dm_task_set_ro(task)) &&
+	    dm_task_add_target(task, 0, mapping->sectors, mapping->target,
+			       mapping->table))
+		r = dm_task_run(task) ? 0 : -(dm_task_get_errno(task) ?: EIO);
+	dm_task_destroy(task);
+	return r;
+}
+
+/**
+ * mapping_clear() - undo mapping_load()
+ * @name: the device's name
+ *
+ * Return: 0 or a negative errno.
+ */
+int mapping_clear(const char *name)
+{
+	struct dm_task *task = dm_task_create(DM_DEVICE_CLEAR);
+	int r = -EINVAL;
+
+	if (!task)
+		return -ENOMEM;
+	if (dm_task_set_name(task, name))
+		r = dm_task_run(task) ? 0 : -(dm_task_get_errno(task) ?: EIO);
+	dm_task_destroy(task);
+	return r;
+}
+
 static int mapping_remove_task(const char *name, bool retry)
 {
 	struct dm_task *task = dm_task_create(DM_DEVICE_REMOVE);

@@ -72,6 +72,10 @@ int mapping_create_rows(const struct mapping *mapping, mapping_row_fn get,
 			void *arg);
 int mapping_suspend(const char *name);
 int mapping_resume(const char *name);
+int mapping_resume_begin(const char *name, u32 *cookie);
+void mapping_resume_end(u32 cookie);
+int mapping_load(const struct mapping *mapping);
+int mapping_clear(const char *name);
 int mapping_remove(const char *name);
 int mapping_remove_now(const char *name);
 const char *mapping_path(char *path, size_t size, const char *name);

@@ -298,6 +298,27 @@ int chain_open_layers(struct chain *chain, const char *path,
 }
 
 /**
+ * chain_open_alone() - open an image without its parents
+ * @chain: result; chain_close() it, also after a failure
+ * @path: the image
+ * @mode: how
+ *
+ * As chain_open_layers().
+ *
+ * Return: 0, a fault or a negative errno.
+ */
+int chain_open_alone(struct chain *chain, const char *path,
+		     enum image_mode mode)
+{
+	int r;
+
+	memset(chain, 0, sizeof(*chain));
+	chain->unit = ~0U;
+	r = chain_add(chain, path, mode);
+	return r ? r : chain_join(chain);
+}
+
+/**
  * chain_open() - open an image and all its parents
  * @chain: result; chain_close() it, also after a failure
  * @path: the leaf

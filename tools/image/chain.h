@@ -69,6 +69,8 @@ typedef int (*chain_run_fn)(void *arg, const struct chain_run *run);
 
 int chain_open_layers(struct chain *chain, const char *path,
 		      enum image_mode mode, const struct parent_search *search);
+int chain_open_alone(struct chain *chain, const char *path,
+		     enum image_mode mode);
 int chain_load_bats(struct chain *chain, unsigned int from);
 int chain_open(struct chain *chain, const char *path, enum image_mode mode,
 	       const struct parent_search *search);

@@ -342,6 +342,18 @@ int image_load(struct image *image)
 	return r ? r : image_load_space(image);
 }
 
+static int image_peek_open(struct image *image, const char *path)
+{
+	int r;
+
+	image_init(image, path, IMAGE_PEEK);
+	image->reader.parents = true;
+	r = image_open_file(image, IMAGE_PEEK);
+	if (!r)
+		r = image_measure(image);
+	return r ? r : image_allocate(image);
+}
+
 /**
  * image_peek() - see what is in a file, without a word
  * @image: result; image_close() it, also after a failure
@@ -353,16 +365,32 @@ int image_load(struct image *image)
  */
 int image_peek(struct image *image, const char *path)
 {
-	int r;
+	int r = image_peek_open(image, path);
 
-	image_init(image, path, IMAGE_PEEK);
-	image->reader.parents = true;
-	r = image_open_file(image, IMAGE_PEEK);
-	if (!r)
-		r = image_measure(image);
-	if (!r)
-		r = image_allocate(image);
 	return r ? r : image_load(image);
+}
+
+/**
+ * image_glance() - see which image is in a file that somebody writes to
+ * @image: result; image_close() it, also after a failure
+ * @path: file or block device
+ *
+ * As image_peek(), but of @image->layout only: the log is left alone, which
+ * may change while it is read.
+ *
+ * Return: 0 if it is an image, of whatever kind; a fault or a negative errno.
+ */
+int image_glance(struct image *image, const char *path)
+{
+	int r = image_peek_open(image, path);
+
+	if (!r)
+		r = vhdx_load_header(&image->reader, &image->layout,
+				     image->scratch);
+	if (!r)
+		image->dirty = !guid_is_null(&image->layout.header.log_guid);
+	return r ? r : vhdx_load_layout(&image->reader, &image->layout,
+					image->scratch);
 }
 
 /**

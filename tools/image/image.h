@@ -63,6 +63,7 @@ struct image {
 
 int image_open(struct image *image, const char *path, enum image_mode mode);
 int image_peek(struct image *image, const char *path);
+int image_glance(struct image *image, const char *path);
 void image_close(struct image *image);
 int image_pread(const struct image *image, u64 off, void *buf, u32 bytes);
 int image_load_log(struct image *image);

@@ -5,6 +5,7 @@
  * path begins with a backslash, which means the drive that the child is on.
  */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,11 +131,34 @@ static char *locator_relative(const char *from, const char *to)
 	return path;
 }
 
+/* Where a file is, or is going to be; to be freed. */
+static char *locator_real(const char *path)
+{
+	char *real = realpath(path, NULL), *copy, *slash, *dir;
+
+	if (real || errno != ENOENT)
+		return real;
+	copy = strdup(path);
+	if (!copy)
+		return NULL;
+	slash = strrchr(copy, '/');
+	if (slash)
+		slash[slash == copy] = '\0';
+	dir = realpath(slash ? copy : ".", NULL);
+	slash = strrchr(path, '/');
+	if (!dir || asprintf(&real, "%s/%s", strcmp(dir, "/") ? dir : "",
+			     slash ? slash + 1 : path) < 0)
+		real = NULL;
+	free(copy);
+	free(dir);
+	return real;
+}
+
 static int locator_add_paths(struct locator *locator, const char *child,
 			     const char *parent)
 {
 	char *copy = strdup(child), *slash, *dir = NULL;
-	char *to = realpath(parent, NULL);
+	char *to = locator_real(parent);
 	int r = copy && to ? 0 : -errno;
 
 	if (!r) {
@@ -163,7 +187,7 @@ static int locator_add_paths(struct locator *locator, const char *child,
  * @item: result, to be freed
  * @bytes: its length
  * @child: the child's name; it need not be there yet
- * @parent: the parent's
+ * @parent: the parent's, likewise
  * @guid: the parent's DataWriteGuid; NULL: what @old says
  * @old: the locator it is to replace, passed by vhdx_locator_check(); or NULL
  *

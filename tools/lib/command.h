@@ -54,6 +54,7 @@ extern const struct command command_mount;
 extern const struct command command_rebase;
 extern const struct command command_replay;
 extern const struct command command_shutdown;
+extern const struct command command_snapshot;
 extern const struct command command_status;
 extern const struct command command_udev;
 extern const struct command command_umount;

@@ -45,6 +45,19 @@ bool options_known(const char *name)
 	return options_find(name);
 }
 
+/**
+ * options_takes_value() - does an option of the target have a value?
+ * @name: the option's name
+ *
+ * Return: true if so.
+ */
+bool options_takes_value(const char *name)
+{
+	const struct option_word *word = options_find(name);
+
+	return word && word->max;
+}
+
 /* Return: 0 or -EINVAL, with @why filled in. */
 static int options_check_value(const struct option_word *word,
 			       const char *value, char why[OPTIONS_WHY])

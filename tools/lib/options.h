@@ -20,6 +20,7 @@ struct options {
 };
 
 bool options_known(const char *name);
+bool options_takes_value(const char *name);
 int options_add(struct options *options, const char *name, const char *value,
 		char why[OPTIONS_WHY]);
 void options_parse(struct options *options, const struct command *self,

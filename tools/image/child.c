@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "locator.h"
+#include "message.h"
+#include "newfile.h"
+
+/**
+ * child_inherit() - what a child has from its parent
+ * @meta: the child's: sizes that are 0 become the parent's, if it has a choice
+ * @from: the parent's
+ */
+void child_inherit(struct vhdx_meta *meta, const struct vhdx_meta *from)
+{
+	meta->has_parent = true;
+	meta->disk_id = from->disk_id;
+	meta->logical_bytes = from->logical_bytes;
+	if (!meta->disk_bytes)
+		meta->disk_bytes = from->disk_bytes;
+	if (!meta->physical_bytes)
+		meta->physical_bytes = from->physical_bytes;
+}
+
+/**
+ * child_locate() - what a child says of its parent
+ * @format: takes it; @format->locator is to be freed
+ * @child: the child's name; it need not be there yet
+ * @parent: the parent's, likewise
+ * @guid: the parent's DataWriteGuid
+ *
+ * Says what is wrong.
+ *
+ * Return: 0 or a negative errno.
+ */
+int child_locate(struct format *format, const char *child, const char *parent,
+		 const guid_t *guid)
+{
+	int r = locator_make(&format->locator, &format->locator_bytes, child,
+			     parent, guid, NULL);
+
+	if (r == -EILSEQ)
+		complain(parent, "rename it",
+			 "Windows has no such names, so no child could name it");
+	else if (r)
+		complain_errno(child, r, "cannot create");
+	return r;
+}
+
+/**
+ * child_write() - write a new image into a new file
+ * @format: what it is to be like
+ * @path: where; there must be nothing
+ *
+ * Durable on return.  Says what is wrong.
+ *
+ * Return: 0 or a negative errno.
+ */
+int child_write(const struct format *format, const char *path)
+{
+	struct newfile file;
+	int r;
+
+	r = newfile_open(&file, path);
+	if (!r)
+		r = format_file(format, file.fd, path);
+	if (!r)
+		r = newfile_commit(&file, false);
+	newfile_abort(&file);
+	if (r == -EEXIST)
+		complain(path, "take another name or remove it", "exists");
+	else if (r)
+		complain_errno(path, r, "cannot create");
+	return r;
+}
+
+/*
+ * Where the file system cannot exchange names: after a crash in between there is
+ * no file @a, but never one that is not what it should be.
+ */
+static int child_exchange_slowly(const char *a, const char *b)
+{
+	char *temp;
+	int r = 0;
+
+	if (asprintf(&temp, "%s.%08x", b, (unsigned int)getpid()) < 0)
+		return -ENOMEM;
+	if (rename(b, temp))
+		r = -errno;
+	else if (rename(a, b))
+		r = rename(temp, b) ? -EIO : -errno;
+	else if (rename(temp, a))
+		r = -errno;
+	free(temp);
+	return r;
+}
+
+static int child_sync_dir(const char *path)
+{
+	char *dir = strdup(path), *slash = dir ? strrchr(dir, '/') : NULL;
+	int fd, r;
+
+	if (!dir)
+		return -ENOMEM;
+	if (slash)
+		slash[slash == dir] = '\0';
+	fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	free(dir);
+	if (fd < 0)
+		return -errno;
+	/* Some file systems cannot sync a directory, and need not. */
+	r = fsync(fd) && errno != EINVAL ? -errno : 0;
+	close(fd);
+	return r;
+}
+
+/**
+ * child_exchange() - let two files in one directory change names
+ * @a: one of them
+ * @b: the other one
+ *
+ * At once, where the file system can do that; durable on return.
+ *
+ * Return: 0 or a negative errno.
+ */
+int child_exchange(const char *a, const char *b)
+{
+	int r = 0;
+
+	if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE))
+		r = -errno;
+	if (r == -EINVAL || r == -ENOSYS)
+		r = child_exchange_slowly(a, b);
+	return r ? r : child_sync_dir(a);
+}
