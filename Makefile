@@ -106,10 +106,14 @@ $(BUILD)/bench/mark: tests/bench/mark.c
 	$(CC) -O2 -Wall -Wextra -std=gnu11 -static -o $@ $<
 
 # What tests/dm runs in the VM; static, as programs start slowly there.
-test-helpers: fill-log $(BUILD)/stamper $(BUILD)/lossy-disk $(BUILD)/nth-fault
+test-helpers: fill-log $(BUILD)/stamper $(BUILD)/lossy-disk $(BUILD)/nth-fault $(BUILD)/dm-fault.so
 $(BUILD)/stamper $(BUILD)/lossy-disk $(BUILD)/nth-fault: $(BUILD)/%: tests/lib/%.c
 	@mkdir -p $(BUILD)
 	$(CC) -std=gnu11 -O2 -g -Wall -Wextra -static -pthread -o $@ $<
+
+$(BUILD)/dm-fault.so: tests/lib/dm-fault.c
+	@mkdir -p $(BUILD)
+	$(CC) -std=gnu11 -O2 -g -Wall -Wextra -shared -fPIC -o $@ $<
 
 install: install-modules install-tools
 

@@ -92,6 +92,8 @@ static void detach_trim(struct loop_backing *backing, bool solid)
 		return;
 	}
 	r = image_open(&image, backing->path, IMAGE_WRITE_SOON);
+	/* What it refers to is its own; its parents are not asked. */
+	image.reader.parents = true;
 	if (!r)
 		r = extent_trim(&image);
 	if (!r)
