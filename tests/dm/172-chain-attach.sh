@@ -29,6 +29,24 @@ table_parents()
 	done
 }
 
+# --- read-only, whatever there is ------------------------------------------------
+
+seed=${VHDX_SEED:-$RANDOM}
+note "VHDX_SEED=$seed"
+for ((i = 0; i < 3; i++)); do
+	"$VHDX_TOP/tests/images/mkchain.py" random chain $((seed + i)) --depth $((2 + i * 3))
+	"$vhdx" attach --read-only --no-partitions chain/0.vhdx >out
+	[ "$(loops)" = $((2 + i * 3)) ]
+	cmp /dev/mapper/0 chain/disk.raw || fail 'the disk is not what it should be'
+	"$vhdx" attach --read-only --no-partitions chain/1.vhdx >out
+	# The leaf has a device of its own, the parents have theirs together.
+	[ "$(loops)" = $((3 + i * 3)) ]
+	cmp /dev/mapper/1 chain/parent.raw || fail "the parent's disk is not what it should be"
+	"$vhdx" detach --all
+	nothing_left
+	rm -r chain
+done
+
 # --- three layers ----------------------------------------------------------------
 
 mkdir mnt
