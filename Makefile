@@ -111,7 +111,9 @@ $(BUILD)/stamper $(BUILD)/lossy-disk $(BUILD)/nth-fault: $(BUILD)/%: tests/lib/%
 	@mkdir -p $(BUILD)
 	$(CC) -std=gnu11 -O2 -g -Wall -Wextra -static -pthread -o $@ $<
 
-$(BUILD)/dm-fault.so: tests/lib/dm-fault.c
+# What tests/tool preloads.
+tool-helpers: $(BUILD)/write-fault.so
+$(BUILD)/dm-fault.so $(BUILD)/write-fault.so: $(BUILD)/%.so: tests/lib/%.c
 	@mkdir -p $(BUILD)
 	$(CC) -std=gnu11 -O2 -g -Wall -Wextra -shared -fPIC -o $@ $<
 
@@ -217,7 +219,7 @@ lint: lint-modules
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help deps deps-demo modules kunit build-modules build-kunit tools bench-programs fill-log \
+.PHONY: all tool-helpers help deps deps-demo modules kunit build-modules build-kunit tools bench-programs fill-log \
 	test-helpers bulk install install-modules install-tools deb deps-deb no-dkms \
 	kernel-note uninstall check check-packages check-unit check-tool \
 	check-kunit check-dm check-kernels check-debug check-boot check-kcsan matrix bare crash fuzz fuzz-cov bench mutate demo \

@@ -19,6 +19,7 @@ static const struct command *const commands[] = {
 	&command_flatten,
 	&command_rebase,
 	&command_snapshot,
+	&command_merge,
 	&command_replay,
 	&command_attach,
 	&command_detach,

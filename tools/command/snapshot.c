@@ -16,10 +16,10 @@
 #include "find.h"
 #include "graft.h"
 #include "message.h"
+#include "named.h"
 #include "output.h"
 #include "search.h"
 #include "size.h"
-#include "tab.h"
 
 #define SNAPSHOT_STAMP	"-00000000-000000"	/* how a name ends */
 
@@ -108,78 +108,13 @@ static int snapshot_make_name(struct snapshot *snapshot)
 	return 0;
 }
 
-/* Is a path the end of another one, by whole names? */
-static bool snapshot_ends(const char *path, const char *end)
-{
-	size_t n = strlen(path), m = strlen(end);
-
-	return m && *end == '/' && n >= m && !strcmp(path + n - m, end);
-}
-
-/* The image of a line of a table, or what may be it if that is mounted elsewhere. */
-static bool snapshot_is_source(const struct snapshot *snapshot,
-			       const struct source *source)
-{
-	struct stat st, other;
-	char *real;
-	bool is;
-
-	if (!*source->inner)
-		return !*source->tag && !stat(source->path, &st) &&
-		       !stat(snapshot->path, &other) &&
-		       st.st_dev == other.st_dev && st.st_ino == other.st_ino;
-	real = realpath(snapshot->path, NULL);
-	is = real && snapshot_ends(real, source->inner);
-	free(real);
-	return is;
-}
-
-static bool snapshot_in_tab(const struct snapshot *snapshot)
-{
-	struct tab tab;
-	bool named = false;
-	unsigned int i;
-
-	if (!tab_load(&tab, tab_default()))
-		for (i = 0; !named && i < tab.count; i++)
-			named = snapshot_is_source(snapshot,
-						   &tab.entries[i]->source);
-	tab_free(&tab);
-	return named;
-}
-
-/* rd.vhdx=...: an image that the initramfs attaches. */
-static bool snapshot_in_cmdline(const struct snapshot *snapshot)
-{
-	char line[8192] = "", *rest = line, *word;
-	struct source *source = malloc(sizeof(*source));
-	FILE *file = fopen("/proc/cmdline", "re");
-	bool named = false;
-
-	if (source && file && fgets(line, sizeof(line), file)) {
-		while (!named && (word = strtok_r(rest, " \n", &rest))) {
-			if (strncmp(word, "rd.vhdx=", 8))
-				continue;
-			word += 8;
-			word[strcspn(word, ",")] = '\0';
-			named = !source_parse(source, word) &&
-				snapshot_is_source(snapshot, source);
-		}
-	}
-	if (file)
-		fclose(file);
-	free(source);
-	return named;
-}
-
 /* Who boots next looks for the disk under the name that it has. */
 static void snapshot_settle_names(struct snapshot *snapshot)
 {
 	snapshot->keep_name = snapshot->names == SNAPSHOT_KEEP;
 	if (snapshot->names != SNAPSHOT_AUTO)
 		return;
-	snapshot->keep_name = snapshot_in_tab(snapshot) ||
-			      snapshot_in_cmdline(snapshot);
+	snapshot->keep_name = named_at_boot(snapshot->path);
 	if (snapshot->keep_name)
 		note(snapshot->path, "named in /etc/vhdxtab or by rd.vhdx: the new leaf takes its name, as with --keep-name");
 }
@@ -215,7 +150,7 @@ static int snapshot_check_names(const struct snapshot *snapshot)
 			 "with --keep-name the image below takes this name, and has to stay in its directory");
 		r = -EXDEV;
 	} else if (image && !image_glance(image, snapshot->path) &&
-		   children_find(image, names)) {
+		   children_find(image, NULL, names)) {
 		complain(snapshot->path, "use --no-keep-name",
 			 "it is the parent of %s, too, and could not be found under another name",
 			 names);

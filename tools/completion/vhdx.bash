@@ -3,7 +3,7 @@
 #
 # Completion for vhdx(8) in bash: commands, options, their values, mappings and files.
 
-_vhdx_commands='create info check map chain diff flatten rebase snapshot replay attach detach mount umount list monitor boot-install status help'
+_vhdx_commands='create info check map chain diff flatten rebase snapshot merge replay attach detach mount umount list monitor boot-install status help'
 
 # What a command takes besides --help and --version.
 _vhdx_options()
@@ -17,6 +17,7 @@ _vhdx_options()
 	map | chain | diff) echo '--parent --parent-dir --json' ;;
 	flatten) echo '--block-size --parent --parent-dir --force --json' ;;
 	snapshot) echo '--keep-name --no-keep-name --block-size --parent --parent-dir --verbose --json' ;;
+	merge) echo '--into --keep --keep-name --no-keep-name --force --parent --parent-dir --json' ;;
 	rebase) echo '--content --force --parent --parent-dir --json' ;;
 	check) echo '--repair --repair=salvage --force --chain --parent --parent-dir --quiet --json' ;;
 	replay) echo '--quiet --json' ;;

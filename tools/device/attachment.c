@@ -78,7 +78,7 @@ static int attach_check_children(const struct attachment *attach)
 
 	if (attach->read_only || attach->force)
 		return 0;
-	count = children_find(attach->image, names);
+	count = children_find(attach->image, NULL, names);
 	if (!count)
 		return 0;
 	complain(attach->path, "attach it with --read-only, or attach a child; --force attaches it all the same",

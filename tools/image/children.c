@@ -38,7 +38,8 @@ static bool child_means(const struct image *child, const void *locator,
 	return means;
 }
 
-static bool child_is_of(const char *path, const struct image *parent)
+static bool child_is_of(const char *path, const struct image *parent,
+			const struct stat *except)
 {
 	struct image *child = calloc(1, sizeof(*child));
 	void *locator = NULL;
@@ -46,6 +47,8 @@ static bool child_is_of(const char *path, const struct image *parent)
 
 	if (child && !image_peek(child, path) &&
 	    child->layout.meta.has_parent &&
+	    !(except && child->st.st_dev == except->st_dev &&
+	      child->st.st_ino == except->st_ino) &&
 	    !parent_load_locator(child, &locator))
 		is = child_means(child, locator, parent);
 	free(locator);
@@ -77,11 +80,13 @@ static char *children_directory(const char *path)
 /**
  * children_find() - find the children of an image in its directory
  * @parent: the image, loaded; on a block device none are found
+ * @except: a child that is known; NULL: none
  * @names: takes the names of some, for people
  *
  * Return: how many there are; 0 also if the directory cannot be read.
  */
-int children_find(const struct image *parent, char names[CHILDREN_TEXT])
+int children_find(const struct image *parent, const struct stat *except,
+		  char names[CHILDREN_TEXT])
 {
 	char *dir = children_directory(parent->path), *path, more[32];
 	struct dirent **entry = NULL;
@@ -93,7 +98,7 @@ int children_find(const struct image *parent, char names[CHILDREN_TEXT])
 		all = scandir(*dir ? dir : "/", &entry, NULL, alphasort);
 	for (i = 0; i < all; i++) {
 		if (asprintf(&path, "%s/%s", dir, entry[i]->d_name) >= 0) {
-			if (identify_begins(path) && child_is_of(path, parent))
+			if (identify_begins(path) && child_is_of(path, parent, except))
 				children_name(names, path, ++count);
 			free(path);
 		}

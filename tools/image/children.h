@@ -7,6 +7,7 @@
 
 #define CHILDREN_TEXT	512
 
-int children_find(const struct image *parent, char names[CHILDREN_TEXT]);
+int children_find(const struct image *parent, const struct stat *except,
+		  char names[CHILDREN_TEXT]);
 
 #endif /* VHDX_TOOLS_CHILDREN_H */

@@ -221,3 +221,49 @@ int locator_make(void **item, u32 *bytes, const char *child,
 	}
 	return r;
 }
+
+/**
+ * locator_add_linkage2() - let a child take its parent by another GUID, too
+ * @item: result, to be freed
+ * @bytes: its length
+ * @old: the child's locator, passed by vhdx_locator_check()
+ * @guid: the GUID that the parent is going to have
+ *
+ * Return: 0 or a negative errno.
+ */
+int locator_add_linkage2(void **item, u32 *bytes, const void *old,
+			 const guid_t *guid)
+{
+	struct locator locator = {};
+	struct vhdx_locator_pair pair;
+	char *key;
+	int r = 0;
+	u32 i;
+
+	*item = malloc(LOCATOR_MAX_BYTES);
+	if (!*item)
+		return -ENOMEM;
+	for (i = 0; !r && i < vhdx_locator_count(old); i++) {
+		vhdx_locator_decode(old, i, &pair);
+		key = locator_text(&pair.key);
+		if (!key)
+			r = -ENOMEM;
+		else if (strcmp(key, VHDX_LOCATOR_LINKAGE2))
+			r = locator_add(&locator, key,
+					locator_text(&pair.value));
+		free(key);
+	}
+	if (!r)
+		r = locator_add(&locator, VHDX_LOCATOR_LINKAGE2,
+				locator_guid(guid));
+	if (!r) {
+		*bytes = vhdx_locator_build(*item, LOCATOR_MAX_BYTES,
+					    locator.words, locator.count);
+		r = *bytes ? 0 : -EILSEQ;
+	}
+	while (locator.count--) {
+		free((char *)locator.words[locator.count].key);
+		free((char *)locator.words[locator.count].value);
+	}
+	return r;
+}

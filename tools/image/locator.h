@@ -11,4 +11,7 @@
 int locator_make(void **item, u32 *bytes, const char *child,
 		 const char *parent, const guid_t *guid, const void *old);
 
+int locator_add_linkage2(void **item, u32 *bytes, const void *old,
+			 const guid_t *guid);
+
 #endif /* VHDX_TOOLS_LOCATOR_H */

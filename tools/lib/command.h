@@ -49,6 +49,7 @@ extern const struct command command_info;
 extern const struct command command_initrd;
 extern const struct command command_list;
 extern const struct command command_map;
+extern const struct command command_merge;
 extern const struct command command_monitor;
 extern const struct command command_mount;
 extern const struct command command_rebase;

@@ -1,0 +1,156 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 600
+#
+# "vhdx merge": the disk stays what it is, against a model; also when the program is killed at any of
+# its writes, and run once more. VHDX_SEED=N repeats a run that printed N.
+. "$VHDX_TOP/tests/lib/tool.sh"
+
+field() { "$vhdx" info --json "$1" | python3 -c 'import json, sys; print(json.load(sys.stdin).get(sys.argv[1]))' "$2"; }
+# same_disk IMAGE RAW
+same_disk()
+{
+	"$vhdx" flatten --force "$1" flat
+	# What is flat is a map of data and of zeros.
+	python3 - flat "$2" "$vhdx" <<-'EOP' || fail "$1 is not what $2 is"
+		import json, subprocess, sys
+		rows = json.loads(subprocess.check_output([sys.argv[3], 'map', '--json', sys.argv[1]]))
+		with open(sys.argv[1], 'rb') as image, open(sys.argv[2], 'rb') as raw:
+		    for row in rows:
+		        want = raw.read(row['length'])
+		        got = bytes(row['length'])
+		        if row['state'] == 'data':
+		            image.seek(row['file_offset'])
+		            got = image.read(row['length'])
+		        if got != want:
+		            sys.exit(f'{row} differs')
+		    sys.exit(raw.read(1) != b'')
+	EOP
+}
+# chain DIR DEPTH SEED: a random one whose logs are empty and whose disks have one size
+chain()
+{
+	rm -rf "$1"
+	python3 - "$@" <<-EOP
+		import sys
+		sys.path.insert(0, '$VHDX_TOP/tests/images')
+		import random
+		from mkchain import *
+		dice = random.Random(int(sys.argv[3]))
+		sector = dice.choice((512, 4096))
+		size = dice.randint(3, 7) * MIB + dice.choice((0, 5 * sector))
+		layers = [random_layer(dice, size, sector, i == int(sys.argv[2]) - 1) for i in range(int(sys.argv[2]))]
+		for layer in layers:
+		    layer.dirty = False
+		write_chain(sys.argv[1], layers)
+	EOP
+}
+
+seed=${VHDX_SEED:-$(date +%s)}
+note "VHDX_SEED=$seed"
+
+# --- all depths, into the closest and into others ----------------------------------
+
+for ((i = 0; i < ${VHDX_ROUNDS:-4}; i++)); do
+	depth=$((2 + i % 4))
+	into=$((1 + i % (depth - 1)))
+	chain c $depth $((seed + i))
+	guid=$(field c/$into.vhdx data_write_guid)
+	same_disk c/0.vhdx c/disk.raw
+	expect_status 0 merge --into c/$into.vhdx c/0.vhdx
+	expect_output "^Merged into +[^ ]*c/$into.vhdx$"
+	for ((n = 0; n < into; n++)); do
+		[ ! -e c/$n.vhdx ] || fail "$n.vhdx is still there"
+	done
+	"$vhdx" check --chain --quiet c/$into.vhdx
+	same_disk c/$into.vhdx c/disk.raw
+	[ "$(field c/$into.vhdx data_write_guid)" != "$guid" ] || fail 'nobody could tell that it has changed'
+done
+# Nothing is deleted: the child is as good as before.
+chain c 3 $((seed + 100))
+expect_status 0 merge --keep c/0.vhdx
+same_disk c/0.vhdx c/disk.raw
+same_disk c/1.vhdx c/disk.raw
+"$vhdx" check --chain --quiet c/0.vhdx
+
+# --- killed at each write --------------------------------------------------------------
+
+# Whatever a block can be above what it can be below.
+python3 - <<-EOP
+	import sys
+	sys.path.insert(0, '$VHDX_TOP/tests/images')
+	from mkchain import *
+	size = 9 * MIB
+	bits = lambda step: [n // step % 2 == 0 for n in range(256)]
+	leaf = Layer(size, MIB, 4096, {0: PARTIAL, 1: PARTIAL, 2: PARTIAL, 3: PARTIAL, 4: FULL, 5: ZERO, 6: ZERO, 7: FULL},
+	             {n: bits(n + 1) for n in range(4)})
+	middle = Layer(size, MIB, 4096, {0: PARTIAL, 1: FULL, 3: ZERO, 4: PARTIAL, 5: PARTIAL, 6: FULL, 8: PARTIAL},
+	               {n: bits(16) for n in (0, 4, 5, 8)})
+	base = Layer(size, MIB, 4096, {n: FULL for n in range(0, 9, 2)})
+	base.states[3] = FULL
+	write_chain('start', [leaf, middle, base])
+EOP
+for into in 1 2; do
+	# All writes of one, every third of the other.
+	for ((n = 1; n < 400; n += into == 1 ? 1 : 3)); do
+		rm -rf c
+		cp -r start c
+		status=0
+		WRITE_FAULT=$n LD_PRELOAD=$VHDX_TOP/build/write-fault.so "$vhdx" merge --into c/$into.vhdx c/0.vhdx \
+			>out 2>err || status=$?
+		[ $status != 0 ] || break
+		[ $status = 137 ] || fail "write $n: status $status: $(<err)"
+		if [ -e c/0.vhdx ]; then
+			"$vhdx" check --chain --quiet --json c/0.vhdx >out || [ $? -le 2 ] || fail "write $n: $(<out)"
+			same_disk c/0.vhdx c/disk.raw
+			expect_status 0 merge --into c/$into.vhdx c/0.vhdx
+		fi
+		"$vhdx" check --chain --quiet c/$into.vhdx
+		same_disk c/$into.vhdx c/disk.raw
+	done
+	grep -q 'no call was doomed' err || fail "$(<err)"
+	note "$n: no such write"
+	[ $n -gt 10 ] && [ $n -lt 400 ]
+done
+
+# --- names --------------------------------------------------------------------------------
+
+"$vhdx" create --size 8M disk.vhdx
+expect_status 0 snapshot --keep-name disk.vhdx before.vhdx
+id=$(stat -c %i before.vhdx)
+expect_status 0 merge --keep-name disk.vhdx
+[ ! -e before.vhdx ] && [ "$(stat -c %i disk.vhdx)" = "$id" ]
+expect_status 0 snapshot --keep-name disk.vhdx before.vhdx
+echo "disk $PWD/disk.vhdx" >tab
+VHDXTAB=$PWD/tab expect_status 0 merge disk.vhdx
+expect_output 'the result takes its name'
+[ ! -e before.vhdx ] && [ "$(stat -c %i disk.vhdx)" = "$id" ]
+expect_status 1 merge disk.vhdx
+expect_output '^vhdx: disk.vhdx: has no parent'
+
+# --- what cannot be: nothing is written -------------------------------------------------
+
+"$vhdx" create --parent disk.vhdx child.vhdx
+"$vhdx" create --parent disk.vhdx sibling.vhdx
+"$vhdx" create --parent child.vhdx leaf.vhdx
+sha256sum ./*.vhdx >sums
+expect_status 1 merge child.vhdx
+expect_output "^vhdx: child.vhdx: is the parent of '.*/leaf.vhdx', too: merge that"
+expect_status 1 merge --into disk.vhdx leaf.vhdx
+expect_output "/disk.vhdx: is the parent of '.*/sibling.vhdx', too: "
+expect_status 1 merge --into sibling.vhdx leaf.vhdx
+expect_output "^vhdx: sibling.vhdx: is no parent of 'leaf.vhdx'"
+expect_status 2 merge --keep --keep-name leaf.vhdx
+rm sibling.vhdx
+"$vhdx" create --parent leaf.vhdx --size 16M large.vhdx
+expect_status 1 merge large.vhdx
+expect_output "^vhdx: large.vhdx: its disk has 16 MiB, that of '.*leaf.vhdx' 8 MiB: 'vhdx flatten'"
+rm large.vhdx
+sed -i /sibling/d sums
+sha256sum -c --quiet sums
+# A child of another one is given up.
+"$vhdx" create --parent disk.vhdx sibling.vhdx
+expect_status 0 merge --force --into disk.vhdx leaf.vhdx
+expect_status 1 map sibling.vhdx
+expect_output 'should have the data write GUID'
+[ "$(echo ./*.vhdx)" = './disk.vhdx ./sibling.vhdx' ]
