@@ -10,7 +10,8 @@
  *     suspended: the old leaf is closed, clean and durable.
  *  2. The GUID that the old leaf has now is that which the new one names.  It
  *     changes only if the old one was closed in between and opened again.
- *  3. The new table is loaded, with the old leaf as the first parent.
+ *  3. The old leaf's file is cut off behind what it has used, and the new table
+ *     is loaded, with the old leaf as the first parent.
  *  4. With --keep-name the files change names.  Before the first write to the
  *     new leaf: from then on what is attached under the old name must be it.
  *     A crash before that leaves an empty child that nobody misses; a crash after
@@ -332,6 +333,31 @@ static int graft_link(struct graft *graft, struct image *old)
 	return r;
 }
 
+static void graft_resize(const struct graft *graft, u64 bytes)
+{
+	if (truncate(graft->path, bytes))
+		return;
+	loop_grow(graft->base.fd);
+}
+
+/*
+ * The old leaf does not grow any more: cut off what it has not used.  Now, as a
+ * parent must not change once it is one.
+ */
+static void graft_trim(struct graft *graft, struct image *old)
+{
+	struct extent extent;
+
+	if (!graft->backing.on_file || !graft->backing.file.autoclear)
+		return;
+	image_forget(old);
+	if (image_load(old) || old->dirty || old->layout.meta.leave_allocated ||
+	    extent_load(&extent, old) || extent.end >= old->file_bytes)
+		return;
+	graft->old_bytes = old->file_bytes;
+	graft_resize(graft, extent.end);
+}
+
 static int graft_load(struct graft *graft)
 {
 	char reason[GRAFT_WHY / 2];
@@ -363,6 +389,8 @@ static int graft_go_back(struct graft *graft, bool lost)
 {
 	if (graft->exchanged && !child_exchange(graft->path, graft->child))
 		graft->exchanged = false;
+	if (graft->old_bytes && !graft->exchanged)
+		graft_resize(graft, graft->old_bytes);
 	return lost ? mapping_load(&graft->disk) :
 		      mapping_clear(graft->disk.name);
 }
@@ -388,8 +416,10 @@ static int graft_swap(struct graft *graft, struct image *old)
 	suspended = !r;
 	if (!r)
 		r = graft_link(graft, old);
-	if (!r)
+	if (!r) {
+		graft_trim(graft, old);
 		r = graft_load(graft);
+	}
 	if (!r)
 		r = graft_exchange(graft);
 	if (!r) {
@@ -431,35 +461,6 @@ static void graft_lock(struct graft *graft)
 		usleep(BUSY_WAIT_US / 10);
 }
 
-/* The old leaf does not grow any more: cut off what it has not used. */
-static void graft_trim(struct graft *graft)
-{
-	const char *path = graft->exchanged ? graft->child : graft->path;
-	struct image *image = calloc(1, sizeof(*image));
-	int fd, r = -ENOMEM;
-
-	if (image)
-		r = image_glance(image, path);
-	if (!r) {
-		fd = open(path, O_RDWR | O_CLOEXEC);
-		r = fd < 0 ? -errno : 0;
-	}
-	if (!r) {
-		close(image->fd);
-		image->fd = fd;
-		image->reader.writable = true;
-		image_forget(image);
-		r = extent_trim(image);
-	}
-	if (!r)
-		r = loop_grow(graft->base.fd);
-	if (r)
-		note(path, "its end was not cut off");
-	if (image)
-		image_close(image);
-	free(image);
-}
-
 static void graft_say(const struct graft *graft)
 {
 	const char *advice = "everything is as it was; the kernel log ('dmesg') may tell more";
@@ -496,8 +497,6 @@ static int graft_steps(struct graft *graft)
 	free(old);
 	if (!r)
 		graft_lock(graft);
-	if (!r && graft->backing.on_file && graft->backing.file.autoclear)
-		graft_trim(graft);
 	if (r && graft->child && !graft->exchanged)
 		unlink(graft->child);
 	if (graft->leaf)

@@ -26,6 +26,7 @@
  * @base_fd: that file
  * @partitions: those of @disk
  * @still: how many of them are suspended
+ * @old_bytes: size of the old leaf's file before its end was cut off; 0: it was not
  * @exchanged: the files have changed names
  * @pause_us: how long I/O had to wait
  * @why: what is wrong, as nothing can be said while the disk is suspended
@@ -46,6 +47,7 @@ struct graft {
 	int base_fd;
 	struct partitions partitions;
 	unsigned int still;
+	u64 old_bytes;
 	bool exchanged;
 	u64 pause_us;
 	char why[GRAFT_WHY];
