@@ -63,13 +63,13 @@ int ftruncate(int fd, off_t bytes)
 	return ftruncate64(fd, bytes);
 }
 
+/* It is the program that dies, not the machine: nothing has to wait for a disk. */
 int fsync(int fd)
 {
-	int (*call)(int) = real("fsync");
-
+	(void)fd;
 	if (doomed())
 		raise(SIGKILL);
-	return call(fd);
+	return 0;
 }
 
 int unlink(const char *path)
