@@ -66,7 +66,6 @@ static int replay_image(struct image *image, bool quiet, bool json)
 			 "a VHD image (version 1), which has no log to replay");
 		return -EOPNOTSUPP;
 	}
-	image->reader.parents = true;
 	/* Header and log have to be good, what the log repairs does not. */
 	r = vhdx_load_header(&image->reader, &image->layout, image->scratch);
 	if (!r)
