@@ -239,17 +239,35 @@ static int vhdx_read_find(struct vhdx_target *vt, sector_t sector,
 	return 0;
 }
 
+/*
+ * Whole 4 KiB of an image, of which the first @needed bytes are needed.  Of a block
+ * that is cut off (case 59) they may be all that the device has.
+ */
+static int vhdx_read_whole(struct vhdx_image *image, u64 off, void *buf,
+			   u32 needed)
+{
+	u32 bytes = round_up(needed, VHDX_SECTOR);
+	int r;
+
+	if (off + bytes <= vhdx_io_bytes(&image->backing))
+		return vhdx_image_read(image, off, buf, bytes);
+	r = vhdx_io_read(&image->backing, off, buf, needed);
+	if (!r)
+		vhdx_overlay_patch(&image->overlay, off, buf, bytes);
+	return r;
+}
+
 /* Some sectors of an image, aligned or not, into the bounce buffer. */
 static int vhdx_read_bounce(struct vhdx_chain *chain, struct vhdx_route *route,
 			    void **data)
 {
 	u64 off = (u64)route->sector << SECTOR_SHIFT;
-	u32 skip = off % VHDX_SECTOR, bytes;
+	u32 skip = off % VHDX_SECTOR;
 
 	route->run = min(route->run, (VHDX_BOUNCE_BYTES - skip) >> SECTOR_SHIFT);
-	bytes = round_up(skip + (route->run << SECTOR_SHIFT), VHDX_SECTOR);
 	*data = chain->bounce + skip;
-	return vhdx_image_read(route->image, off - skip, chain->bounce, bytes);
+	return vhdx_read_whole(route->image, off - skip, chain->bounce,
+			       skip + (route->run << SECTOR_SHIFT));
 }
 
 /* The first sectors of a bio, which has more than them. */
