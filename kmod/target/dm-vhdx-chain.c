@@ -280,19 +280,28 @@ static int vhdx_chain_get(struct vhdx_target *vt, u32 *index, const char **error
 	return 0;
 }
 
-/* The leaf's BAT becomes the map of the chain. */
-static void vhdx_chain_map(struct vhdx_target *vt)
+/*
+ * The leaf's BAT becomes the map of the chain.  A block of 256 MiB may take a look
+ * at 256 units of 255 parents.
+ */
+static int vhdx_chain_map(struct vhdx_target *vt)
 {
 	struct vhdx_resolve *resolve = &vt->chain->resolve;
+	const struct vhdx_geometry *geo = &vt->image.layout.geo;
+	u32 step = SZ_64K >> (geo->block_shift - resolve->unit_shift);
 	u32 *bat = vt->image.bat, block;
 
-	for (block = 0; block < vt->image.layout.geo.blocks; block++) {
+	for (block = 0; block < geo->blocks; block++) {
 		bat[block] = vhdx_resolve_block(resolve, block);
-		if (block % SZ_64K == 0)
-			cond_resched();
+		if (block % step)
+			continue;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
 	}
 	/* Tiles are a MiB. */
 	vhdx_resolve_units(resolve, 20);
+	return 0;
 }
 
 static int vhdx_chain_resolve(struct vhdx_target *vt)
@@ -311,8 +320,7 @@ static int vhdx_chain_resolve(struct vhdx_target *vt)
 		chain->source[i].base_mib = chain->layers[i].base_mib;
 	vt->image.max_mib = min(vt->image.max_mib, leaf_mib);
 	vt->image.space.size = min(vt->image.space.size, leaf_mib);
-	vhdx_chain_map(vt);
-	return 0;
+	return vhdx_chain_map(vt);
 }
 
 /**
