@@ -81,8 +81,8 @@ def source(layers, number):
     return None, None, False
 
 
-def write_layer(directory, layers, index, more=()):
-    """Write one image; more: further pairs for its locator."""
+def layer_image(layers, index, more=()):
+    """One image, not written yet, and its tag; more: further pairs for its locator."""
     layer = layers[index]
     parent = layers[index + 1] if index + 1 < len(layers) else None
     layer.file = f'{index}.vhdx'
@@ -122,7 +122,13 @@ def write_layer(directory, layers, index, more=()):
             wrong.append((bitmap_mib * MIB, bytes(b ^ 0x5a for b in bitmap[:PAGE])))
         image.dirty(Entry(1, changes))
         image.patches += wrong
-    image.write(os.path.join(directory, layer.file))
+    return image, tag
+
+
+def write_layer(directory, layers, index, more=()):
+    """Write it; returns its tag."""
+    image, tag = layer_image(layers, index, more)
+    image.write(os.path.join(directory, layers[index].file))
     return tag
 
 
