@@ -18,7 +18,7 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
-#include "compat/shrinker.h"
+#include "compat/shrinker-alloc.h"
 #include "dm-vhdx-image.h"
 #include "dm-vhdx-registry.h"
 #include "vhdx-resolve.h"

@@ -4,8 +4,8 @@
  * shrinker: add infrastructure for dynamically allocating shrinker").  Before,
  * they were part of what they belong to.
  */
-#ifndef VHDX_COMPAT_SHRINKER_H
-#define VHDX_COMPAT_SHRINKER_H
+#ifndef VHDX_COMPAT_SHRINKER_ALLOC_H
+#define VHDX_COMPAT_SHRINKER_ALLOC_H
 
 #include <linux/shrinker.h>
 
@@ -78,4 +78,4 @@ static inline void *vhdx_shrinker_arg(struct shrinker *shrinker)
 }
 #endif
 
-#endif /* VHDX_COMPAT_SHRINKER_H */
+#endif /* VHDX_COMPAT_SHRINKER_ALLOC_H */
