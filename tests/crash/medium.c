@@ -136,9 +136,22 @@ static void medium_discard(u8 *to, u8 *also, const struct trace_entry *entry,
 	}
 }
 
-static bool medium_is_discarded(const u8 *page)
+static bool medium_is_discarded(const u8 *sector)
 {
-	return *page == MEDIUM_DISCARDED && !memcmp(page, page + 1, PAGE - 1);
+	return *sector == MEDIUM_DISCARDED &&
+	       !memcmp(sector, sector + 1, SECTOR - 1);
+}
+
+/* Single sectors may have been written since a discard. */
+static bool medium_page_is(const u8 *page, const u8 *other)
+{
+	u32 i;
+
+	for (i = 0; i < PAGE; i += SECTOR)
+		if (memcmp(page + i, other + i, SECTOR) &&
+		    !medium_is_discarded(page + i))
+			return false;
+	return true;
 }
 
 static void medium_copy(struct medium *medium, u8 *to, u8 *also,
@@ -328,9 +341,8 @@ bool medium_is(const struct medium *medium, const struct ramdisk *disk, u64 *off
 	u64 page;
 
 	for (page = 0; medium_next_hot(medium, &page, true); page++)
-		if (memcmp(medium->base + page * PAGE, disk->map + page * PAGE,
-			   PAGE) &&
-		    !medium_is_discarded(medium->base + page * PAGE)) {
+		if (!medium_page_is(medium->base + page * PAGE,
+				    disk->map + page * PAGE)) {
 			*off = page * PAGE;
 			return false;
 		}
