@@ -21,7 +21,7 @@
 
 #include "mapping.h"
 #include "module.h"
-#include "state.h"
+#include "states.h"
 
 /**
  * struct options - of the command line

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /* The states that a crash may leave. */
-#ifndef CRASH_STATE_H
-#define CRASH_STATE_H
+#ifndef CRASH_STATES_H
+#define CRASH_STATES_H
 
 #include "verdict.h"
 
@@ -44,4 +44,4 @@ struct tally {
 void state_explore(struct verdict *verdict, const struct plan *plan,
 		   struct tally *tally);
 
-#endif /* CRASH_STATE_H */
+#endif /* CRASH_STATES_H */

@@ -14,7 +14,7 @@
 
 #include "mapping.h"
 #include "stamp.h"
-#include "state.h"
+#include "states.h"
 
 #define STATE_LOG_BYTES	(64ULL << 20)
 #define STATE_CUT_RANDOM 3	/* random states per segment of a replay */
