@@ -121,6 +121,13 @@ static int volumes_add(struct volumes *volumes, const char *name,
 	return volume_probe(volume);
 }
 
+static int volume_cmp(const void *a, const void *b)
+{
+	const struct volume *one = a, *other = b;
+
+	return (one->number > other->number) - (one->number < other->number);
+}
+
 static int volumes_load(struct volumes *volumes, const struct mapping *disk)
 {
 	struct partitions *partitions = calloc(1, sizeof(*partitions));
@@ -141,6 +148,9 @@ static int volumes_load(struct volumes *volumes, const struct mapping *disk)
 		r = volumes_add(volumes, disk->name, 0);
 	else if (!r)
 		volumes_note_helpers(volumes, disk);
+	/* The kernel lists mappings in no order that anybody would expect. */
+	qsort(volumes->volume, volumes->count, sizeof(*volumes->volume),
+	      volume_cmp);
 	free(partitions);
 	return r;
 }
