@@ -33,11 +33,11 @@ while IFS=$'\t' read -r name sentence; do
 		"$scribble" /dev/mapper/x "$name/disk.raw" 1 60 --block 1048576 || fail "$name: scribble"
 		same /dev/mapper/x "$name/disk.raw" || fail "$name: wrong after"
 		unmap x
-		"$vhdx" check "$name/0.vhdx" || fail "$name: check"
 		map x "0 $size vhdx $leaf $((count + 1)) read_only$parents"
 		same /dev/mapper/x "$name/disk.raw" || fail "$name: wrong anew"
 		unmap x
 		sha256sum --quiet -c sums || fail "$name: a parent was written"
 	fi
 	drop
+	[ "$sentence" != ok ] || "$vhdx" check "$name/0.vhdx" || fail "$name: check"
 done <cases.tsv
