@@ -403,6 +403,19 @@ static u64 graft_now(void)
 	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
 }
 
+/* The disk goes on, and so do they: whatever was in the way may be gone already. */
+static void graft_resume_partitions(struct graft *graft, u32 *cookie)
+{
+	while (graft->still) {
+		const char *name = graft->partitions.name[--graft->still];
+
+		if (mapping_resume_begin(name, cookie) &&
+		    mapping_resume_begin(name, cookie))
+			complain(name, "the kernel log ('dmesg') tells more; 'dmsetup resume' it",
+				 "it stays suspended: %s", mapping_error());
+	}
+}
+
 /* While I/O waits. */
 static int graft_swap(struct graft *graft, struct image *old)
 {
@@ -434,9 +447,7 @@ static int graft_swap(struct graft *graft, struct image *old)
 		if (!back || !lost)
 			back = mapping_resume_begin(name, &cookie);
 	}
-	while (graft->still)
-		mapping_resume_begin(graft->partitions.name[--graft->still],
-				     &cookie);
+	graft_resume_partitions(graft, &cookie);
 	graft->pause_us = graft_now() - start;
 	mapping_resume_end(cookie);
 	if (back)
