@@ -176,9 +176,11 @@ static void part_data_first(struct kunit *test)
 static void part_one_entry(struct kunit *test)
 {
 	struct part_test *t = test->priv;
-	struct fake_bio *fbio[PART_PARENT];
+	struct fake_bio **fbio;
 	u32 i, done = 0;
 
+	fbio = kunit_kcalloc(test, PART_PARENT, sizeof(*fbio), GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, fbio);
 	part_start(t);
 	for (i = 0; i < PART_PARENT; i++) {
 		fbio[i] = fake_bio_new(REQ_OP_WRITE, VK_BEGIN +
