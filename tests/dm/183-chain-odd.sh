@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# debug: check
+# debug: long
 # timeout: 600
 #
 # Chains and their devices: tables that name the wrong ones, parents that are written, bad sectors.
