@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # debug: long
-# timeout: 600
+# timeout: 1500
 #
 # Chains that are bad, and tables that are: each is refused with a sentence of its own, and nothing is
 # written. Chains that are merely odd are not.
