@@ -73,6 +73,7 @@ static inline void *fake_bio_rest(struct fake_bio *fbio)
  * @noflush: dm_noflush_suspending()
  * @starve: so many allocations that must not wait find no memory
  * @no_memory: all of them do but for what the pools have
+ * @pools: what of their reserves is taken, since
  * @allocated: what mempool_alloc() has given and has not back
  * @flights: bios that may go to where an entry said, by phase
  * @phase: the present one
@@ -96,6 +97,10 @@ struct fake_kernel {
 	bool noflush;
 	unsigned int starve;
 	bool no_memory;
+	struct {
+		mempool_t *pool;
+		u32 taken;
+	} pools[8];
 	unsigned int allocated;
 	u32 flights[FAKE_PHASES];
 	u32 phase;

@@ -41,21 +41,31 @@ void fake_printk(const char *fmt, ...)
 void *mempool_alloc(mempool_t *pool, gfp_t gfp);
 void mempool_free(void *element, mempool_t *pool);
 
-static void *fake_no_memory(gfp_t gfp, void *data)
+/* What is taken of a pool's reserve while there is no memory. */
+static u32 *fake_mempool_taken(mempool_t *pool)
 {
-	return NULL;
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(fake.pools); i++) {
+		if (fake.pools[i].pool == pool)
+			break;
+		if (!fake.pools[i].pool) {
+			fake.pools[i].pool = pool;
+			break;
+		}
+	}
+	return &fake.pools[i].taken;
 }
 
 /* There is no memory: what the pool has is all there is. */
 static void *fake_mempool_reserve(mempool_t *pool, gfp_t gfp)
 {
-	mempool_alloc_t *alloc = pool->alloc;
-	void *element;
+	u32 *taken = fake_mempool_taken(pool);
 
-	pool->alloc = fake_no_memory;
-	element = mempool_alloc(pool, gfp);
-	pool->alloc = alloc;
-	return element;
+	if (*taken == pool->min_nr)
+		return NULL;
+	++*taken;
+	return mempool_alloc(pool, gfp);
 }
 
 /* There is a reserve: as long as nothing of it is in use, there is some. */
@@ -76,6 +86,8 @@ void *fake_mempool_alloc(mempool_t *pool, gfp_t gfp)
 void fake_mempool_free(void *element, mempool_t *pool)
 {
 	fake.allocated--;
+	if (fake.no_memory && *fake_mempool_taken(pool))
+		--*fake_mempool_taken(pool);
 	mempool_free(element, pool);
 }
 
