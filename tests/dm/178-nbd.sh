@@ -35,9 +35,10 @@ at_exit server_end TERM
 
 connected() { [ -e /sys/block/nbd0/pid ] && [ "$(sectors /dev/nbd0)" != 0 ]; }
 disconnected() { [ ! -e /sys/block/nbd0/pid ]; }
+# What was under way when the server was killed waits for as long.
 connect()
 {
-	nbd-client -unix "$PWD/sock" /dev/nbd0 -timeout 60
+	nbd-client -unix "$PWD/sock" /dev/nbd0 -timeout 20
 	wait_for 60 connected
 }
 disconnect()

@@ -190,7 +190,8 @@ static void meta_mutate_item(struct mutator *m, const struct table *table)
 	/* A parent locator has fields of its own. */
 	if (length > 32 && mutate_below(m, 4)) {
 		mutate_put(m, item + 16 + mutate_below(m, min_t(u32, length, 512)),
-			   mutate_below(m, 2) ? mutate_below(m, 2 * length) :
+			   mutate_below(m, 2) ?
+			   mutate_below(m, 2 * min_t(u32, length, SZ_1M)) :
 			   mutate_number(m), 2 << mutate_below(m, 2));
 		return;
 	}

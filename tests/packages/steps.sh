@@ -45,7 +45,8 @@ compare_contents()
 	env -u MAKEFLAGS -u MAKELEVEL make tools
 	env -u MAKEFLAGS -u MAKELEVEL make -C tools O="$PWD/build" install PREFIX=/usr DESTDIR="$tmp/install" "${zsh[@]}"
 	diff <(cd "$tmp/install" && find . -type f | sort) \
-		<(cd "$tmp/tools" && find . -type f ! -path './usr/share/doc/*' | sed '/\/man\//s/\.gz$//' | sort)
+		<(cd "$tmp/tools" && find . -type f ! -path './usr/share/doc/*' ! -path './usr/share/lintian/*' |
+			sed '/\/man\//s/\.gz$//' | sort)
 	diff <(git ls-files -co --exclude-standard kmod | sort) \
 		<(cd "$tmp/dkms/usr/src/dm-vhdx-$1" && find kmod -type f | sort)
 	grep -qx "PACKAGE_VERSION=\"$1\"" "$tmp/dkms/usr/src/dm-vhdx-$1/dkms.conf"

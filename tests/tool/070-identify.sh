@@ -143,4 +143,4 @@ expect_status 1 map child
 expect_output "^vhdx: child: its parent with the data write GUID ${guid} is not found: looked for '.*/grün 😀.vhdx'"
 expect_status 1 map bad
 expect_output '^vhdx: bad: the parent locator has no GUID of the parent'
-expect_not_attached child 'a differencing image needs its parents: '
+expect_not_attached child "child: its parent with the data write GUID $guid is not found: looked for '.*/grün 😀.vhdx'"
