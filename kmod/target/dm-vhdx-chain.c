@@ -79,6 +79,13 @@ int vhdx_chain_open(struct vhdx_target *vt, char **error)
 	u32 i;
 	int r;
 
+	/* A VHD image is in parts even if it has no parents. */
+	if (vt->image.is_vhd && !chain)
+		chain = vhdx_chain_new(vt);
+	if (vt->image.is_vhd && !chain) {
+		*error = "Out of memory";
+		return -ENOMEM;
+	}
 	for (i = 0; chain && i < chain->nr_parents; i++) {
 		struct vhdx_parent *parent = &chain->parents[i];
 
@@ -246,6 +253,9 @@ static int vhdx_chain_check_link(struct vhdx_target *vt, u32 index)
 		if (vhdx_chain_image(vt, i)->backing.bdev->bd_dev ==
 		    parent->backing.bdev->bd_dev)
 			return VHDX_FAULT_CHAIN_LOOP;
+	if (child->is_vhd)
+		return vt->ignore_parent_id ? 0 :
+		       vhd_chain_check_link(child, parent);
 	if (vt->ignore_parent_id ||
 	    vhdx_linkage_accepts(child->linkage, child->linkages, guid))
 		return 0;
@@ -267,7 +277,8 @@ static int vhdx_chain_get(struct vhdx_target *vt, u32 *index, const char **error
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		r = vhdx_layer_get(parent->bdev, &parent->layer, error);
+		r = vhdx_layer_get(parent->bdev, vt->image.is_vhd, &parent->layer,
+				   error);
 		if (!r)
 			r = vhdx_chain_check_link(vt, *index);
 		if (r)
@@ -310,6 +321,8 @@ static int vhdx_chain_resolve(struct vhdx_target *vt)
 	u32 count = chain->nr_parents + 1, leaf_mib, i;
 	int r;
 
+	if (vt->image.is_vhd)
+		return vhd_chain_map(vt);
 	r = vhdx_resolve_init(&chain->resolve, chain->layers, count);
 	if (!r)
 		r = vhdx_resolve_segments(&chain->resolve, chain->segment,

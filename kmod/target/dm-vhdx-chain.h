@@ -46,8 +46,8 @@ struct vhdx_layer {
 	struct vhdx_image image;
 };
 
-int vhdx_layer_get(struct block_device *bdev, struct vhdx_layer **layer,
-		   const char **error);
+int vhdx_layer_get(struct block_device *bdev, bool is_vhd,
+		   struct vhdx_layer **layer, const char **error);
 void vhdx_layer_put(struct vhdx_layer *layer);
 int vhdx_layer_changed(struct vhdx_layer *layer, bool *changed);
 

@@ -72,6 +72,7 @@ void vhdx_image_unload(struct vhdx_image *image)
 	image->bitmap = NULL;
 	kvfree(image->space.map);
 	memset(&image->space, 0, sizeof(image->space));
+	vhd_image_unload(image);
 	memset(&image->layout, 0, sizeof(image->layout));
 	image->allocated_blocks = 0;
 	image->flush_failed = false;
@@ -96,6 +97,8 @@ int vhdx_image_changed(struct vhdx_image *image, bool *changed)
 	int slot, r;
 	bool damaged;
 
+	if (image->is_vhd)
+		return vhd_image_changed(image, changed);
 	r = vhdx_io_read(&image->backing, VHDX_HEADER_OFF(0), buf,
 			 VHDX_HEADER_BYTES);
 	if (!r)

@@ -14,6 +14,7 @@
 #include <linux/wait.h>
 #include <linux/xarray.h>
 
+#include "dm-vhd.h"
 #include "vhdx-load.h"
 
 struct dm_target;
@@ -155,6 +156,8 @@ int vhdx_overlay_write(struct vhdx_overlay *overlay,
  * @backing: backing device
  * @writable: loaded as one that may be written
  * @parents: it may have a parent: its parents are known, or it is one itself
+ * @is_vhd: it is to be a VHD image, not VHDX
+ * @size_from: what tells the size of a VHD image's disk
  * @no_space: metadata that the device has no space for waits here; NULL: it
  *            fails
  * @header_buf: two header slots, so that writing them needs no memory
@@ -163,7 +166,9 @@ int vhdx_overlay_write(struct vhdx_overlay *overlay,
  * @loaded: the fields below and @bat are valid
  * @bytes: size of the backing device when last looked at
  * @max_mib: so many MiB of it @space can cover
- * @layout: headers, regions, metadata, geometry
+ * @layout: headers, regions, metadata, geometry; of a VHD image what they have in
+ *          common
+ * @vhd: of a VHD image: the rest
  * @space: what is taken on the backing device
  * @overlay: the log's changes, until they are durable
  * @allocated_blocks: blocks that are present, wholly or in part
@@ -176,6 +181,8 @@ struct vhdx_image {
 	struct vhdx_backing backing;
 	bool writable;
 	bool parents;
+	bool is_vhd;
+	enum vhd_size_from size_from;
 	struct vhdx_nospace *no_space;
 	void *header_buf;
 	bool flush_failed;
@@ -183,6 +190,7 @@ struct vhdx_image {
 	u64 bytes;
 	u32 max_mib;
 	struct vhdx_layout layout;
+	struct vhd_image *vhd;
 	struct vhdx_space space;
 	struct vhdx_overlay overlay;
 	u32 allocated_blocks;
@@ -195,6 +203,7 @@ int vhdx_image_init(struct vhdx_image *image, struct block_device *bdev,
 		    bool writable);
 void vhdx_image_exit(struct vhdx_image *image);
 int vhdx_image_load(struct vhdx_image *image, const char **error);
+void *vhdx_image_alloc(size_t n, size_t bytes);
 void vhdx_image_unload(struct vhdx_image *image);
 int vhdx_image_read(struct vhdx_image *image, u64 off, void *buf, u32 bytes);
 int vhdx_image_changed(struct vhdx_image *image, bool *changed);

@@ -13,7 +13,7 @@
 static DEFINE_MUTEX(vhdx_layers_mutex);	/* protects the list, and users */
 static LIST_HEAD(vhdx_layers);
 
-static struct vhdx_layer *vhdx_layer_new(struct block_device *bdev)
+static struct vhdx_layer *vhdx_layer_new(struct block_device *bdev, bool is_vhd)
 {
 	struct vhdx_layer *layer = kzalloc(sizeof(*layer), GFP_KERNEL);
 
@@ -28,6 +28,9 @@ static struct vhdx_layer *vhdx_layer_new(struct block_device *bdev)
 		return NULL;
 	}
 	layer->image.parents = true;
+	layer->image.is_vhd = is_vhd;
+	/* Whoever made the leaf decides how much of it is of use. */
+	layer->image.size_from = VHD_SIZE_CURRENT;
 	return layer;
 }
 
@@ -47,7 +50,8 @@ static struct vhdx_layer *vhdx_layer_find(struct block_device *bdev,
 
 	mutex_lock(&vhdx_layers_mutex);
 	list_for_each_entry(layer, &vhdx_layers, list) {
-		if (layer->dev == bdev->bd_dev) {
+		if (layer->dev == bdev->bd_dev &&
+		    layer->image.is_vhd == (*fresh)->image.is_vhd) {
 			layer->users++;
 			goto found;
 		}
@@ -84,16 +88,17 @@ static int vhdx_layer_load(struct vhdx_layer *layer, const char **error)
 /**
  * vhdx_layer_get() - get a parent's image
  * @bdev: its device; stays open until vhdx_layer_put()
+ * @is_vhd: it is to be a VHD image
  * @layer: result
  * @error: takes a constant sentence on failure
  *
  * Context: may sleep.
  * Return: 0 or a negative errno; then the kernel log has a message.
  */
-int vhdx_layer_get(struct block_device *bdev, struct vhdx_layer **layer,
-		   const char **error)
+int vhdx_layer_get(struct block_device *bdev, bool is_vhd,
+		   struct vhdx_layer **layer, const char **error)
 {
-	struct vhdx_layer *fresh = vhdx_layer_new(bdev);
+	struct vhdx_layer *fresh = vhdx_layer_new(bdev, is_vhd);
 	unsigned int noio;
 	int r;
 

@@ -249,11 +249,18 @@ static u32 vhdx_loader_max_mib(const struct vhdx_image *image, u64 mib)
 	return min_t(u64, mib, VHDX_MIB_MAX);
 }
 
-/*
+/**
+ * vhdx_image_alloc() - memory for what an image may have very many of
+ * @n: how many
+ * @bytes: size of one
+ *
  * Up to 256 MiB of zeros, in large pages if there are some.  Who is short of
  * memory would look very long for those, and needs none.
+ *
+ * Context: may sleep.
+ * Return: it, for kvfree(), or NULL.
  */
-static void *vhdx_loader_alloc(size_t n, size_t bytes)
+void *vhdx_image_alloc(size_t n, size_t bytes)
 {
 	void *p = kvcalloc(n, bytes, GFP_KERNEL | __GFP_NORETRY | __GFP_NOWARN);
 
@@ -268,12 +275,12 @@ static int vhdx_loader_bat(struct vhdx_loader *loader)
 
 	image->space.size = min_t(u64, mib, VHDX_MIB_MAX);
 	image->max_mib = vhdx_loader_max_mib(image, mib);
-	image->space.map = vhdx_loader_alloc(BITS_TO_LONGS(image->max_mib),
-					     sizeof(long));
-	image->bat = vhdx_loader_alloc(image->layout.geo.blocks, sizeof(u32));
+	image->space.map = vhdx_image_alloc(BITS_TO_LONGS(image->max_mib),
+					    sizeof(long));
+	image->bat = vhdx_image_alloc(image->layout.geo.blocks, sizeof(u32));
 	if (image->layout.geo.has_parent)
-		image->bitmap = vhdx_loader_alloc(image->layout.geo.chunks,
-						  sizeof(u32));
+		image->bitmap = vhdx_image_alloc(image->layout.geo.chunks,
+						 sizeof(u32));
 	if (!image->space.map || !image->bat ||
 	    (image->layout.geo.has_parent && !image->bitmap))
 		return -ENOMEM;
@@ -321,6 +328,8 @@ int vhdx_image_load(struct vhdx_image *image, const char **error)
 	struct vhdx_loader loader = { .fault_index = U64_MAX };
 	int r;
 
+	if (image->is_vhd)
+		return vhd_image_load(image, error);
 	image->bytes = vhdx_io_bytes(&image->backing);
 	image->header_buf = kmalloc(2 * VHDX_HEADER_BYTES, GFP_KERNEL);
 	r = image->header_buf ? vhdx_loader_init(&loader, image) : -ENOMEM;

@@ -79,13 +79,20 @@ static noinline int vhdx_map_careful(struct vhdx_target *vt, struct bio *bio,
 	return DM_MAPIO_REMAPPED;
 }
 
-/*
- * An empty flush.  With nothing to commit it is one flush of the backing
- * device, whose failure is not the guest's business alone; none if that has no
- * volatile cache.  A write that was acknowledged has counted its block in
- * nr_dirty before it was submitted, so a flush that follows it sees the count.
+/**
+ * vhdx_map_flush() - map an empty flush
+ * @vt: the target
+ * @bio: the flush
+ *
+ * With nothing to commit it is one flush of the backing device, whose failure is
+ * not the guest's business alone; none if that has no volatile cache.  A write that
+ * was acknowledged has counted its block in nr_dirty before it was submitted, so a
+ * flush that follows it sees the count.
+ *
+ * Context: process context, does not sleep.
+ * Return: DM_MAPIO_*
  */
-static noinline int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio)
+int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio)
 {
 	vhdx_hook(bio)->flight = -1;
 	if (!vt->image.writable) {

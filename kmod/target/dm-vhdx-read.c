@@ -89,6 +89,15 @@ static int vhdx_read_image(struct vhdx_image *image, struct bio *bio,
 	return DM_MAPIO_REMAPPED;
 }
 
+/* How many of these sectors are in the block where they begin? */
+static unsigned int vhdx_read_within(const struct vhdx_target *vt,
+				     sector_t sector, unsigned int sectors)
+{
+	sector_t mask = vhdx_block_mask(vt);
+
+	return min_t(sector_t, sectors, mask + 1 - (sector & mask));
+}
+
 /* Where a block of a parent is, in the parent's image. */
 static void vhdx_route_parent(const struct vhdx_target *vt, sector_t sector,
 			      unsigned int sectors, u32 e,
@@ -97,6 +106,12 @@ static void vhdx_route_parent(const struct vhdx_target *vt, sector_t sector,
 	const struct vhdx_chain *chain = vt->chain;
 	const struct vhdx_source *source;
 
+	if (vt->image.is_vhd) {
+		/* The next block may be another layer's. */
+		sectors = vhdx_read_within(vt, sector, sectors);
+		vhd_chain_route(vt, sector, sectors, vhdx_e_mib(e), route);
+		return;
+	}
 	source = &chain->source[chain->segment[vhdx_e_mib(e) >>
 					       VHDX_SEGMENT_SHIFT]];
 	route->image = source->image;
@@ -225,11 +240,14 @@ static int vhdx_read_find(struct vhdx_target *vt, sector_t sector,
 			return 0;
 		return vhdx_tile_make(vt, sector, sectors, route);
 	}
-	/* No longer in parts: it was written, or discarded. */
+	/* Not in parts, or no longer: it was written, or discarded. */
+	sectors = vhdx_read_within(vt, sector, sectors);
 	route->run = sectors;
 	route->image = NULL;
 	if ((e & VHDX_E_STATE) == VHDX_CORE_PARENT) {
 		vhdx_route_parent(vt, sector, sectors, e, route);
+	} else if (vhdx_e_present(e) && vt->image.is_vhd) {
+		vhd_chain_route(vt, sector, sectors, 0, route);
 	} else if (vhdx_e_present(e)) {
 		route->image = &vt->image;
 		route->sector = ((sector_t)vhdx_e_mib(e) <<

@@ -19,6 +19,10 @@ static void vhdx_adopt_image(struct vhdx_target *vt)
 
 	vt->bat = vt->image.bat;
 	vt->block_shift = ilog2(meta->block_bytes) - SECTOR_SHIFT;
+	if (vt->image.is_vhd) {
+		vt->place = vt->image.vhd->place;
+		vt->bitmap_sectors = vt->image.vhd->layout.geo.bitmap_sectors;
+	}
 	vt->check_reads = vt->image.overlay.payload;
 	vt->frees = vhdx_can_free(vt);
 	vt->pass_down = vt->frees && !vt->no_discard_passdown &&
@@ -70,6 +74,7 @@ void vhdx_drop_image(struct vhdx_target *vt)
 	vt->used_mib = max(vt->used_mib, vt->image.space.end);
 	vhdx_image_unload(&vt->image);
 	vt->bat = NULL;
+	vt->place = NULL;
 }
 
 /* dm has asked for the limits by now, unless this is the constructor. */
@@ -183,7 +188,8 @@ int vhdx_refresh(struct vhdx_target *vt, const char **error)
 	bool changed = true;
 	int r;
 
-	if (vt->image.loaded && !vt->stale) {
+	/* A VHD image does not tell who has written to it. */
+	if (vt->image.loaded && !vt->stale && !vt->image.is_vhd) {
 		r = vhdx_image_changed(&vt->image, &changed);
 		if (!r && !changed)
 			r = vhdx_chain_changed(vt, &changed);

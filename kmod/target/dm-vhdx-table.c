@@ -29,6 +29,19 @@ static int vhdx_parse_number(struct dm_arg_set *as, const char *what,
 	return 0;
 }
 
+/* What tells the size of a VHD image's disk, if its maker's name is not to. */
+static int vhdx_parse_size_from(struct vhdx_target *vt, const char *what,
+				char **error)
+{
+	if (what && !strcasecmp(what, "chs"))
+		vt->image.size_from = VHD_SIZE_CHS;
+	else if (what && !strcasecmp(what, "current"))
+		vt->image.size_from = VHD_SIZE_CURRENT;
+	else
+		*error = "size_from is chs or current";
+	return vt->image.size_from == VHD_SIZE_AUTO ? -EINVAL : 0;
+}
+
 static int vhdx_parse_option(struct vhdx_target *vt, struct dm_arg_set *as,
 			     char **error)
 {
@@ -68,6 +81,8 @@ static int vhdx_parse_option(struct vhdx_target *vt, struct dm_arg_set *as,
 		vt->ignore_parent_id = true;
 		return 0;
 	}
+	if (vt->image.is_vhd && !strcasecmp(name, "size_from"))
+		return vhdx_parse_size_from(vt, dm_shift_arg(as), error);
 	if (!strcasecmp(name, "zeroed_from")) {
 		r = vhdx_parse_number(as, "zeroed_from needs a sector number",
 				      LLONG_MAX >> SECTOR_SHIFT, &value, error);
@@ -108,7 +123,7 @@ int vhdx_parse_options(struct vhdx_target *vt, struct dm_arg_set *as,
 		       char **error)
 {
 	static const struct dm_arg args[] = {
-		{ 0, 11 + 2 * (VHDX_MAX_LAYERS - 1) + 1, "Invalid number of optional arguments" },
+		{ 0, 13 + 2 * (VHDX_MAX_LAYERS - 1) + 1, "Invalid number of optional arguments" },
 	};
 	struct dm_arg_set group;
 	unsigned int argc = 0;
@@ -212,6 +227,7 @@ static void vhdx_status_table(struct vhdx_target *vt, char *result,
 	count = vt->option_read_only + vt->error_if_no_space + vt->no_unmap +
 		vt->no_discard + vt->no_discard_passdown + vt->ignore_parent_id +
 		2 * vt->commit_interval_set + 2 * vt->idle_close_set + 2 * zeroed +
+		2 * (vt->image.size_from != VHD_SIZE_AUTO) +
 		(vt->chain ? 2 * vt->chain->nr_parents : 0);
 	DMEMIT("%s", vt->dev->name);
 	if (!count)
@@ -235,6 +251,9 @@ static void vhdx_status_table(struct vhdx_target *vt, char *result,
 		DMEMIT(" no_discard_passdown");
 	if (vt->ignore_parent_id)
 		DMEMIT(" ignore_parent_id");
+	if (vt->image.size_from != VHD_SIZE_AUTO)
+		DMEMIT(" size_from %s", vt->image.size_from == VHD_SIZE_CHS ?
+		       "chs" : "current");
 	for (i = 0; vt->chain && i < vt->chain->nr_parents; i++)
 		DMEMIT(" parent %s", vt->chain->parents[i].dev->name);
 }

@@ -11,6 +11,8 @@
 
 #include "dm-vhdx.h"
 
+static struct target_type vhd_target;
+
 #define VHDX_COMMIT_INTERVAL_MS		1000
 #define VHDX_IDLE_CLOSE_MS		5000
 #define VHDX_MIN_CHANGES		256
@@ -143,6 +145,7 @@ static struct vhdx_target *vhdx_new_target(struct dm_target *ti)
 	vt->commit_interval_ms = VHDX_COMMIT_INTERVAL_MS;
 	vt->idle_close_ms = VHDX_IDLE_CLOSE_MS;
 	vt->idle_need = 1;
+	vt->image.is_vhd = ti->type == &vhd_target;
 	vhdx_overlay_init(&vt->image.overlay);
 	vt->zeroed_from_mib = U32_MAX;
 	vhdx_nospace_init(&vt->no_room, ti,
@@ -286,6 +289,10 @@ static int vhdx_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	}
 	path = dm_shift_arg(&as);
 	r = vhdx_parse_options(vt, &as, &ti->error);
+	if (!r && vt->image.is_vhd && !vt->read_only) {
+		ti->error = "VHD images are only read so far: map it with --readonly";
+		r = -EROFS;
+	}
 	if (!r)
 		r = vhdx_open_device(vt, path, &ti->error);
 	if (!r)
@@ -429,13 +436,40 @@ static struct target_type vhdx_target = {
 	.io_hints = vhdx_io_hints,
 };
 
+static struct target_type vhd_target = {
+	.name = "vhd",
+	.version = { 1, 0, 0 },
+	.features = DM_TARGET_NOWAIT,
+	.module = THIS_MODULE,
+	.ctr = vhdx_ctr,
+	.dtr = vhdx_dtr,
+	.map = vhd_map,
+	.presuspend = vhdx_presuspend,
+	.presuspend_undo = vhdx_presuspend_undo,
+	.postsuspend = vhdx_postsuspend,
+	.preresume = vhdx_preresume,
+	.resume = vhdx_resume,
+	.status = vhdx_status,
+	.message = vhdx_message,
+	.iterate_devices = vhdx_iterate_devices,
+	.io_hints = vhdx_io_hints,
+};
+
 static int __init vhdx_init(void)
 {
-	return dm_register_target(&vhdx_target);
+	int r = dm_register_target(&vhdx_target);
+
+	if (r)
+		return r;
+	r = dm_register_target(&vhd_target);
+	if (r)
+		dm_unregister_target(&vhdx_target);
+	return r;
 }
 
 static void __exit vhdx_exit(void)
 {
+	dm_unregister_target(&vhd_target);
 	dm_unregister_target(&vhdx_target);
 	vhdx_registry_exit();
 }
@@ -444,5 +478,5 @@ module_init(vhdx_init);
 module_exit(vhdx_exit);
 
 MODULE_AUTHOR("dm-vhdx developers");
-MODULE_DESCRIPTION(DM_NAME " target for Hyper-V VHDX images");
+MODULE_DESCRIPTION(DM_NAME " targets for Hyper-V VHDX and VHD images");
 MODULE_LICENSE("GPL");

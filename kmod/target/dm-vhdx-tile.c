@@ -170,8 +170,13 @@ static void vhdx_tile_place(struct vhdx_target *vt, sector_t sector, u32 layer,
 {
 	const struct vhdx_source *source = &vt->chain->source[layer];
 	sector_t mask = ((sector_t)1 << source->block_shift) - 1;
-	u32 e = READ_ONCE(source->bat[sector >> source->block_shift]);
+	u32 e;
 
+	if (source->image->is_vhd) {
+		vhd_chain_route(vt, sector, route->run, layer, route);
+		return;
+	}
+	e = READ_ONCE(source->bat[sector >> source->block_shift]);
 	route->image = vhdx_e_mib(e) ? source->image : NULL;
 	route->sector = ((sector_t)vhdx_e_mib(e) << VHDX_MIB_SECTORS_SHIFT) +
 			(sector & mask);
@@ -425,6 +430,37 @@ static struct vhdx_tile *vhdx_tile_copy(struct vhdx_chain *chain, bool coarse)
 	return tile;
 }
 
+/* Is it alike for each 4 KiB? */
+static bool vhdx_tile_is_coarse(const struct vhdx_tile *tile)
+{
+	u32 i;
+
+	for (i = 0; i < VHDX_TILE_SECTORS; i++)
+		if (tile->layer[i] !=
+		    tile->layer[round_down(i, 1U << VHDX_TILE_COARSE)])
+			return false;
+	return true;
+}
+
+/* Of a VHD image. */
+static int vhd_tile_make(struct vhdx_target *vt, u32 unit)
+{
+	struct vhdx_chain *chain = vt->chain;
+	struct vhdx_tile *tile = NULL;
+	int r;
+
+	r = vhd_chain_fill(chain, unit, chain->scratch->layer, VHDX_TILE_ZEROS);
+	if (r)
+		return r;
+	mutex_lock(&vt->publish);
+	if (!vhd_chain_settle(vt, unit))
+		tile = vhdx_tile_copy(chain, vhdx_tile_is_coarse(chain->scratch));
+	if (tile)
+		vhdx_tile_keep(chain, unit, tile);
+	mutex_unlock(&vt->publish);
+	return 0;
+}
+
 /**
  * vhdx_tile_make() - make the tile of a sector, and look it up
  * @vt: the target
@@ -445,6 +481,12 @@ int vhdx_tile_make(struct vhdx_target *vt, sector_t sector,
 	struct vhdx_tile *tile;
 	int r;
 
+	if (vt->image.is_vhd) {
+		r = vhd_tile_make(vt, unit);
+		if (!r)
+			vhdx_tile_look(vt, chain->scratch, sector, sectors, route);
+		return r;
+	}
 	do {
 		r = vhdx_tile_read(chain, unit);
 		if (r)

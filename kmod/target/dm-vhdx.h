@@ -263,6 +263,8 @@ struct vhdx_stats {
  *
  * @bat: image's
  * @bdev: image's
+ * @place: of a VHD image: its vhd->place
+ * @bitmap_sectors: of a VHD image: sectors of a block in front of its data
  * @block_shift: log2 of the block size in 512-byte sectors
  * @begin: first sector of the target in the mapped device
  * @may_overwrite: present blocks may be written right now: mode is rw and the
@@ -274,7 +276,9 @@ struct vhdx_stats {
 struct vhdx_target {
 	u32 *bat;
 	struct block_device *bdev;
+	const u32 *place;
 	u8 block_shift;
+	u8 bitmap_sectors;
 	bool may_overwrite;
 	bool check_reads;
 	bool frees;
@@ -470,6 +474,7 @@ int vhdx_message(struct dm_target *ti, unsigned int argc, char **argv,
 
 /* dm-vhdx-map.c */
 int vhdx_map(struct dm_target *ti, struct bio *bio);
+int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio);
 
 /* dm-vhdx-run.c */
 unsigned int vhdx_run_present(const struct vhdx_target *vt, sector_t sector,

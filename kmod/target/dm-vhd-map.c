@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The hot path of VHD images: what vhdx_map() is to VHDX.
+ */
+#include "dm-vhdx.h"
+
+/**
+ * vhd_map() - dm's map function
+ * @ti: the target
+ * @bio: what is to be done
+ *
+ * A block whose bitmap nobody has looked at is in parts (dm-vhd-chain.c).
+ *
+ * Context: process context, does not sleep (DM_TARGET_NOWAIT).
+ * Return: DM_MAPIO_*
+ */
+int vhd_map(struct dm_target *ti, struct bio *bio)
+{
+	struct vhdx_target *vt = ti->private;
+	sector_t sector = vhdx_bio_sector(vt, bio);
+	sector_t within = sector & vhdx_block_mask(vt);
+	sector_t left = vhdx_block_mask(vt) + 1 - within;
+	u32 block = vhdx_sector_block(vt, sector), e;
+
+	if (unlikely(!bio->bi_iter.bi_size))
+		return vhdx_map_flush(vt, bio);
+	if (unlikely(bio_op(bio) != REQ_OP_READ))
+		return vhdx_kill(vt, bio);
+	e = READ_ONCE(vt->bat[block]);
+	if (unlikely(!vhdx_e_present(e)))
+		return vhdx_read_absent(vt, bio, sector, e);
+	if (unlikely(left < bio_sectors(bio)))
+		dm_accept_partial_bio(bio, left);
+	/* A fixed image is the disk. */
+	bio->bi_iter.bi_sector = vt->place ?
+		vt->place[block] + vt->bitmap_sectors + within : sector;
+	bio_set_dev(bio, vt->bdev);
+	return DM_MAPIO_REMAPPED;
+}
