@@ -12,6 +12,8 @@
 	/* Footer */ \
 	F(VHD_NO_FOOTER, EINVAL, "no VHD image: no good footer, at the end or at the start", \
 	  VHDX_ADVICE_WHOLE ", or " VHD_ADVICE_NOT_VHD) /* 96 */ \
+	F(VHD_IS_VHDX,	EINVAL, "a VHDX image: use the target 'vhdx'", \
+	  "or 'vhdx attach'") \
 	F(VHD_FIXED_CUT, EINVAL, "the footer of a fixed VHD image is at its start only", \
 	  VHDX_ADVICE_WHOLE ", or " VHD_ADVICE_NOT_VHD) /* 95 */ \
 	F(VHD_POISON,	EBUSY, "marked by XenServer as not to be used", \

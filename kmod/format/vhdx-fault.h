@@ -27,6 +27,8 @@
 	  VHDX_ADVICE_WHOLE) /* 1 */ \
 	F(NOT_VHDX,	EINVAL, "no VHDX image: the signature 'vhdxfile' is missing", \
 	  "check that this is the right device or file") /* 2 */ \
+	F(IS_VHD,	EINVAL, "a VHD image: use the target 'vhd'", \
+	  "or 'vhdx attach'") \
 	F(NO_HEADER,	EINVAL, "both headers are damaged", VHDX_ADVICE_SALVAGE) /* 4 */ \
 	F(HEADER_TIE,	EINVAL, "two different headers carry the same sequence number", \
 	  VHDX_ADVICE_SALVAGE) /* 5 */ \

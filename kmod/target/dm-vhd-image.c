@@ -173,6 +173,18 @@ static void vhd_loader_describe(struct vhdx_image *image)
 	image->space.taken = DIV_ROUND_UP_ULL(vhd->end, SZ_1M);
 }
 
+/* What has no footer may be VHDX. */
+static int vhd_loader_name(struct vhd_loader *loader, int r)
+{
+	if (r == VHDX_FAULT_VHD_NO_FOOTER &&
+	    loader->image->bytes >= VHDX_HEAD_BYTES &&
+	    !vhd_loader_read(&loader->reader, VHDX_IDENT_OFF, loader->bounce,
+			     VHD_SECTOR) &&
+	    !vhdx_ident_check(loader->bounce))
+		return VHDX_FAULT_VHD_IS_VHDX;
+	return r;
+}
+
 static int vhd_loader_run(struct vhd_loader *loader)
 {
 	struct vhdx_image *image = loader->image;
@@ -180,6 +192,7 @@ static int vhd_loader_run(struct vhd_loader *loader)
 	int r;
 
 	r = vhd_load_footer(&loader->reader, layout, loader->scratch);
+	r = vhd_loader_name(loader, r);
 	if (!r)
 		r = vhd_load_layout(&loader->reader, layout, image->size_from,
 				    loader->scratch);
@@ -192,6 +205,28 @@ static int vhd_loader_run(struct vhd_loader *loader)
 		return 0;
 	r = vhd_loader_bat(loader);
 	return r ?: vhd_loader_batmap(loader);
+}
+
+/**
+ * vhd_image_is() - does a device hold a VHD image?
+ * @image: set up by vhdx_image_init(), not loaded
+ *
+ * For a better sentence than that it is no VHDX image.
+ *
+ * Context: may sleep; the image is not in use.
+ * Return: true if it has a footer, be the rest as it may.
+ */
+bool vhd_image_is(struct vhdx_image *image)
+{
+	struct vhd_layout *layout = kzalloc(sizeof(*layout), GFP_KERNEL);
+	struct vhd_loader loader = {};
+	int r = layout ? vhd_loader_init(&loader, image) : -ENOMEM;
+
+	if (!r)
+		r = vhd_load_footer(&loader.reader, layout, loader.scratch);
+	vhd_loader_exit(&loader);
+	kfree(layout);
+	return !r || (r > 0 && r != VHDX_FAULT_VHD_NO_FOOTER);
 }
 
 /**

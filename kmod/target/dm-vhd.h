@@ -31,6 +31,7 @@ struct vhd_image {
 };
 
 /* dm-vhd-image.c */
+bool vhd_image_is(struct vhdx_image *image);
 int vhd_image_load(struct vhdx_image *image, const char **error);
 void vhd_image_unload(struct vhdx_image *image);
 int vhd_image_changed(struct vhdx_image *image, bool *changed);

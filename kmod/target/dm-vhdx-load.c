@@ -336,6 +336,9 @@ int vhdx_image_load(struct vhdx_image *image, const char **error)
 	if (!r)
 		r = vhdx_load_header(&loader.reader, &image->layout,
 				     loader.scratch);
+	if ((r == VHDX_FAULT_NOT_VHDX || r == VHDX_FAULT_TOO_SHORT) &&
+	    vhd_image_is(image))
+		r = VHDX_FAULT_IS_VHD;
 	if (!r)
 		r = vhdx_loader_log(&loader);
 	if (!r)

@@ -15,7 +15,6 @@
 #include "output.h"
 #include "partition.h"
 #include "size.h"
-#include "vhd-image.h"
 
 /* How it is, and what to do if it is not well. */
 static const char *status_words(const struct mapping *disk,
@@ -181,20 +180,6 @@ static void status_print(struct output *out, const struct mapping *disk,
 	status_print_partitions(out, disk);
 }
 
-/* What could be attached if it were VHDX: a better answer than "not attached". */
-static bool status_refuse_vhd(const char *what)
-{
-	struct mapping disk;
-
-	if (!strchr(what, '/') && mapping_get(what, &disk) != -ENODEV)
-		return false;
-	if (!vhd_image_is_at(what))
-		return false;
-	complain(what, "'vhdx info' and 'vhdx check' tell how it is",
-		 "not attached, as VHD images cannot be yet");
-	return true;
-}
-
 static int status_run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
@@ -211,8 +196,7 @@ static int status_run(const struct command *self, int argc, char **argv)
 		json = true;
 	command_operands(self, argc, argv, 1, 1, "NAME");
 
-	if (mapping_start() || status_refuse_vhd(argv[optind]) ||
-	    find_mapping(argv[optind], &disk))
+	if (mapping_start() || find_mapping(argv[optind], &disk))
 		return STATUS_FAILED;
 	health_parse(&disk, &status);
 	output_begin(&out, json);

@@ -18,6 +18,8 @@
 #include "module.h"
 #include "name.h"
 #include "signals.h"
+#include "vhd-chain.h"
+#include "vhd-image.h"
 
 /**
  * attachment_new() - begin with an image that is to be attached
@@ -108,6 +110,26 @@ int attachment_may_be(const struct attachment *attach)
 	return r;
 }
 
+static int attach_load_vhd(struct attachment *attach)
+{
+	int r = vhd_chain_open(&attach->chain, attach->path, &attach->search);
+
+	if (r)
+		return r;
+	attach->is_vhd = true;
+	attach->image = chain_leaf(&attach->chain);
+	attach->file_bytes = attach->image->file_bytes;
+	attach->disk.sectors = attach->image->layout.meta.disk_bytes / 512;
+	if (attach->read_only)
+		return 0;
+	/* Who converts a child makes something of it that never was. */
+	complain(attach->path, attach->chain.count > 1 ?
+		 "attach it with --read-only" :
+		 "attach it with --read-only, or convert it with 'qemu-img convert -f vpc -O vhdx'",
+		 "a VHD image, which cannot be attached for writing yet");
+	return -EROFS;
+}
+
 /**
  * attachment_load() - read an image that is to be attached
  * @attach: the image
@@ -122,14 +144,14 @@ int attachment_load(struct attachment *attach)
 	struct image *image;
 	int r;
 
+	if (vhd_image_is_at(attach->path))
+		return attach_load_vhd(attach);
 	r = chain_open_layers(chain, attach->path, attach->read_only ?
 			      IMAGE_READ : IMAGE_WRITE, &attach->search);
 	if (r)
 		return r;
 	image = chain_leaf(chain);
 	attach->image = image;
-	if (identify_refuse_vhd(image))
-		return -EOPNOTSUPP;
 	attach->file_bytes = image->file_bytes;
 	r = extent_load(&attach->extent, image);
 	if (r)
@@ -192,6 +214,7 @@ static int attach_check_module(const struct attachment *attach)
 	char lack[256];
 
 	if (module_lacks(attach->options.text, lack, sizeof(lack)) ||
+	    (attach->is_vhd && module_lacks("vhd", lack, sizeof(lack))) ||
 	    (attach->chain.count > 1 &&
 	     module_lacks("parents", lack, sizeof(lack)))) {
 		complain(attach->path, MODULE_ADVICE, "%s", lack);
@@ -288,7 +311,7 @@ static int attach_make_table(struct attachment *attach, const char *device)
 		strncat(options, " ignore_parent_id",
 			size - strlen(options) - 1);
 
-	strcpy(disk->target, "vhdx");
+	strcpy(disk->target, attach->is_vhd ? "vhd" : "vhdx");
 	n = snprintf(disk->table, sizeof(disk->table), "%s", device);
 	if (*options)
 		n += snprintf(disk->table + n, sizeof(disk->table) - n, " %u%s",
@@ -324,11 +347,14 @@ int attachment_table(struct attachment *attach, dev_t dev)
 void attachment_name(struct attachment *attach)
 {
 	struct mapping *disk = &attach->disk;
-	char id[GUID_TEXT];
+	const guid_t *id = &attach->image->layout.meta.disk_id;
+	char text[GUID_TEXT];
 
+	static_assert(sizeof(text) >= VHD_ID_TEXT);
 	disk->read_only = attach->read_only;
 	snprintf(disk->uuid, sizeof(disk->uuid), "VHDX-%s-%.64s",
-		 guid_text(id, &attach->image->layout.meta.disk_id), disk->name);
+		 attach->is_vhd ? vhd_image_id(text, id) : guid_text(text, id),
+		 disk->name);
 }
 
 static int attach_map(struct attachment *attach)

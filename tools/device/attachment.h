@@ -25,7 +25,8 @@
  * @search: where to look for parents; its any_id: see ignore_parent_id
  * @chain: the image with its parents
  * @image: the image
- * @extent: how far it reaches
+ * @is_vhd: it is a VHD image
+ * @extent: how far it reaches; not of a VHD image
  * @host: its file and the file system below, before the file was extended
  * @steps: the file has to be extended while it is attached
  * @file_bytes: size of the file before it was extended
@@ -48,6 +49,7 @@ struct attachment {
 	struct parent_search search;
 	struct chain chain;
 	struct image *image;
+	bool is_vhd;
 	struct extent extent;
 	struct hostfs host;
 	bool steps;

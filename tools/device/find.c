@@ -137,7 +137,7 @@ int find_leaf(const char *what, struct mapping *disk)
 
 	if (!strchr(what, '/'))
 		r = mapping_get(what, disk);
-	if (!r && !strcmp(disk->target, "vhdx"))
+	if (!r && mapping_is_ours(disk))
 		return 0;
 	if (stat(what, &st))
 		return -ENODEV;

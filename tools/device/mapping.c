@@ -178,6 +178,18 @@ bool mapping_is_stock(const struct mapping *mapping)
 }
 
 /**
+ * mapping_is_ours() - is a mapping one of the module's?
+ * @mapping: a device
+ *
+ * Return: true if so.
+ */
+bool mapping_is_ours(const struct mapping *mapping)
+{
+	return !strcmp(mapping->target, "vhdx") ||
+	       !strcmp(mapping->target, "vhd");
+}
+
+/**
  * mapping_is_image() - is this an image?
  * @mapping: a device
  *
@@ -185,7 +197,7 @@ bool mapping_is_stock(const struct mapping *mapping)
  */
 bool mapping_is_image(const struct mapping *mapping)
 {
-	return !strcmp(mapping->target, "vhdx") || mapping_is_stock(mapping);
+	return mapping_is_ours(mapping) || mapping_is_stock(mapping);
 }
 
 static int mapping_add_rows(struct dm_task *task, mapping_row_fn get, void *arg)

@@ -26,6 +26,7 @@ static const struct module_feature {
 	{ "no_discard", "option", 1, 3 },
 	{ "no_discard_passdown", "option", 1, 3 },
 	{ "parents", "feature", 1, 4 },
+	{ "vhd", "feature", 1, 5 },
 	{}
 };
 

@@ -144,6 +144,11 @@ static int stock_load(struct stock *stock, struct attachment *attach)
 
 	if (!r)
 		r = attachment_load(attach);
+	if (!r && attach->is_vhd) {
+		complain(attach->path, "attach it without --stock",
+			 "a VHD image, which --stock cannot attach");
+		r = -EOPNOTSUPP;
+	}
 	if (r)
 		return r;
 	image = attach->image;

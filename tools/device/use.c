@@ -258,7 +258,7 @@ static bool use_is_parent(const char *disk, const char *name)
 
 	snprintf(path, sizeof(path), "%s/dev", disk);
 	return mapping_possible() && !mapping_get(name, &mapping) &&
-	       !strcmp(mapping.target, "vhdx") &&
+	       mapping_is_ours(&mapping) &&
 	       !sysfs_read(path, text, sizeof(text)) &&
 	       sscanf(text, "%u:%u", &number, &of) == 2 &&
 	       backing_dev(&mapping) != makedev(number, of);

@@ -49,14 +49,11 @@ static int chain_load_bat(struct chain_layer *layer)
 	return r;
 }
 
-static int chain_load_layer(struct chain_layer *layer, enum image_mode mode)
+static int chain_load_layer(struct chain_layer *layer)
 {
 	struct image *image = &layer->image;
 	int r;
 
-	r = image_open(image, layer->path, mode);
-	if (r)
-		return r;
 	image->reader.parents = true;
 	r = image_load(image);
 	if (!r && image->layout.meta.has_parent)
@@ -77,9 +74,28 @@ static void chain_free_layer(struct chain_layer *layer)
 	free(layer);
 }
 
-/* One more layer, the file @path. */
-static int chain_add(struct chain *chain, const char *path,
-		     enum image_mode mode)
+/**
+ * chain_begin() - a chain without any layers
+ * @chain: result; chain_close() it
+ */
+void chain_begin(struct chain *chain)
+{
+	memset(chain, 0, sizeof(*chain));
+	chain->unit = ~0U;
+}
+
+/**
+ * chain_add_file() - one more layer, of which nothing is read yet
+ * @chain: takes it
+ * @path: its file
+ * @mode: how to open that
+ *
+ * Says what is wrong.
+ *
+ * Return: 0 or a negative errno.
+ */
+int chain_add_file(struct chain *chain, const char *path,
+		   enum image_mode mode)
 {
 	struct chain_layer *layer = calloc(1, sizeof(*layer));
 
@@ -88,7 +104,17 @@ static int chain_add(struct chain *chain, const char *path,
 	layer->image.fd = -1;
 	layer->path = strdup(path);
 	chain->layer[chain->count++] = layer;
-	return layer->path ? chain_load_layer(layer, mode) : -ENOMEM;
+	return layer->path ? image_open(&layer->image, layer->path, mode) :
+			     -ENOMEM;
+}
+
+/* One more layer, the file @path. */
+static int chain_add(struct chain *chain, const char *path,
+		     enum image_mode mode)
+{
+	int r = chain_add_file(chain, path, mode);
+
+	return r ? r : chain_load_layer(chain->layer[chain->count - 1]);
 }
 
 /**
@@ -111,22 +137,36 @@ bool chain_has_file(const struct chain *chain, const struct stat *st)
 	return false;
 }
 
-/* Case 51: does the parent that was found come again, or come too late? */
-static int chain_judge(const struct chain *chain, const struct parent *parent)
+/**
+ * chain_judge_file() - may a file become the next layer?
+ * @chain: the layers above it
+ * @path: the file
+ *
+ * Case 51: does it come again, or come too late?
+ *
+ * Return: 0 or a fault.
+ */
+int chain_judge_file(const struct chain *chain, const char *path)
 {
 	struct stat st;
 
-	if (stat(parent->path, &st))
+	if (stat(path, &st))
 		return 0;		/* whoever opens it says so */
 	if (chain_has_file(chain, &st))
 		return VHDX_FAULT_CHAIN_LOOP;
 	return chain->count < VHDX_MAX_LAYERS ? 0 : VHDX_FAULT_CHAIN_DEEP;
 }
 
-/* Those files that are no layers yet: where any will do, one will not do twice. */
-static void chain_narrow(const struct chain *chain,
-			 const struct parent_search *search,
-			 struct parent_search *rest)
+/**
+ * chain_narrow() - only those named files that are no layers yet
+ * @chain: the layers
+ * @search: the files
+ * @rest: result
+ *
+ * Where any will do, one will not do twice.
+ */
+void chain_narrow(const struct chain *chain, const struct parent_search *search,
+		  struct parent_search *rest)
 {
 	struct stat st;
 	unsigned int i;
@@ -203,7 +243,7 @@ static int chain_add_parent(struct chain *chain, enum image_mode mode,
 	} else if (chain_refuse_vhd(child, &parent)) {
 		r = -EOPNOTSUPP;
 	} else {
-		r = chain_judge(chain, &parent);
+		r = chain_judge_file(chain, parent.path);
 		if (r)
 			complain(child->path, vhdx_fault_advice(r),
 				 "its parent '%s': %s", parent.path,
@@ -287,8 +327,7 @@ int chain_open_layers(struct chain *chain, const char *path,
 {
 	int r;
 
-	memset(chain, 0, sizeof(*chain));
-	chain->unit = ~0U;
+	chain_begin(chain);
 	r = chain_add(chain, path, mode);
 	/* A parent is never written to. */
 	mode = mode >= IMAGE_WRITE ? IMAGE_READ : mode;
@@ -312,8 +351,7 @@ int chain_open_alone(struct chain *chain, const char *path,
 {
 	int r;
 
-	memset(chain, 0, sizeof(*chain));
-	chain->unit = ~0U;
+	chain_begin(chain);
 	r = chain_add(chain, path, mode);
 	return r ? r : chain_join(chain);
 }

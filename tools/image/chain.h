@@ -78,6 +78,12 @@ void chain_close(struct chain *chain);
 int chain_walk(struct chain *chain, u64 from, u64 to, chain_run_fn fn,
 	       void *arg);
 int chain_run_at(struct chain *chain, u64 at, struct chain_run *run);
+void chain_begin(struct chain *chain);
+int chain_add_file(struct chain *chain, const char *path,
+		   enum image_mode mode);
+int chain_judge_file(const struct chain *chain, const char *path);
+void chain_narrow(const struct chain *chain, const struct parent_search *search,
+		  struct parent_search *rest);
 bool chain_has_file(const struct chain *chain, const struct stat *st);
 int chain_read(struct chain *chain, u64 off, void *buf, u32 bytes);
 

@@ -230,41 +230,87 @@ static char *parent_dir_of(const struct image *child)
 
 /* All places, best first. */
 static int parent_list(struct parent *parent, const struct image *child,
-		       const void *locator, const struct parent_search *search)
+		       const struct parent_names *names,
+		       const struct parent_search *search)
 {
-	char *relative = parent_value(locator, VHDX_LOCATOR_RELATIVE);
-	char *path[2] = { parent_value(locator, VHDX_LOCATOR_VOLUME),
-			  parent_value(locator, VHDX_LOCATOR_ABSOLUTE) };
 	char *here = parent_dir_of(child);
 	unsigned int i, n;
 	const char *tail;
 	int r = here ? 0 : -ENOMEM;
 
-	if (!r && relative)
-		r = parent_add(parent, here, relative, true);
+	if (!r && names->relative)
+		r = parent_add(parent, here, names->relative, true);
 	for (i = 0; !r && i < search->dirs; i++) {
 		for (n = 0; !r && n < 2; n++)
-			if (path[n])
+			if (names->absolute[n])
 				r = parent_add_below(parent, search->dir[i],
-					parent_behind_volume(path[n]));
-		if (!r && relative)
-			r = parent_add_below(parent, search->dir[i], relative);
+					parent_behind_volume(names->absolute[n]));
+		if (!r && names->relative)
+			r = parent_add_below(parent, search->dir[i],
+					     names->relative);
 	}
 	for (n = 0; !r && n < 2; n++) {
-		if (!path[n])
+		if (!names->absolute[n])
 			continue;
-		tail = parent_behind_volume(path[n]);
-		if (*tail)
+		tail = parent_behind_volume(names->absolute[n]);
+		if (strchr(tail, '\\'))
 			r = parent_add(parent, "", tail, true);
-		tail = strrchr(tail, '\\');
-		if (!r && tail && tail[1])
+		tail = strrchr(names->absolute[n], '\\');
+		tail = tail ? tail + 1 : names->absolute[n];
+		if (!r && *tail)
 			r = parent_add(parent, here, tail, true);
 	}
-	free(relative);
-	free(path[0]);
-	free(path[1]);
 	free(here);
 	return r;
+}
+
+/**
+ * parent_look() - look for the parent of an image
+ * @parent: result; parent_free() it
+ * @child: the image, open
+ * @names: what it calls its parent
+ * @try: tells whether a file is it
+ * @arg: for @try
+ * @search: where else to look
+ *
+ * Return: 0, whether it was found or not; or a negative errno.
+ */
+int parent_look(struct parent *parent, const struct image *child,
+		const struct parent_names *names, parent_try_fn try,
+		const void *arg, const struct parent_search *search)
+{
+	unsigned int i;
+	int r;
+
+	memset(parent, 0, sizeof(*parent));
+	r = parent_list(parent, child, names, search);
+	for (i = 0; !r && !parent->path && i < search->files; i++)
+		r = try(parent, child, arg, search->file[i]);
+	for (i = 0; !r && !parent->path && i < parent->count; i++)
+		if (!access(parent->sought[i], F_OK))
+			r = try(parent, child, arg, parent->sought[i]);
+	if (!r && !parent->path && parent->other && search->any_id) {
+		parent->path = strdup(parent->other);
+		parent->is_other = true;
+	}
+	/* If it is all there is, let whoever opens it say what is wrong. */
+	if (!parent->path && !parent->other) {
+		parent->path = parent->broken;
+		parent->broken = NULL;
+	}
+	return r;
+}
+
+/**
+ * parent_free_names() - free memory
+ * @names: of it
+ */
+void parent_free_names(struct parent_names *names)
+{
+	free(names->relative);
+	free(names->absolute[0]);
+	free(names->absolute[1]);
+	memset(names, 0, sizeof(*names));
 }
 
 /* Is it the one?  If not, but it is an image, remember it. */
@@ -310,26 +356,14 @@ static int parent_try(struct parent *parent, const struct image *child,
 int parent_find(struct parent *parent, const struct image *child,
 		const void *locator, const struct parent_search *search)
 {
-	unsigned int i;
-	int r;
+	struct parent_names names = {
+		.relative = parent_value(locator, VHDX_LOCATOR_RELATIVE),
+		.absolute[0] = parent_value(locator, VHDX_LOCATOR_VOLUME),
+		.absolute[1] = parent_value(locator, VHDX_LOCATOR_ABSOLUTE),
+	};
+	int r = parent_look(parent, child, &names, parent_try, locator, search);
 
-	memset(parent, 0, sizeof(*parent));
-	r = parent_list(parent, child, locator, search);
-	for (i = 0; !r && !parent->path && i < search->files; i++)
-		r = parent_try(parent, child, locator, search->file[i]);
-	for (i = 0; !r && !parent->path && i < parent->count; i++)
-		if (!access(parent->sought[i], F_OK))
-			r = parent_try(parent, child, locator,
-				       parent->sought[i]);
-	if (!r && !parent->path && parent->other && search->any_id) {
-		parent->path = strdup(parent->other);
-		parent->is_other = true;
-	}
-	/* If it is all there is, let whoever opens it say what is wrong. */
-	if (!parent->path && !parent->other) {
-		parent->path = parent->broken;
-		parent->broken = NULL;
-	}
+	parent_free_names(&names);
 	return r;
 }
 

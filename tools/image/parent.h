@@ -49,10 +49,31 @@ struct parent {
 	unsigned int count;
 };
 
+/**
+ * struct parent_names - what a child calls its parent, in UTF-8; NULL: not
+ * @relative: from the child's directory
+ * @absolute: with a volume or a drive, best first
+ */
+struct parent_names {
+	char *relative;
+	char *absolute[2];
+};
+
+/*
+ * Is the file @path what @arg asks for?  Then it becomes @parent's path; one that is
+ * not may be remembered there.  Returns 0 in either case, or a negative errno.
+ */
+typedef int (*parent_try_fn)(struct parent *parent, const struct image *child,
+			     const void *arg, const char *path);
+
 int parent_hint(struct parent_search *search, bool dir, const char *path);
 int parent_load_locator(struct image *image, void **item);
 int parent_find(struct parent *parent, const struct image *child,
 		const void *locator, const struct parent_search *search);
+int parent_look(struct parent *parent, const struct image *child,
+		const struct parent_names *names, parent_try_fn try,
+		const void *arg, const struct parent_search *search);
+void parent_free_names(struct parent_names *names);
 void parent_complain(const struct parent *parent, const struct image *child,
 		     const void *locator);
 void parent_free(struct parent *parent);

@@ -55,7 +55,7 @@ bool vhd_image_is(const struct image *image)
  * vhd_image_is_at() - does a file claim to be a VHD image?
  * @path: its name
  *
- * Return: true if it is a regular file that can be read, and so.
+ * Return: true if it is a file or a block device that can be read, and so.
  */
 bool vhd_image_is_at(const char *path)
 {
@@ -65,8 +65,9 @@ bool vhd_image_is_at(const char *path)
 
 	if (fd < 0)
 		return false;
-	is = !fstat(fd, &st) && S_ISREG(st.st_mode) &&
-	     vhd_image_has_cookie(fd, st.st_size);
+	is = !fstat(fd, &st) &&
+	     (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) &&
+	     vhd_image_has_cookie(fd, lseek(fd, 0, SEEK_END));
 	close(fd);
 	return is;
 }

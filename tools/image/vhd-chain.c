@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The parents of a VHD image, found as those of VHDX are (parent.c): by names that
+ * mean something to Windows, and by an identity that has to be the right one.  What
+ * is where in them the target finds out.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "message.h"
+#include "vhd-chain.h"
+#include "vhd-image.h"
+
+/* Another one that is there, or the one: what a candidate has to be. */
+struct vhd_chain_wanted {
+	const guid_t *id;
+};
+
+/* What layers have in common with those of VHDX. */
+static void vhd_chain_describe(struct image *image, const struct vhd_layout *vhd)
+{
+	struct vhdx_meta *meta = &image->layout.meta;
+
+	meta->disk_bytes = vhd->geo.disk_bytes;
+	meta->disk_id = vhd->footer.id;
+	meta->logical_bytes = VHD_SECTOR;
+	meta->physical_bytes = VHD_SECTOR;
+	meta->has_parent = vhd->footer.type == VHD_TYPE_DIFFERENCING;
+	meta->block_bytes = vhd->header.block_bytes;
+}
+
+/* Devices have whole sectors only: of a footer of 511 bytes they show nothing. */
+static int vhd_chain_check_size(const struct image *image)
+{
+	if (image->file_bytes % VHD_SECTOR == 0)
+		return 0;
+	complain(image->path, "run 'vhdx check --repair' on it",
+		 "its size is no multiple of 512 bytes, so no block device shows all of it");
+	return -EINVAL;
+}
+
+/* One more layer, which becomes the last one. */
+static int vhd_chain_add(struct chain *chain, const char *path,
+			 struct vhd_image *vhd)
+{
+	struct chain_layer *layer;
+	int r = chain_add_file(chain, path, IMAGE_READ);
+
+	if (r)
+		return r;
+	layer = chain->layer[chain->count - 1];
+	if (!vhd_image_is(&layer->image)) {
+		complain(path, "name a VHD image; 'vhdx info' tells what it is",
+			 "no VHD image, so it cannot be the parent of one");
+		return -EINVAL;
+	}
+	r = vhd_chain_check_size(&layer->image);
+	if (r)
+		return r;
+	r = vhd_image_load(vhd, &layer->image);
+	if (r)
+		complain_fault(path, r);
+	else
+		vhd_chain_describe(&layer->image, &vhd->layout);
+	return r;
+}
+
+/* Is this file it?  If not, but it is an image, remember it. */
+static int vhd_chain_try(struct parent *parent, const struct image *child,
+			 const void *arg, const char *path)
+{
+	const struct vhd_chain_wanted *wanted = arg;
+	struct image *image = calloc(1, sizeof(*image));
+	struct vhd_image vhd = {};
+	int r;
+
+	if (!image)
+		return -ENOMEM;
+	r = vhd_image_is_at(path) ? image_open(image, path, IMAGE_READ) : -EINVAL;
+	if (!r && image->st.st_ino == child->st.st_ino &&
+	    image->st.st_dev == child->st.st_dev)
+		r = -EINVAL;
+	if (!r)
+		r = vhd_image_load(&vhd, image);
+	if (!r && guid_equal(&vhd.layout.footer.id, wanted->id)) {
+		parent->path = strdup(path);
+	} else if (!r && !parent->other) {
+		parent->other = strdup(path);
+		parent->other_guid = vhd.layout.footer.id;
+	} else if (r > 0 && !parent->broken) {
+		parent->broken = strdup(path);
+	}
+	vhd_image_free(&vhd);
+	image_close(image);
+	free(image);
+	return 0;
+}
+
+static void vhd_chain_complain(const struct parent *parent, const char *child,
+			       const guid_t *id)
+{
+	char wants[VHD_ID_TEXT], has[VHD_ID_TEXT];
+
+	vhd_image_id(wants, id);
+	if (parent->other)
+		complain(child, "name the right one with --parent",
+			 "its parent should have the UniqueId %s, but '%s' has %s",
+			 wants, parent->other,
+			 vhd_image_id(has, &parent->other_guid));
+	else if (parent->count)
+		complain(child, "name it with --parent, or its directory with --parent-dir",
+			 "its parent with the UniqueId %s is not found: looked for '%s'%s",
+			 wants, parent->sought[0],
+			 parent->count > 1 ? " and other places" : "");
+	else
+		complain(child, "name it with --parent",
+			 "it does not say where its parent with the UniqueId %s is",
+			 wants);
+}
+
+/* The names that a child has for its parent. */
+static int vhd_chain_names(const struct vhd_image *vhd, struct parent_names *names)
+{
+	unsigned int i;
+	char *path;
+	int r = 0;
+
+	memset(names, 0, sizeof(*names));
+	for (i = 0; !r && i < VHD_LOCATORS; i++) {
+		const u8 *code = vhd->layout.header.locator[i].code;
+		char **name = !memcmp(code, VHD_LOCATOR_RELATIVE, 4) ?
+			      &names->relative :
+			      !memcmp(code, VHD_LOCATOR_ABSOLUTE, 4) ?
+			      &names->absolute[0] : NULL;
+
+		if (!name || *name)
+			continue;
+		r = vhd_image_locator(vhd, i, &path);
+		if (!r)
+			*name = path;
+	}
+	/* Beside the child it is by its mere name. */
+	names->absolute[1] = vhd_image_parent_name(vhd);
+	return r;
+}
+
+static int vhd_chain_judge(const struct chain *chain, const struct parent *parent)
+{
+	int r = chain_judge_file(chain, parent->path);
+	const char *child = chain->layer[chain->count - 1]->path;
+
+	if (r)
+		complain(child, vhdx_fault_advice(r), "its parent '%s': %s",
+			 parent->path, vhdx_fault_text(r));
+	else if (parent->is_other)
+		note(child, "its parent is another one: '%s' is taken all the same",
+		     parent->path);
+	return r;
+}
+
+/* Put the parent of the last layer behind it; it becomes @vhd. */
+static int vhd_chain_add_parent(struct chain *chain, struct vhd_image *vhd,
+				const struct parent_search *search)
+{
+	struct chain_layer *child = chain->layer[chain->count - 1];
+	struct vhd_chain_wanted wanted = { &vhd->layout.header.parent_id };
+	struct parent_search rest;
+	struct parent_names names;
+	struct parent parent;
+	int r;
+
+	if (search->any_id)
+		chain_narrow(chain, search, &rest);
+	r = vhd_chain_names(vhd, &names);
+	if (!r)
+		r = parent_look(&parent, &child->image, &names, vhd_chain_try,
+				&wanted, search->any_id ? &rest : search);
+	parent_free_names(&names);
+	if (r) {
+		complain_errno(child->path, r, "cannot look for its parent");
+		return r;
+	}
+	if (!parent.path) {
+		vhd_chain_complain(&parent, child->path, wanted.id);
+		r = -ENOENT;
+	}
+	if (!r)
+		r = vhd_chain_judge(chain, &parent);
+	if (!r) {
+		vhd_image_free(vhd);
+		r = vhd_chain_add(chain, parent.path, vhd);
+	}
+	parent_free(&parent);
+	return r;
+}
+
+/**
+ * vhd_chain_open() - open a VHD image and all its parents, for reading
+ * @chain: result, as far as files go; chain_close() it, also after a failure
+ * @path: the leaf, which is a VHD image
+ * @search: where else to look for parents
+ *
+ * Says what is wrong.
+ *
+ * Return: 0, a fault or a negative errno.
+ */
+int vhd_chain_open(struct chain *chain, const char *path,
+		   const struct parent_search *search)
+{
+	struct vhd_image vhd = {};
+	int r;
+
+	chain_begin(chain);
+	r = vhd_chain_add(chain, path, &vhd);
+	while (!r && vhd.layout.footer.type == VHD_TYPE_DIFFERENCING)
+		r = vhd_chain_add_parent(chain, &vhd, search);
+	vhd_image_free(&vhd);
+	return r;
+}
