@@ -115,6 +115,8 @@ static u32 vhd_chain_entry(const struct vhdx_target *vt, u32 block)
 int vhd_chain_map(struct vhdx_target *vt)
 {
 	u32 blocks = vt->image.layout.geo.blocks, block;
+	/* A large block may take a look at many small ones of its parents. */
+	u32 step = max_t(u32, SZ_16M >> vt->image.layout.geo.block_shift, 1);
 
 	vt->block_shift = vt->image.layout.geo.block_shift - SECTOR_SHIFT;
 	vt->image.bat = vhdx_image_alloc(blocks, sizeof(u32));
@@ -122,7 +124,7 @@ int vhd_chain_map(struct vhdx_target *vt)
 		return -ENOMEM;
 	for (block = 0; block < blocks; block++) {
 		vt->image.bat[block] = vhd_chain_entry(vt, block);
-		if (block % SZ_1K)
+		if (block % step)
 			continue;
 		if (fatal_signal_pending(current))
 			return -EINTR;

@@ -65,8 +65,8 @@ attached c raw leaf.vhd --ignore-parent-id
 expect_status 1 attach --read-only leaf.vhd c --parent no.vhdx
 vhd_chains chains 2
 for number in 0 1; do
-	naive chains/$number-{3,2,1,0} >naive
-	attached n naive chains/$number-3 --parent chains/$number-1 --parent chains/$number-2 --parent chains/$number-0
+	naive chains/$number-{3,2,1,0} >naive.raw
+	attached n naive.raw chains/$number-3 --parent chains/$number-1 --parent chains/$number-2 --parent chains/$number-0
 done
 
 # --- what is on it ---------------------------------------------------------------

@@ -100,7 +100,7 @@ stock 1 -r child.vhdx
 expect_output 'child.vhdx: a differencing image, which --stock cannot map yet: attach it with the module, or make one image'
 "$vhdx" create --format vhd --type fixed --size 4M disk.vhd
 stock 1 -r disk.vhd
-expect_output 'no VHDX image but a VHD image'
+expect_output 'a VHD image, which --stock cannot attach'
 expect_status 2 attach --stock --all
 expect_output '--stock is for a FILE, not for the table'
 expect_status 2 attach --stock -o 'commit_interval 5' fixed.vhdx
