@@ -20,6 +20,8 @@
 	  "let XenServer finish what it does with it") /* 119 */ \
 	F(VHD_SHORT,	EOPNOTSUPP, "a footer of 511 bytes, so the VHD image cannot be written", \
 	  "map it read-only, or " VHDX_ADVICE_REPAIR) /* 97 */ \
+	F(VHD_WRITE,	EROFS, "of VHD images only fixed ones can be written so far", \
+	  "map it with --readonly") \
 	F(VHD_VERSION,	EOPNOTSUPP, "unknown VHD version", VHDX_ADVICE_NEWER) /* 98 */ \
 	F(VHD_TYPE,	EINVAL, "a VHD image neither fixed, dynamic nor differencing", \
 	  VHDX_ADVICE_COPY) /* 98 */ \

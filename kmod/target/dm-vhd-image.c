@@ -198,6 +198,8 @@ static int vhd_loader_run(struct vhd_loader *loader)
 				    loader->scratch);
 	if (!r && layout->footer.type == VHD_TYPE_DIFFERENCING && !image->parents)
 		r = VHDX_FAULT_HAS_PARENT;
+	if (!r && layout->footer.type != VHD_TYPE_FIXED && image->writable)
+		r = VHDX_FAULT_VHD_WRITE;
 	if (r)
 		return r;
 	vhd_loader_describe(image);

@@ -289,10 +289,6 @@ static int vhdx_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 	}
 	path = dm_shift_arg(&as);
 	r = vhdx_parse_options(vt, &as, &ti->error);
-	if (!r && vt->image.is_vhd && !vt->read_only) {
-		ti->error = "VHD images are only read so far: map it with --readonly";
-		r = -EROFS;
-	}
 	if (!r)
 		r = vhdx_open_device(vt, path, &ti->error);
 	if (!r)
@@ -304,7 +300,8 @@ static int vhdx_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		return r;
 	}
 	ti->num_flush_bios = 1;
-	if (!vt->read_only) {
+	/* Nothing in a VHD image says that a block is free, or zeros. */
+	if (!vt->read_only && !vt->image.is_vhd) {
 		/* Whether the image's blocks can be freed may be known later. */
 		ti->num_discard_bios = 1;
 		ti->discards_supported = true;

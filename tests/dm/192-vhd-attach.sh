@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0
 # debug: no, it is the tool that is tested
 #
-# "vhdx attach --read-only" of VHD images: by content, whatever their names; of others' making; children
-# with the parents that they name, or that the user does; partitions, list, status, detach.
+# "vhdx attach" of VHD images: by content, whatever their names; of others' making; children with the
+# parents that they name, or that the user does; partitions, list, status, detach. Fixed ones are
+# written, too.
 . "$VHDX_TOP/tests/lib/vhdx.sh"
 . "$VHDX_TOP/tests/lib/vhd.sh"
 . "$VHDX_TOP/tests/lib/tool.sh"
@@ -79,9 +80,67 @@ expect_status 0 attach --read-only disk.vhd d
 [ "$(sectors /dev/mapper/d1)" = 8192 ]
 expect_status 0 detach disk.vhd
 [ ! -e /dev/mapper/d ] && [ ! -e /dev/mapper/d1 ]
+
+# --- written ---------------------------------------------------------------------
+
+qemu-img convert -f raw -O vpc -o subformat=fixed,force_size=on raw fixed.vhd
+tail -c 512 fixed.vhd >footer
+expect_status 0 attach fixed.vhd f
+expect_output '/dev/mapper/f'
+expect_status 0 status f
+expect_output 'rw'
+mke2fs -q -F -t ext4 /dev/mapper/f
+mkdir -p m
+mount /dev/mapper/f m
+cp part m/part
+dd if=part of=m/sync bs=4k count=100 oflag=direct,dsync status=none
+dmsetup suspend f
+dmsetup resume f
+cmp part m/part
+umount m
+e2fsck -fn /dev/mapper/f >/dev/null
+dd if=/dev/mapper/f of=now bs=1M iflag=direct status=none
+expect_fail blkdiscard /dev/mapper/f
+expect_status 0 detach f
+cmp footer <(tail -c 512 fixed.vhd) || fail 'the footer has changed'
+cmp -n $((24 << 20)) now fixed.vhd
+[ "$(stat -c %s fixed.vhd)" = $(((24 << 20) + 512)) ]
+"$vhdx" check fixed.vhd
+# Nobody but its children knows that it is a parent.
+"$vhdx" create --format vhd --parent fixed.vhd above.vhd
+expect_status 1 attach fixed.vhd f
+expect_output "it is the parent of '.*above.vhd', and a write to it would make that useless"
+attached c now above.vhd
+expect_status 1 attach above.vhd
+expect_output 'of VHD images only fixed ones can be attached for writing yet: attach it with --read-only$'
+rm above.vhd
+# A flush that fails ends it.
+dev=$(loop_make fixed.vhd --direct-io=on)
+map back "0 $(sectors "$dev") linear $dev 0"
+map f "0 49152 vhd /dev/mapper/back"
+stamp /dev/mapper/f 100 8 new
+sync /dev/mapper/f
+remap back "0 $(sectors "$dev") flakey $dev 0 0 1000 1 error_writes"
+expect_fail dd if=/dev/zero of=/dev/mapper/f bs=4k count=1 oflag=direct status=none
+[ "$(status f mode)" = rw ] || fail 'a bad sector is its own affair'
+expect_fail -k 'mode changes from rw to ro' sync /dev/mapper/f
+remap back "0 $(sectors "$dev") linear $dev 0"
+expect_fail dd if=/dev/zero of=/dev/mapper/f bs=4k count=1 oflag=direct status=none
+[ "$(dd if=/dev/mapper/f bs=512 skip=100 count=1 iflag=direct status=none | head -c 7)" = 'new 100' ]
+dmsetup suspend f
+dmsetup resume f
+[ "$(status f mode)" = rw ]
+unmap f
+unmap back
+loop_remove "$dev"
+
+# --- the other target ------------------------------------------------------------
+
 # The target is not that of VHDX, and says so.
 dev=$(loop_make disk.vhd --read-only)
 expect_fail -k "a VHD image: use the target 'vhd'" dmsetup create x --readonly --table "0 49152 vhdx $dev 1 read_only"
 dev=$(loop_make no.vhdx --read-only)
 expect_fail -k "a VHDX image: use the target 'vhdx'" dmsetup create x --readonly --table "0 49152 vhd $dev 1 read_only"
-expect_fail dmsetup create x --table "0 49152 vhd $dev"
+dev=$(loop_make disk.vhd)
+expect_fail -k 'of VHD images only fixed ones can be written so far: map it with --readonly' \
+	dmsetup create x --table "0 49152 vhd $dev"

@@ -112,7 +112,8 @@ int attachment_may_be(const struct attachment *attach)
 
 static int attach_load_vhd(struct attachment *attach)
 {
-	int r = vhd_chain_open(&attach->chain, attach->path, &attach->search);
+	int r = vhd_chain_open(&attach->chain, attach->path, attach->read_only ?
+			       IMAGE_READ : IMAGE_WRITE, &attach->search);
 
 	if (r)
 		return r;
@@ -122,11 +123,13 @@ static int attach_load_vhd(struct attachment *attach)
 	attach->disk.sectors = attach->image->layout.meta.disk_bytes / 512;
 	if (attach->read_only)
 		return 0;
+	if (!attach->image->layout.meta.block_bytes)
+		return attach_check_children(attach);
 	/* Who converts a child makes something of it that never was. */
 	complain(attach->path, attach->chain.count > 1 ?
 		 "attach it with --read-only" :
 		 "attach it with --read-only, or convert it with 'qemu-img convert -f vpc -O vhdx'",
-		 "a VHD image, which cannot be attached for writing yet");
+		 "of VHD images only fixed ones can be attached for writing yet");
 	return -EROFS;
 }
 
@@ -168,7 +171,8 @@ static int attach_grow(struct attachment *attach)
 	struct image *image = attach->image;
 	int r;
 
-	if (image->block_device || attach->read_only)
+	/* A VHD image that is written to has all the space it is going to have. */
+	if (image->block_device || attach->read_only || attach->is_vhd)
 		return 0;
 	r = hostfs_look(&attach->host, image->fd);
 	attach->data_end = extent_data_end(image, attach->extent.end);
@@ -483,7 +487,7 @@ int attachment_pretend(struct attachment *attach)
 	layers_pretend(&attach->parents, &attach->chain);
 	if (image->block_device)
 		return attach_make_table(attach, attach->path);
-	if (!attach->read_only) {
+	if (!attach->read_only && !attach->is_vhd) {
 		r = hostfs_look(&attach->host, image->fd);
 		attach->data_end = extent_data_end(image, extent->end);
 		image->file_bytes = max_t(u64, image->file_bytes, attach->grow ?

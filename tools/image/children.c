@@ -12,6 +12,7 @@
 #include "children.h"
 #include "identify.h"
 #include "parent.h"
+#include "vhd-image.h"
 
 #define CHILDREN_NAMED	3	/* so many are told by name */
 
@@ -58,6 +59,26 @@ static bool child_is_of(const char *path, const struct image *parent,
 	return is;
 }
 
+/* A VHD image names its parent by what both of them never change. */
+static bool child_is_of_vhd(const char *path, const struct image *parent)
+{
+	struct image *child = calloc(1, sizeof(*child));
+	struct vhd_image vhd = {};
+	bool is = false;
+
+	/* It can be read, but is no VHDX image. */
+	if (child && image_peek(child, path) > 0 && vhd_image_is(child) &&
+	    !vhd_image_load(&vhd, child))
+		is = vhd.layout.footer.type == VHD_TYPE_DIFFERENCING &&
+		     guid_equal(&vhd.layout.header.parent_id,
+				&parent->layout.meta.disk_id);
+	vhd_image_free(&vhd);
+	if (child)
+		image_close(child);
+	free(child);
+	return is;
+}
+
 static void children_name(char names[CHILDREN_TEXT], const char *path, int n)
 {
 	size_t length = strlen(names);
@@ -89,6 +110,7 @@ int children_find(const struct image *parent, const struct stat *except,
 		  char names[CHILDREN_TEXT])
 {
 	char *dir = children_directory(parent->path), *path, more[32];
+	bool is_vhd = vhd_image_is(parent);
 	struct dirent **entry = NULL;
 	int count = 0, all = 0, i;
 	size_t length;
@@ -98,7 +120,8 @@ int children_find(const struct image *parent, const struct stat *except,
 		all = scandir(*dir ? dir : "/", &entry, NULL, alphasort);
 	for (i = 0; i < all; i++) {
 		if (asprintf(&path, "%s/%s", dir, entry[i]->d_name) >= 0) {
-			if (identify_begins(path) && child_is_of(path, parent, except))
+			if (is_vhd ? child_is_of_vhd(path, parent) :
+			    identify_begins(path) && child_is_of(path, parent, except))
 				children_name(names, path, ++count);
 			free(path);
 		}

@@ -41,10 +41,10 @@ static int vhd_chain_check_size(const struct image *image)
 
 /* One more layer, which becomes the last one. */
 static int vhd_chain_add(struct chain *chain, const char *path,
-			 struct vhd_image *vhd)
+			 enum image_mode mode, struct vhd_image *vhd)
 {
 	struct chain_layer *layer;
-	int r = chain_add_file(chain, path, IMAGE_READ);
+	int r = chain_add_file(chain, path, mode);
 
 	if (r)
 		return r;
@@ -76,7 +76,8 @@ static int vhd_chain_try(struct parent *parent, const struct image *child,
 
 	if (!image)
 		return -ENOMEM;
-	r = vhd_image_is_at(path) ? image_open(image, path, IMAGE_READ) : -EINVAL;
+	/* Whoever opens it for good says what is wrong. */
+	r = image_peek(image, path) > 0 && vhd_image_is(image) ? 0 : -EINVAL;
 	if (!r && image->st.st_ino == child->st.st_ino &&
 	    image->st.st_dev == child->st.st_dev)
 		r = -EINVAL;
@@ -188,16 +189,17 @@ static int vhd_chain_add_parent(struct chain *chain, struct vhd_image *vhd,
 		r = vhd_chain_judge(chain, &parent);
 	if (!r) {
 		vhd_image_free(vhd);
-		r = vhd_chain_add(chain, parent.path, vhd);
+		r = vhd_chain_add(chain, parent.path, IMAGE_READ, vhd);
 	}
 	parent_free(&parent);
 	return r;
 }
 
 /**
- * vhd_chain_open() - open a VHD image and all its parents, for reading
+ * vhd_chain_open() - open a VHD image and all its parents
  * @chain: result, as far as files go; chain_close() it, also after a failure
  * @path: the leaf, which is a VHD image
+ * @mode: how; parents only for reading
  * @search: where else to look for parents
  *
  * Says what is wrong.
@@ -205,13 +207,13 @@ static int vhd_chain_add_parent(struct chain *chain, struct vhd_image *vhd,
  * Return: 0, a fault or a negative errno.
  */
 int vhd_chain_open(struct chain *chain, const char *path,
-		   const struct parent_search *search)
+		   enum image_mode mode, const struct parent_search *search)
 {
 	struct vhd_image vhd = {};
 	int r;
 
 	chain_begin(chain);
-	r = vhd_chain_add(chain, path, &vhd);
+	r = vhd_chain_add(chain, path, mode, &vhd);
 	while (!r && vhd.layout.footer.type == VHD_TYPE_DIFFERENCING)
 		r = vhd_chain_add_parent(chain, &vhd, search);
 	vhd_image_free(&vhd);

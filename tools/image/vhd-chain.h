@@ -6,6 +6,6 @@
 #include "chain.h"
 
 int vhd_chain_open(struct chain *chain, const char *path,
-		   const struct parent_search *search);
+		   enum image_mode mode, const struct parent_search *search);
 
 #endif /* VHDX_TOOLS_VHD_CHAIN_H */
