@@ -21,6 +21,7 @@
 #include "command.h"
 #include "field.h"
 #include "message.h"
+#include "mounts.h"
 #include "source.h"
 #include "state.h"
 #include "sysfs.h"
@@ -36,7 +37,7 @@ static bool hibernation_on_image(const char *name, unsigned int depth)
 	bool found;
 	DIR *dir;
 
-	snprintf(path, sizeof(path), "/sys/class/block/%s/dm/uuid", name);
+	snprintf(path, sizeof(path), "class/block/%s/dm/uuid", name);
 	if (!sysfs_read(path, uuid, sizeof(uuid)) &&
 	    (!strncmp(uuid, "VHDX-", 5) || strstr(uuid, "-VHDX-")))
 		return true;
@@ -51,15 +52,54 @@ static bool hibernation_on_image(const char *name, unsigned int depth)
 	return found;
 }
 
-/* A device or a file. */
-static bool hibernation_swap_is_bad(const char *path)
+/**
+ * struct hibernation_mount - the search for what a file is on
+ * @path: of the file
+ * @length: of the longest directory on the way to it that is mounted
+ * @dev: the device there
+ */
+struct hibernation_mount {
+	const char *path;
+	size_t length;
+	dev_t dev;
+};
+
+static int hibernation_visit_mount(void *arg, const char *dir, dev_t dev)
 {
-	char name[64];
+	struct hibernation_mount *mount = arg;
+	size_t length = strcmp(dir, "/") ? strlen(dir) : 0;
+
+	if (!strncmp(mount->path, dir, length) && mount->path[length] == '/' &&
+	    length >= mount->length) {
+		mount->length = length;
+		mount->dev = dev;
+	}
+	return 0;
+}
+
+/* A device or a file: the device. */
+static dev_t hibernation_swap_dev(const char *path)
+{
+	struct hibernation_mount mount = { .path = path };
 	struct stat st;
 
-	return !stat(path, &st) &&
-	       !sysfs_name(S_ISBLK(st.st_mode) ? st.st_rdev : st.st_dev,
-			   name) &&
+	if (stat(path, &st))
+		return 0;
+	if (S_ISBLK(st.st_mode))
+		return st.st_rdev;
+	if (major(st.st_dev))
+		return st.st_dev;
+	/* btrfs has numbers of its own. */
+	mounts_each(hibernation_visit_mount, &mount);
+	return mount.dev;
+}
+
+static bool hibernation_swap_is_bad(const char *path)
+{
+	dev_t dev = hibernation_swap_dev(path);
+	char name[64];
+
+	return dev && !sysfs_name(dev, name) &&
 	       hibernation_on_image(name, HIBERNATION_DEPTH);
 }
 
@@ -115,6 +155,11 @@ static int hibernation_run(const struct command *self, int argc, char **argv)
 		;
 	command_operands(self, argc, argv, 0, 0, NULL);
 	fine = hibernation_check_swaps();
+	if (state_has("no-resume")) {
+		complain("resume=", "correct it, make the initramfs again if it has that of its own, and boot once more",
+			 "the device was not there when the initramfs attached the images, which cannot wait: a machine that hibernates now would not wake up");
+		fine = false;
+	}
 	state_each_image(hibernation_check_image, &fine);
 	return fine ? STATUS_OK : STATUS_FAILED;
 }
