@@ -9,7 +9,7 @@
 . "$VHDX_TOP/tests/lib/tool.sh"
 . "$VHDX_TOP/tests/lib/boot.sh"
 PATH=$PATH:/usr/sbin:/sbin
-need mke2fs qemu-img mkfs.ntfs ntfscp ntfscat
+need mke2fs qemu-img mkfs.ntfs ntfscp ntfscat ntfsresize
 
 boot_root initramfs-tools
 boot_image root.raw root.vhdx
@@ -28,10 +28,11 @@ expect_status 4 check left.vhdx
 expect_output 'the image was not closed, its log has to be replayed'
 expect_output ': 1 error left'
 
-boot_vm 022-after "rd.vhdx=UUID=$uuid:/root.vhdx" --disk host.disk,serial=host
+VHDX_HOST=$uuid boot_vm 022-after "rd.vhdx=UUID=$uuid:/root.vhdx" --disk host.disk,serial=host
+boot_ntfs_clean host.disk
 ntfscat host.disk /root.vhdx >left.vhdx
-"$vhdx" replay --quiet left.vhdx
 boot_closed left.vhdx
 boot_host_clean left.raw
 after=$(($(stat -c %s left.vhdx) >> 20))
 [ $after -gt $((before + 30)) ] || fail "the file has not grown: $before MiB before, $after MiB after"
+[ "$(ntfscat host.disk /written)" = host ]

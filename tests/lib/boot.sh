@@ -8,9 +8,11 @@
 #   boot_ext4 DIR DISK SIZE  a host: a file system with the UUID $HOST_UUID
 #   boot_vm NAME PARAMETERS ARG...   boots with what ARG of tests/vm/run says, and runs NAME.guest there; its
 #                            console is in the file console, what it leaves in results
+#   boot_bare NAME ARG...    runs NAME.guest in a VM that has nothing to do with the image yet
 #   boot_said LINE           the console has it
 #   boot_image_of DISK PATH FILE   takes a file out of an ext4 disk
 #   boot_host_clean DISK     the ext4 file system on it was unmounted, or as good as that
+#   boot_ntfs_clean DISK     the same of an NTFS
 #   boot_closed FILE         an image that is clean, with a root that is clean, too, in left.raw
 
 readonly ROOT_UUID=5c1d3d58-58a3-4d6a-8f55-0000000000aa HOST_UUID=5c1d3d58-58a3-4d6a-8f55-0000000000bb
@@ -45,6 +47,16 @@ boot_vm()
 		--append "root=UUID=$ROOT_UUID ro $parameters" "$@" -- bash tests/boot/run-guest "$name"
 }
 
+boot_bare()
+{
+	local name=$1
+
+	shift
+	mkdir -p results
+	"$VHDX_TOP/tests/vm/run" --kernel "$VHDX_KERNEL" --smp 1 --share results --timeout 300 --log console.bare \
+		"$@" -- bash tests/boot/run-guest "$name"
+}
+
 boot_said()
 {
 	grep -qE -- "$1" console || {
@@ -72,4 +84,10 @@ boot_host_clean()
 	dumpe2fs -h "$1" >out 2>/dev/null
 	grep -qE '^Filesystem state: +clean$' out || fail "$1 is not clean"
 	! grep -q needs_recovery out || fail "the journal of $1 is not empty"
+}
+
+# It looks at all of it before it would begin.
+boot_ntfs_clean()
+{
+	ntfsresize -P -i -f "$1" >out 2>&1 || { cat out; fail "the NTFS on $1 is not clean"; }
 }

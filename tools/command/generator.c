@@ -18,10 +18,12 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -303,25 +305,48 @@ static int generator_entry(const struct generator *generator,
 	return r;
 }
 
+static bool generator_is_fuse(const char *dir)
+{
+	struct statfs fs;
+
+	return !statfs(dir, &fs) && fs.f_type == FUSE_SUPER_MAGIC;
+}
+
 /*
- * Of an image that the initramfs has attached: its host cannot be unmounted
- * while the system runs, and its file may have to be extended.
+ * What the initramfs has mounted cannot be unmounted while the system runs, so
+ * systemd is to leave it alone.  But systemd-shutdown(8) tries, and by force:
+ * what is served by a program is cut off from that then, with the image in it.
+ * So that is taken out of the tree of files before, and lives on below the
+ * image until "vhdx shutdown", or dracut's shutdown, has closed that.
  */
+static void generator_host(const struct generator *generator, const char *dir)
+{
+	char unit[UNIT_NAME];
+	FILE *file;
+
+	if (!unit_name_path(unit, dir, ".mount"))
+		return;
+	file = generator_drop_in(generator, unit, "50-vhdx",
+				 "Made by vhdx-generator(8): what the initramfs has mounted stays.");
+	if (!file)
+		return;
+	fputs("DefaultDependencies=no\n", file);
+	if (generator_is_fuse(dir))
+		fputs("Conflicts=umount.target\nBefore=umount.target\n\n"
+		      "[Mount]\nLazyUnmount=yes\n", file);
+	generator_end(file, unit);
+}
+
+/* Of an image that the initramfs has attached. */
 static int generator_image(void *arg, const char *name,
 			   const struct state_image *image)
 {
 	const struct generator *generator = arg;
 	char unit[UNIT_NAME];
-	FILE *file;
 
-	if (*image->host && unit_name_path(unit, image->host, ".mount")) {
-		file = generator_drop_in(generator, unit, "50-vhdx",
-					 "Made by vhdx-generator(8): what the initramfs has mounted stays.");
-		if (file) {
-			fputs("DefaultDependencies=no\n", file);
-			generator_end(file, unit);
-		}
-	}
+	if (*image->host)
+		generator_host(generator, image->host);
+	/* Its file may have to be extended. */
 	if (image->steps &&
 	    unit_name(unit, "vhdx-monitor@", name, ".service"))
 		generator_link(generator, "sysinit.target", ".wants", unit,

@@ -12,6 +12,10 @@
  *
  * The loop device is held open while the file is extended: it keeps the lock
  * on the image then, even if the mapping is removed in between.
+ *
+ * Of an image that the initramfs has attached the file is held, too: at
+ * shutdown what it is in is taken out of the tree of files, see
+ * vhdx-generator(8), while the root on it still writes.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -38,6 +42,7 @@
 #include "message.h"
 #include "module.h"
 #include "size.h"
+#include "state.h"
 #include "sysfs.h"
 #include "target.h"
 
@@ -55,6 +60,7 @@
  * @health: its status
  * @backing: the device below
  * @file: the file below that
+ * @held: O_PATH descriptor of that file, for as long as this runs; -1: none
  * @kmsg: kernel log
  * @starving: the target has found no space since the file was last extended
  * @told: what was said of a failure, to say it once
@@ -68,6 +74,7 @@ struct monitor {
 	struct health health;
 	dev_t backing;
 	struct loop_backing file;
+	int held;
 	int kmsg;
 	bool starving;
 	int told;
@@ -220,6 +227,21 @@ static int monitor_open_loop(struct monitor *monitor)
 	return fd < 0 ? -errno : fd;
 }
 
+static int monitor_open_file(const struct monitor *monitor)
+{
+	char path[64];
+	int fd;
+
+	if (monitor->held < 0) {
+		fd = open(monitor->file.path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	} else {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d",
+			 monitor->held);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+	}
+	return fd < 0 ? -errno : fd;
+}
+
 /* Without a lock: the loop device has it. */
 static int monitor_open(struct monitor *monitor, struct monitor_file *file)
 {
@@ -230,8 +252,10 @@ static int monitor_open(struct monitor *monitor, struct monitor_file *file)
 	file->loop = monitor_open_loop(monitor);
 	if (file->loop < 0)
 		return file->loop;
-	file->fd = open(monitor->file.path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-	if (file->fd < 0 || fstat(file->fd, &st))
+	file->fd = monitor_open_file(monitor);
+	if (file->fd < 0)
+		r = file->fd;
+	else if (fstat(file->fd, &st))
 		r = -errno;
 	else if (st.st_dev != monitor->file.dev ||
 		 st.st_ino != monitor->file.inode)
@@ -466,6 +490,19 @@ static int monitor_check(struct monitor *monitor, const char *name)
 	return r ? r : -EROFS;
 }
 
+static int monitor_hold(void *arg, const char *name,
+			const struct state_image *image)
+{
+	struct monitor *monitor = arg;
+
+	(void)image;
+	if (strcmp(name, monitor->mapping.name))
+		return 0;
+	monitor->held = open(monitor->file.path,
+			     O_PATH | O_CLOEXEC | O_NOFOLLOW);
+	return 1;
+}
+
 static int monitor_serve(struct monitor *monitor, const char *name,
 			 int ready)
 {
@@ -479,6 +516,8 @@ static int monitor_serve(struct monitor *monitor, const char *name,
 		r = monitor_claim(monitor, &claim);
 	if (r)
 		return r;
+	monitor->held = -1;
+	state_each_image(monitor_hold, monitor);
 	monitor->kmsg = kmsg_open();
 	monitor_catch_signals();
 	if (monitor->daemon) {

@@ -9,12 +9,13 @@
  * the root read-only it runs this, which closes all images, so that their logs
  * are empty, and then sees to the file systems below: the kernel's emergency
  * remount (sysrq "u") makes them read-only and clean though a file on them is
- * open, and ntfs-3g, which serves one, is ended, as it marks its volume clean
- * only then.  Nothing can be read from the root after that, so all of this
+ * open, and ntfs-3g, which serves one, is ended, as it writes the last of what
+ * it has only then.  Nothing can be read from the root after that, so all of this
  * program is kept in memory.
  *
  * Where there is an initramfs to go back to, as dracut has it, that unmounts
- * and detaches all of it properly, and there is only the closing to do.
+ * and detaches all of it properly, and there is only the closing to do; it runs
+ * this again when that is done, for what is left.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -30,8 +31,8 @@
 
 #include "command.h"
 #include "daemon.h"
-#include "field.h"
 #include "health.h"
+#include "initramfs.h"
 #include "mapping.h"
 #include "message.h"
 #include "source.h"
@@ -76,53 +77,33 @@ static const char *shutdown_word(const char *line, unsigned int n)
 	return line ?: "";
 }
 
-/* Is this line one of a host?  Takes its directory. */
-static bool shutdown_is_host(const char *line, char dir[PATH_MAX])
+static bool shutdown_below_hosts(const char *path)
 {
-	const char *word = shutdown_word(line, 4);
-
-	return !field_decode(dir, PATH_MAX, word, strcspn(word, " ")) &&
-	       !strncmp(dir, SOURCE_HOSTS "/", strlen(SOURCE_HOSTS) + 1);
+	return !strncmp(path, SOURCE_HOSTS "/", strlen(SOURCE_HOSTS) + 1);
 }
 
-/* Calls @visit for each host: with its directory, and if it is writable. */
-static void shutdown_each_host(void (*visit)(void *arg, const char *dir,
-					     bool writable, bool fuse),
-			       void *arg)
+/* Is this line one of a host that can be written? */
+static bool shutdown_is_writable(const char *line)
+{
+	const char *super = strstr(line, " - ") ?: "";
+
+	return shutdown_below_hosts(shutdown_word(line, 4)) &&
+	       !strncmp(shutdown_word(super, 4), "rw", 2);
+}
+
+static bool shutdown_any_writable(void)
 {
 	FILE *file = fopen("/proc/self/mountinfo", "re");
-	const char *super;
-	char dir[PATH_MAX];
+	bool found = false;
 	char *line = NULL;
 	size_t size = 0;
 
-	while (file && getline(&line, &size, file) >= 0) {
-		if (!shutdown_is_host(line, dir))
-			continue;
-		super = strstr(line, " - ") ?: "";
-		visit(arg, dir, !strncmp(shutdown_word(super, 4), "rw", 2),
-		      !strncmp(super, " - fuse", 7));
-	}
+	while (!found && file && getline(&line, &size, file) >= 0)
+		found = shutdown_is_writable(line);
 	free(line);
 	if (file)
 		fclose(file);
-}
-
-static void shutdown_count(void *arg, const char *dir, bool writable,
-			   bool fuse)
-{
-	(void)dir;
-	(void)fuse;
-	if (writable)
-		++*(unsigned int *)arg;
-}
-
-static unsigned int shutdown_writable(void)
-{
-	unsigned int count = 0;
-
-	shutdown_each_host(shutdown_count, &count);
-	return count;
+	return found;
 }
 
 /* The kernel does it when it finds time. */
@@ -138,12 +119,12 @@ static void shutdown_remount(void)
 	}
 	if (fd >= 0)
 		close(fd);
-	while (tries-- && shutdown_writable())
+	while (tries-- && shutdown_any_writable())
 		usleep(SHUTDOWN_TRY_US);
 }
 
-/* Is this process the ntfs-3g of a directory? */
-static bool shutdown_serves(const char *pid, const char *dir)
+/* Is this process the ntfs-3g of a host?  Takes the directory. */
+static bool shutdown_serves(const char *pid, char dir[PATH_MAX])
 {
 	char path[300], args[2 * PATH_MAX];
 	ssize_t length;
@@ -161,21 +142,24 @@ static bool shutdown_serves(const char *pid, const char *dir)
 	args[length] = '\0';
 	if (strcmp(args, "@ntfs-3g"))
 		return false;
-	for (at = 0; at < (size_t)length; at += strlen(args + at) + 1)
-		if (!strcmp(args + at, dir))
-			return true;
+	for (at = 0; at < (size_t)length; at += strlen(args + at) + 1) {
+		if (!shutdown_below_hosts(args + at))
+			continue;
+		snprintf(dir, PATH_MAX, "%s", args + at);
+		return true;
+	}
 	return false;
 }
 
-static void shutdown_end_server(void *arg, const char *dir, bool writable,
-				bool fuse)
+/* What they serve is not in the tree of files any more: see generator.c. */
+static void shutdown_end_servers(void)
 {
-	DIR *proc = fuse ? opendir("/proc") : NULL;
+	char dir[PATH_MAX];
 	struct dirent *each;
+	DIR *proc;
 	int pidfd;
 
-	(void)arg;
-	(void)writable;
+	proc = opendir("/proc");
 	while (proc && (each = readdir(proc))) {
 		if (!shutdown_serves(each->d_name, dir))
 			continue;
@@ -201,15 +185,15 @@ static int shutdown_run(const struct command *self, int argc, char **argv)
 		return STATUS_OK;
 	mapping_each(shutdown_close, &failed);
 	sync();
-	if (!access(SHUTDOWN_PIVOT, X_OK))
+	if (!initramfs_is_this() && !access(SHUTDOWN_PIVOT, X_OK))
 		return failed ? STATUS_FAILED : STATUS_OK;
 	if (mlockall(MCL_CURRENT | MCL_FUTURE))
 		errno = 0;	/* then it has to do with what it has */
-	if (shutdown_writable())
+	if (shutdown_any_writable())
 		shutdown_remount();
 	/* kexec(8) is still to be read from the root. */
 	if (argc <= optind || strcmp(argv[optind], "kexec"))
-		shutdown_each_host(shutdown_end_server, NULL);
+		shutdown_end_servers();
 	return failed ? STATUS_FAILED : STATUS_OK;
 }
 
