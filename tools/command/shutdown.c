@@ -82,12 +82,17 @@ static bool shutdown_below_hosts(const char *path)
 	return !strncmp(path, SOURCE_HOSTS "/", strlen(SOURCE_HOSTS) + 1);
 }
 
-/* Is this line one of a host that can be written? */
+/*
+ * Is this line one of a host that can be written, and is to be made read-only?
+ * The kernel passes over what is on no single device, such as btrfs, which has
+ * made up its number, 0:n: after a sync that has no journal to replay, either.
+ */
 static bool shutdown_is_writable(const char *line)
 {
 	const char *super = strstr(line, " - ") ?: "";
 
 	return shutdown_below_hosts(shutdown_word(line, 4)) &&
+	       strncmp(shutdown_word(line, 2), "0:", 2) &&
 	       !strncmp(shutdown_word(super, 4), "rw", 2);
 }
 
