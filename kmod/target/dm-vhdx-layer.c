@@ -75,7 +75,9 @@ static int vhdx_layer_load(struct vhdx_layer *layer, const char **error)
 	r = vhdx_image_changed(&layer->image, &changed);
 	if (r) {
 		*error = vhdx_fault_text(r);
-		return r;
+		DMERR("%pg: %s: %s", layer->image.backing.bdev, *error,
+		      vhdx_fault_advice(r));
+		return vhdx_fault_errno(r);
 	}
 	if (!changed)
 		return 0;

@@ -78,6 +78,15 @@ expect_fail -m 'Input/output error' dd if=/dev/mapper/x of=/dev/null bs=1M count
 dd if=/dev/mapper/x bs=4k skip=768 count=16 iflag=direct status=none | cmp -n 65536 - <(tail -c +$((768 * 4096 + 1)) disk.raw)
 heal
 same /dev/mapper/x disk.raw
+
+# A further table while a parent's headers cannot be read: the kernel log says whose.
+dmsetup suspend x
+bad 128 384
+expect_fail -k 'dm-[0-9]*: cannot be read' dmsetup load x --table "$(dmsetup table x)"
+heal
+dmsetup load x --table "$(dmsetup table x)"
+dmsetup resume x
+same /dev/mapper/x disk.raw
 unmap x
 unmap back
 unchanged errors
