@@ -277,7 +277,8 @@ static int vhdx_chain_get(struct vhdx_target *vt, u32 *index, const char **error
 
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		r = vhdx_layer_get(parent->bdev, vt->image.is_vhd, &parent->layer,
+		r = vhdx_layer_get(parent->bdev, vt->image.is_vhd,
+				   &parent->user, &parent->layer,
 				   error);
 		if (!r)
 			r = vhdx_chain_check_link(vt, *index);

@@ -32,7 +32,7 @@ struct vhdx_tile;
 
 /**
  * struct vhdx_layer - a parent's image, loaded once for all that use it
- * @list: all of them
+ * @list: all of them, but for those that are out of date
  * @dev: its device
  * @users: how many have it
  * @lock: loading, and use of the image's buffers
@@ -47,7 +47,8 @@ struct vhdx_layer {
 };
 
 int vhdx_layer_get(struct block_device *bdev, bool is_vhd,
-		   struct vhdx_layer **layer, const char **error);
+		   const struct vhdx_user *user, struct vhdx_layer **layer,
+		   const char **error);
 void vhdx_layer_put(struct vhdx_layer *layer);
 int vhdx_layer_changed(struct vhdx_layer *layer, bool *changed);
 

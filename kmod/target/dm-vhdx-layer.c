@@ -4,6 +4,10 @@
  *
  * The block device that was given first is good for all: as long as a user is
  * left its table holds the device open, so there is no other one for its number.
+ *
+ * A parent may be changed while those who use it are suspended.  They look at it again
+ * when they are resumed; until then, the next table of the same mapped device has to
+ * have a layer of its own.
  */
 #include <linux/sched/mm.h>
 #include <linux/slab.h>
@@ -64,8 +68,20 @@ found:
 	return layer;
 }
 
-/* Loaded, and as it is on the device.  The layer's lock is held. */
-static int vhdx_layer_load(struct vhdx_layer *layer, const char **error)
+/* Nobody else is to find it. */
+static void vhdx_layer_retire(struct vhdx_layer *layer)
+{
+	mutex_lock(&vhdx_layers_mutex);
+	list_del_init(&layer->list);
+	mutex_unlock(&vhdx_layers_mutex);
+}
+
+/*
+ * Loaded, and as it is on the device.  The layer's lock is held.  Returns 1 if it is
+ * not, and another one is to be had.
+ */
+static int vhdx_layer_load(struct vhdx_layer *layer,
+			   const struct vhdx_user *user, const char **error)
 {
 	bool changed = false;
 	int r;
@@ -81,24 +97,20 @@ static int vhdx_layer_load(struct vhdx_layer *layer, const char **error)
 	}
 	if (!changed)
 		return 0;
+	if (vhdx_registry_is_ours(user)) {
+		vhdx_layer_retire(layer);
+		return 1;
+	}
 	*error = "A parent has changed while another mapping uses it";
 	DMERR("%pg: it has changed while mappings use it as a parent: remove them",
 	      layer->image.backing.bdev);
 	return -EBUSY;
 }
 
-/**
- * vhdx_layer_get() - get a parent's image
- * @bdev: its device; stays open until vhdx_layer_put()
- * @is_vhd: it is to be a VHD image
- * @layer: result
- * @error: takes a constant sentence on failure
- *
- * Context: may sleep.
- * Return: 0 or a negative errno; then the kernel log has a message.
- */
-int vhdx_layer_get(struct block_device *bdev, bool is_vhd,
-		   struct vhdx_layer **layer, const char **error)
+/* As vhdx_layer_get(); 1: to be tried again. */
+static int vhdx_layer_try(struct block_device *bdev, bool is_vhd,
+			  const struct vhdx_user *user,
+			  struct vhdx_layer **layer, const char **error)
 {
 	struct vhdx_layer *fresh = vhdx_layer_new(bdev, is_vhd);
 	unsigned int noio;
@@ -114,13 +126,36 @@ int vhdx_layer_get(struct block_device *bdev, bool is_vhd,
 	/* A resume may be waiting for the lock, and pages to be cleaned for that. */
 	noio = memalloc_noio_save();
 	mutex_lock(&(*layer)->lock);
-	r = vhdx_layer_load(*layer, error);
+	r = vhdx_layer_load(*layer, user, error);
 	mutex_unlock(&(*layer)->lock);
 	memalloc_noio_restore(noio);
 	if (r) {
 		vhdx_layer_put(*layer);
 		*layer = NULL;
 	}
+	return r;
+}
+
+/**
+ * vhdx_layer_get() - get a parent's image
+ * @bdev: its device; stays open until vhdx_layer_put()
+ * @is_vhd: it is to be a VHD image
+ * @user: the table's use of it
+ * @layer: result
+ * @error: takes a constant sentence on failure
+ *
+ * Context: may sleep.
+ * Return: 0 or a negative errno; then the kernel log has a message.
+ */
+int vhdx_layer_get(struct block_device *bdev, bool is_vhd,
+		   const struct vhdx_user *user, struct vhdx_layer **layer,
+		   const char **error)
+{
+	int r;
+
+	do {
+		r = vhdx_layer_try(bdev, is_vhd, user, layer, error);
+	} while (r > 0);
 	return r;
 }
 

@@ -184,6 +184,41 @@ bool vhdx_registry_is_live(struct vhdx_user *user)
 	return live;
 }
 
+static bool vhdx_registry_is_active(const struct dm_table *table)
+{
+	const struct vhdx_user *user;
+
+	list_for_each_entry(user, &vhdx_registry, list)
+		if (user->table == table && user->state == VHDX_USER_ACTIVE)
+			return true;
+	return false;
+}
+
+/**
+ * vhdx_registry_is_ours() - does nobody read a device right now but who asks?
+ * @user: from vhdx_registry_add()
+ *
+ * Context: may sleep.
+ * Return: true if all others that use it are tables of the same mapped device, and
+ * not active: they look at it again before they are.
+ */
+bool vhdx_registry_is_ours(const struct vhdx_user *user)
+{
+	const struct vhdx_user *other;
+	bool ours = true;
+
+	mutex_lock(&vhdx_registry_mutex);
+	list_for_each_entry(other, &vhdx_registry, list) {
+		if (other->dev != user->dev || other->table == user->table)
+			continue;
+		ours &= dm_table_get_md(other->table) ==
+			dm_table_get_md(user->table) &&
+			!vhdx_registry_is_active(other->table);
+	}
+	mutex_unlock(&vhdx_registry_mutex);
+	return ours;
+}
+
 /**
  * vhdx_registry_set_limits() - the image is loaded, these are its limits
  * @user: from vhdx_registry_add()

@@ -73,6 +73,7 @@ struct vhdx_user {
 
 int vhdx_registry_add(struct vhdx_user *user);
 bool vhdx_registry_is_live(struct vhdx_user *user);
+bool vhdx_registry_is_ours(const struct vhdx_user *user);
 void vhdx_registry_set_limits(struct vhdx_user *user,
 			      const struct vhdx_limits *limits);
 void vhdx_registry_set_state(struct vhdx_user *user,

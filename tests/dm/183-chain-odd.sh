@@ -90,3 +90,20 @@ same /dev/mapper/x disk.raw
 unmap x
 unmap back
 unchanged errors
+
+# A parent that is edited while its child is suspended, between the load of a further table and its turn,
+# or before the load.
+cp 2.vhdx 3.vhdx
+table="0 $size vhdx $leaf 4 parent $one parent $two"
+map x "$table"
+dmsetup load x --table "$table"
+dmsetup suspend x
+"$vhdx" rebase 1.vhdx 3.vhdx
+dmsetup resume x
+same /dev/mapper/x disk.raw
+dmsetup suspend x
+"$vhdx" rebase 1.vhdx 2.vhdx
+dmsetup load x --table "$table"
+dmsetup resume x
+same /dev/mapper/x disk.raw
+unmap x

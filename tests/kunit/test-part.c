@@ -20,7 +20,9 @@ struct part_test {
 	guid_t guid;
 	struct fake_dev *parent;
 	struct fake_dev *dev;
+	struct fake_dev *other;
 	struct vk_target vkt;
+	struct vk_target more[3];
 	struct vhdx_target *vt;
 	u8 *buf;
 };
@@ -69,10 +71,14 @@ static int part_test_init(struct kunit *test)
 static void part_test_exit(struct kunit *test)
 {
 	struct part_test *t = test->priv;
+	u32 i;
 
 	if (!t)
 		return;
+	for (i = 0; i < ARRAY_SIZE(t->more); i++)
+		vk_target_drop(&t->more[i]);
 	vk_target_free(&t->vkt);
+	fake_dev_free(t->other);
 	fake_dev_free(t->dev);
 	fake_dev_free(t->parent);
 	kfree(t->buf);
@@ -96,12 +102,18 @@ static int part_write(struct part_test *t, blk_opf_t flags, sector_t sector,
 }
 
 /* What a sector holds, if that is one value. */
-static int part_read(struct part_test *t, sector_t sector)
+static int part_read_from(struct part_test *t, struct vk_target *vkt,
+			  sector_t sector)
 {
 	memset(t->buf, 0x55, SECTOR_SIZE);
 	KUNIT_EXPECT_EQ(t->check.test, 0,
-			vk_guest_io(&t->vkt, REQ_OP_READ, sector, 1, t->buf));
+			vk_guest_io(vkt, REQ_OP_READ, sector, 1, t->buf));
 	return memchr_inv(t->buf, t->buf[0], SECTOR_SIZE) ? -1 : t->buf[0];
+}
+
+static int part_read(struct part_test *t, sector_t sector)
+{
+	return part_read_from(t, &t->vkt, sector);
 }
 
 static u32 part_state(struct part_test *t, u32 block)
@@ -332,6 +344,66 @@ static void part_discard(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, part_read(t, 8), PART_NEW);
 }
 
+/* Somebody changes an image, but nothing that its child could see. */
+static void part_edit(struct part_test *t, struct fake_dev *dev)
+{
+	struct vhdx_header header;
+	bool damaged;
+
+	KUNIT_ASSERT_TRUE(t->check.test, vk_get_header(dev, &header, &damaged));
+	header.sequence++;
+	guid_gen(&header.file_write_guid);
+	vk_set_header(dev, &header);
+}
+
+/*
+ * A parent is changed while who uses it is suspended: the tables of that mapped
+ * device may go on, and further ones; not those of others.
+ */
+static void part_parent_edited(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	struct vk_target *first = &t->vkt, *second = &t->more[0];
+	struct vk_target *third = &t->more[1], *other = &t->more[2];
+	unsigned long table;
+
+	t->other = vk_format(&t->spec);
+	t->other->parent = t->parent;
+	t->other->bdev.bd_dev = MKDEV(240, 242);
+	part_start(t);
+	table = (unsigned long)first->ti.table;
+	/* Before the next table is resumed. */
+	KUNIT_ASSERT_EQ(test, 0, vk_target_load(second, table, t->dev, 0, false));
+	vk_target_suspend(first, false);
+	part_edit(t, t->parent);
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(second));
+	KUNIT_EXPECT_EQ(test, part_read_from(t, second, 9), PART_OLD);
+	vk_target_suspend(second, false);
+	/* Before it is loaded; and the old one goes on after all. */
+	part_edit(t, t->parent);
+	KUNIT_ASSERT_EQ(test, 0, vk_target_load(third, table, t->dev, 0, false));
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(second));
+	KUNIT_EXPECT_EQ(test, part_read_from(t, second, 9), PART_OLD);
+	vk_target_suspend(second, false);
+	vk_target_drop(third);
+	/* One that is not suspended; where it writes, who is loaded waits. */
+	KUNIT_ASSERT_EQ(test, 0, vk_target_load(third, table, t->dev, 0, true));
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(third));
+	vk_target_drop(second);
+	part_edit(t, t->parent);
+	KUNIT_EXPECT_EQ(test, -EBUSY,
+			vk_target_load(second, table, t->dev, 0, true));
+	vk_target_drop(second);
+	/* Another mapped device's. */
+	vk_target_suspend(third, false);
+	KUNIT_EXPECT_EQ(test, -EBUSY, vk_target_new(other, t->other, 0));
+	vk_target_drop(other);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_load(second, table, t->dev, 0, true));
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(third));
+	KUNIT_EXPECT_EQ(test, part_read_from(t, third, 9), PART_OLD);
+	vk_target_suspend(third, false);
+}
+
 static struct kunit_case part_cases[] = {
 	KUNIT_CASE(part_first_write),
 	KUNIT_CASE(part_data_first),
@@ -342,6 +414,7 @@ static struct kunit_case part_cases[] = {
 	KUNIT_CASE(part_nobody_has_it),
 	KUNIT_CASE(part_becomes_full),
 	KUNIT_CASE(part_discard),
+	KUNIT_CASE(part_parent_edited),
 	{}
 };
 
