@@ -122,6 +122,8 @@ u32 vhdx_take_bitmap(struct vhdx_target *vt)
 	mib = vhdx_space_find(space, 1, 1);
 	if (!mib && vhdx_image_grow(&vt->image))
 		mib = vhdx_space_find(space, 1, 1);
+	if (!mib && vhdx_release_aside(vt))
+		mib = vhdx_space_find(space, 1, 1);
 	if (!mib || ((u64)mib + 1) << 20 > vhdx_io_bytes(&vt->image.backing))
 		return 0;
 	vhdx_space_claim(space, mib, 1);

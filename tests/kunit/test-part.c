@@ -404,6 +404,27 @@ static void part_parent_edited(struct kunit *test)
 	vk_target_suspend(third, false);
 }
 
+/* A place that was set aside will do for a sector bitmap if there is no other. */
+static void part_bitmap_aside(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	struct vhdx_target *vt = part_start(t);
+	u32 mib, taken = 0;
+
+	mutex_lock(&vt->publish);
+	for (mib = 1; mib < vt->image.space.size; mib++)
+		vhdx_space_claim(&vt->image.space, mib, 1);
+	/* A bitmap, and a block. */
+	for (mib -= 2 * PART_BLOCK_MIB; taken < 2; taken++)
+		vhdx_set_space_aside(vt, mib + taken * PART_BLOCK_MIB);
+	mutex_unlock(&vt->publish);
+	vt->error_if_no_space = true;
+	vt->no_room.fail_at_once = true;
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, REQ_FUA, 0, 8));
+	KUNIT_EXPECT_EQ(test, vt->image.bitmap[0], mib);
+	KUNIT_EXPECT_EQ(test, part_read(t, 0), PART_NEW);
+}
+
 static struct kunit_case part_cases[] = {
 	KUNIT_CASE(part_first_write),
 	KUNIT_CASE(part_data_first),
@@ -415,6 +436,7 @@ static struct kunit_case part_cases[] = {
 	KUNIT_CASE(part_becomes_full),
 	KUNIT_CASE(part_discard),
 	KUNIT_CASE(part_parent_edited),
+	KUNIT_CASE(part_bitmap_aside),
 	{}
 };
 
