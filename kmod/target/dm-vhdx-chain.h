@@ -119,6 +119,7 @@ struct vhdx_source {
  * @parents: closest first
  * @wq: for reads that have to wait
  * @work: does them
+ * @leaf_was: the leaf's header, when it was looked at before it was loaded anew
  * @source: layers, leaf first; this and what follows is of a loaded one
  * @segment: which of them owns each segment of the joint space
  * @layers: the same for the format code
@@ -149,6 +150,7 @@ struct vhdx_chain {
 	struct vhdx_parent *parents;
 	struct workqueue_struct *wq;
 	struct work_struct work;
+	struct vhdx_header leaf_was;
 	struct vhdx_source *source;
 	u8 *segment;
 	struct vhdx_resolve_layer *layers;

@@ -123,6 +123,25 @@ int vhdx_load_image(struct vhdx_target *vt, const char **error)
 	return 0;
 }
 
+/* It is about to be loaded anew, perhaps only as a parent has changed. */
+static void vhdx_note_leaf(struct vhdx_target *vt)
+{
+	if (vt->chain && vt->image.loaded && !vt->stale)
+		vt->chain->leaf_was = vt->image.layout.header;
+}
+
+/* Has nobody written to the image since then? */
+static bool vhdx_leaf_is_same(const struct vhdx_target *vt)
+{
+	const struct vhdx_header *is = &vt->image.layout.header, *was;
+
+	if (!vt->chain)
+		return false;
+	was = &vt->chain->leaf_was;
+	return is->sequence == was->sequence &&
+	       guid_equal(&is->file_write_guid, &was->file_write_guid);
+}
+
 /**
  * vhdx_peek_image() - judge only what can be said of the leaf alone
  * @vt: the target, not loaded
@@ -139,6 +158,7 @@ int vhdx_peek_image(struct vhdx_target *vt, const char **error)
 		r = vhdx_check_length(vt, error);
 	if (!r)
 		r = vhdx_check_limits(vt, error);
+	vhdx_note_leaf(vt);
 	vhdx_drop_image(vt);
 	return r;
 }
@@ -199,11 +219,13 @@ int vhdx_refresh(struct vhdx_target *vt, const char **error)
 		}
 	}
 	if (changed) {
+		vhdx_note_leaf(vt);
 		vhdx_drop_image(vt);
 		r = vhdx_load_image(vt, error);
 		if (r)
 			return r;
 		vt->stale = false;
+		changed = !vhdx_leaf_is_same(vt);
 	}
 	vhdx_inherit(vt, !changed);
 	if (vt->read_only)

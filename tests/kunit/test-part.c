@@ -425,6 +425,48 @@ static void part_bitmap_aside(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, part_read(t, 0), PART_NEW);
 }
 
+/*
+ * Loaded while a parent is still written, or before it was edited: what the table says
+ * of the leaf's space holds, unless somebody writes to the leaf as well.
+ */
+static void part_zeroed_stays(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	sector_t sector = PART_PARENT * (sector_t)PART_BLOCK_SECTORS;
+	struct vk_target *live = &t->more[0], *next = &t->vkt;
+	unsigned long table = fake_md_new();
+	u32 how;
+
+	for (how = 0; how < 3; how++, sector += PART_BLOCK_SECTORS) {
+		if (how < 2) {
+			KUNIT_ASSERT_EQ(test, 0, vk_target_load(live, table,
+								t->parent, 0, false));
+			KUNIT_ASSERT_EQ(test, 0, vk_target_resume(live));
+		}
+		KUNIT_ASSERT_EQ(test, 0,
+				vk_target_load(next, table, t->dev, 0, false));
+		KUNIT_EXPECT_EQ(test, next->vt->image.loaded, how == 2);
+		next->vt->zeroed_from_mib = vk_free_mib(&t->spec);
+		if (how < 2)
+			vk_target_suspend(live, false);
+		else
+			part_edit(t, t->parent);
+		if (how == 1)
+			part_edit(t, t->dev);
+		KUNIT_ASSERT_EQ(test, 0, vk_target_resume(next));
+		vk_target_drop(live);
+		t->vt = next->vt;
+		KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, sector, 8));
+		KUNIT_EXPECT_EQ(test, t->vt->stats.zeroed, (u64)(how == 1));
+		vk_target_suspend(next, false);
+		vk_target_drop(next);
+		/* For another mapped device nothing is known of it. */
+		fake_md_remove(table);
+		table = fake_md_new();
+	}
+	fake_md_remove(table);
+}
+
 static struct kunit_case part_cases[] = {
 	KUNIT_CASE(part_first_write),
 	KUNIT_CASE(part_data_first),
@@ -437,6 +479,7 @@ static struct kunit_case part_cases[] = {
 	KUNIT_CASE(part_discard),
 	KUNIT_CASE(part_parent_edited),
 	KUNIT_CASE(part_bitmap_aside),
+	KUNIT_CASE(part_zeroed_stays),
 	{}
 };
 
