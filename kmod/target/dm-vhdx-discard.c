@@ -183,6 +183,12 @@ static void vhdx_zero_work(struct work_struct *work)
 	WRITE_ONCE(vt->nr_preparing, vt->nr_preparing - 1);
 	mutex_unlock(&vt->publish);
 	vhdx_free_change(vt, change);
+	if (unlikely(r == -ENOSPC)) {
+		vhdx_return_write(vt, bio);
+		return;
+	}
+	if (unlikely(READ_ONCE(vt->no_space.lacking)) && !r)
+		vhdx_tell_space(vt, vhdx_hook(bio)->waited);
 	if (r)
 		vhdx_end_bio(bio, errno_to_blk_status(r));
 	else if (vhdx_hook(bio)->mib)

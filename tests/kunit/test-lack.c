@@ -66,6 +66,45 @@ static void lack_none_below(struct kunit *test)
 	}
 }
 
+/* So do commands to write zeroes, into a hole of a block that is present. */
+static void lack_zeroes(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 8);
+	struct fake_bio *zeroes;
+
+	lack_test_reserve(t);
+	vt->zeroed_from_mib = 0;
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+	t->dev->full = true;
+	zeroes = fake_bio_new(REQ_OP_WRITE_ZEROES | REQ_NOUNMAP, VK_BEGIN + 16, 0);
+	zeroes->bio.bi_iter.bi_size = SZ_64K;
+	vk_guest_submit(&t->vkt, zeroes);
+	fake_kernel_run();
+	KUNIT_EXPECT_FALSE(test, zeroes->done);
+	KUNIT_EXPECT_TRUE(test, vt->no_space.lacking);
+	t->dev->full = false;
+	fake_kernel_fire();
+	fake_kernel_run();
+	KUNIT_ASSERT_TRUE(test, zeroes->done);
+	KUNIT_EXPECT_EQ(test, zeroes->status, 0);
+	KUNIT_EXPECT_FALSE(test, vt->no_space.lacking);
+	fake_bio_free(zeroes);
+
+	vt->no_space.fail_at_once = true;
+	t->dev->full = true;
+	zeroes = fake_bio_new(REQ_OP_WRITE_ZEROES | REQ_NOUNMAP, VK_BEGIN + 1024,
+			      0);
+	zeroes->bio.bi_iter.bi_size = SZ_64K;
+	vk_guest_submit(&t->vkt, zeroes);
+	fake_kernel_run();
+	KUNIT_ASSERT_TRUE(test, zeroes->done);
+	KUNIT_EXPECT_EQ(test, zeroes->status, -ENOSPC);
+	fake_bio_free(zeroes);
+	t->dev->full = false;
+}
+
 /* They do not wait for ever, nor where the table forbids it. */
 static void lack_none_below_fails(struct kunit *test)
 {
@@ -487,6 +526,7 @@ static void lack_low(struct kunit *test)
 
 static struct kunit_case lack_cases[] = {
 	KUNIT_CASE(lack_none_below),
+	KUNIT_CASE(lack_zeroes),
 	KUNIT_CASE(lack_none_below_fails),
 	KUNIT_CASE(lack_none_below_again),
 	KUNIT_CASE(lack_metadata_noflush),
