@@ -165,6 +165,15 @@ static struct vhdx_bits *vhdx_bits_new(struct vhdx_chain *chain)
 	return bits;
 }
 
+/*
+ * What a device calls its errors is its own affair: to the worker some of them mean
+ * that it has to wait.
+ */
+static int vhdx_bits_error(int r)
+{
+	return r == -EAGAIN || r == -ENOSPC ? -EIO : r;
+}
+
 /**
  * vhdx_bits_load() - have bits in core
  * @vt: the target
@@ -190,7 +199,8 @@ int vhdx_bits_load(struct vhdx_target *vt, u64 off)
 	do {
 		gone = chain->bits_gone;
 		mutex_unlock(&vt->publish);
-		r = vhdx_image_read(&vt->image, off, bits->data, VHDX_SECTOR);
+		r = vhdx_bits_error(vhdx_image_read(&vt->image, off, bits->data,
+						    VHDX_SECTOR));
 		mutex_lock(&vt->publish);
 		there = vhdx_bits_find(chain, off);
 	} while (!r && !there && gone != chain->bits_gone);
@@ -237,10 +247,10 @@ static int vhdx_bits_zero_bitmap(struct vhdx_target *vt, u32 *mib)
 		r = vhdx_io_zero(&vt->image.backing, (u64)*mib << 20, SZ_1M,
 				 true);
 		if (!r || r == -ENOSPC)
-			break;
+			return r;
 		vhdx_bits_bad_place(vt, *mib);
 	}
-	return r;
+	return vhdx_bits_error(r);
 }
 
 /* Publish a sector bitmap; @spare is used up if this succeeds. */

@@ -467,6 +467,44 @@ static void part_zeroed_stays(struct kunit *test)
 	fake_md_remove(table);
 }
 
+/* Another device that is given up on: it is well again after a while. */
+static void part_heal(struct fake_dev *dev, const struct fake_event *event)
+{
+	if (dev->nr_events > 40)
+		dev->bad_end = 0;
+}
+
+/*
+ * An error of the device is no lack of memory, whatever it is called: nobody waits for
+ * a commit then, and no space is given back twice.
+ */
+static void part_bitmap_again(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	struct vhdx_target *vt = part_start(t);
+	u32 taken = vt->image.space.taken;
+
+	KUNIT_EXPECT_EQ(test, 0, vhdx_session_open(vt));
+	fake_dev_forget(t->dev);
+	t->dev->hook = part_heal;
+	t->dev->fail_errno = -EAGAIN;
+	t->dev->bad_off = (u64)vk_free_mib(&t->spec) << 20;
+	t->dev->bad_end = t->dev->bytes;
+	KUNIT_EXPECT_NE(test, 0, part_write(t, 0, 0, 8));
+	KUNIT_EXPECT_EQ(test, vt->image.space.taken - taken, vt->chain->nr_bad);
+	t->dev->bad_end = 0;
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, REQ_FUA, 0, 8));
+	/* The same of bits that cannot be read. */
+	KUNIT_EXPECT_EQ(test, 0, vhdx_log_checkpoint(&vt->log));
+	mutex_lock(&vt->publish);
+	KUNIT_EXPECT_EQ(test, vhdx_bits_shrink(vt->chain, 100), 1UL);
+	mutex_unlock(&vt->publish);
+	t->dev->fail_in[FAKE_READ] = 1;
+	KUNIT_EXPECT_EQ(test, -EIO, part_write(t, 0, 8, 8));
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, 8, 8));
+	KUNIT_EXPECT_EQ(test, part_read(t, 8), PART_NEW);
+}
+
 static struct kunit_case part_cases[] = {
 	KUNIT_CASE(part_first_write),
 	KUNIT_CASE(part_data_first),
@@ -480,6 +518,7 @@ static struct kunit_case part_cases[] = {
 	KUNIT_CASE(part_parent_edited),
 	KUNIT_CASE(part_bitmap_aside),
 	KUNIT_CASE(part_zeroed_stays),
+	KUNIT_CASE(part_bitmap_again),
 	{}
 };
 
