@@ -397,7 +397,7 @@ static void part_parent_edited(struct kunit *test)
 	/* Another mapped device's. */
 	vk_target_suspend(third, false);
 	KUNIT_EXPECT_EQ(test, -EBUSY, vk_target_new(other, t->other, 0));
-	vk_target_drop(other);
+	vk_target_free(other);
 	KUNIT_EXPECT_EQ(test, 0, vk_target_load(second, table, t->dev, 0, true));
 	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(third));
 	KUNIT_EXPECT_EQ(test, part_read_from(t, third, 9), PART_OLD);
@@ -434,10 +434,11 @@ static void part_zeroed_stays(struct kunit *test)
 	struct part_test *t = test->priv;
 	sector_t sector = PART_PARENT * (sector_t)PART_BLOCK_SECTORS;
 	struct vk_target *live = &t->more[0], *next = &t->vkt;
-	unsigned long table = fake_md_new();
+	unsigned long table;
 	u32 how;
 
 	for (how = 0; how < 3; how++, sector += PART_BLOCK_SECTORS) {
+		table = fake_md_new();
 		if (how < 2) {
 			KUNIT_ASSERT_EQ(test, 0, vk_target_load(live, table,
 								t->parent, 0, false));
@@ -459,12 +460,9 @@ static void part_zeroed_stays(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, sector, 8));
 		KUNIT_EXPECT_EQ(test, t->vt->stats.zeroed, (u64)(how == 1));
 		vk_target_suspend(next, false);
-		vk_target_drop(next);
 		/* For another mapped device nothing is known of it. */
-		fake_md_remove(table);
-		table = fake_md_new();
+		vk_target_free(next);
 	}
-	fake_md_remove(table);
 }
 
 /* Another device that is given up on: it is well again after a while. */
