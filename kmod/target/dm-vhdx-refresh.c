@@ -135,7 +135,8 @@ static bool vhdx_leaf_is_same(const struct vhdx_target *vt)
 {
 	const struct vhdx_header *is = &vt->image.layout.header, *was;
 
-	if (!vt->chain)
+	/* A VHD image does not say. */
+	if (!vt->chain || vt->image.is_vhd)
 		return false;
 	was = &vt->chain->leaf_was;
 	return is->sequence == was->sequence &&
