@@ -94,6 +94,8 @@ unchanged errors
 # A parent that is edited while its child is suspended, between the load of a further table and its turn,
 # or before the load.
 cp 2.vhdx 3.vhdx
+loop_remove "$two"
+two=$(loop_make 2.vhdx --read-only)
 # The tool itself keeps its hands off what is mapped.
 edit()
 {
