@@ -123,34 +123,53 @@ static int bootdir_copy_bytes(int from, int to, off_t bytes)
 	return 0;
 }
 
-/* @old: what was there under this name is kept with ".old". */
-static int bootdir_replace(struct newfile *new, bool old)
+/*
+ * Two files trade their names.  In one step, so that whoever boots after a power cut
+ * finds a whole file under each; or in steps, where @name has one at any time if the
+ * file system has links.
+ */
+static int bootdir_swap(const char *name, const char *other)
 {
-	char path[PATH_MAX];
-	int r;
+	char third[PATH_MAX];
 
-	if (snprintf(path, sizeof(path), "%s%s", new->path, BOOTDIR_OLD) >=
-	    PATH_MAX)
-		return -ENAMETOOLONG;
-	if (old && rename(new->path, path) && errno != ENOENT)
+	if (!renameat2(AT_FDCWD, name, AT_FDCWD, other, RENAME_EXCHANGE))
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
 		return -errno;
-	r = newfile_commit(new, true);
-	if (r && old)
-		rename(path, new->path);
-	return r;
+	if (snprintf(third, sizeof(third), "%s~", name) >= PATH_MAX)
+		return -ENAMETOOLONG;
+	unlink(third);
+	if (link(name, third) && rename(name, third))
+		return -errno;
+	if (rename(other, name)) {
+		int r = -errno;
+
+		rename(third, name);
+		return r;
+	}
+	return rename(third, other) ? -errno : 0;
 }
 
-/* Copy a file unless that has been done. */
+/* A new file is finished as @other: it is to be @name, and what that was @other. */
+static int bootdir_take_turns(const char *name, const char *other)
+{
+	int r = bootdir_swap(name, other);
+
+	return r == -ENOENT ? (rename(other, name) ? -errno : 0) : r;
+}
+
+/* Copy a file unless that has been done; @keep_old: what it was stays as ".old". */
 static int bootdir_copy(const struct bootdir *bootdir, const char *boot,
 			const char *name, bool keep_old)
 {
 	struct newfile new = { .fd = -1 };
 	struct timespec times[2];
-	char from[PATH_MAX], to[PATH_MAX];
+	char from[PATH_MAX], to[PATH_MAX], at[PATH_MAX];
 	struct stat source, there;
 	int fd, r = 0;
 
 	bootdir_path(bootdir, name, "", to);
+	bootdir_path(bootdir, name, keep_old ? BOOTDIR_OLD : "", at);
 	snprintf(from, sizeof(from), "%s/%s", boot, name);
 	fd = open(from, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &source))
@@ -162,7 +181,7 @@ static int bootdir_copy(const struct bootdir *bootdir, const char *boot,
 		return 0;
 	}
 	if (!r)
-		r = newfile_open(&new, to);
+		r = newfile_open(&new, at);
 	if (!r)
 		r = bootdir_copy_bytes(fd, new.fd, source.st_size);
 	times[0] = source.st_atim;
@@ -170,7 +189,9 @@ static int bootdir_copy(const struct bootdir *bootdir, const char *boot,
 	if (!r && futimens(new.fd, times))
 		r = -errno;
 	if (!r)
-		r = bootdir_replace(&new, keep_old);
+		r = newfile_commit(&new, true);
+	if (!r && keep_old)
+		r = bootdir_take_turns(to, at);
 	newfile_abort(&new);
 	if (fd >= 0)
 		close(fd);
