@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# What the tests of VHD images share, on top of tests/lib/vhdx.sh.
+# What the tests of VHD images share.
 #
 #   vhd_cases FILE       the lines of a cases.tsv that a read-only mapping can be tried on:
 #                        file, errno or "ok", sentence or "-", bytes, sha256

@@ -6,37 +6,9 @@
 # bitmaps; and a child says of its parent what is so. (No other reader will do: QEMU and libvhdi misread
 # chains in silence.)
 . "$VHDX_TOP/tests/lib/tool.sh"
+. "$VHDX_TOP/tests/lib/vhd.sh"
 
-PYTHONPATH=$VHDX_TOP/tests/images python3 - <<'EOP'
-import random
-import mkvhd
-random.seed(20261128)
-KIB = 1024
-
-def bits(sectors):
-    """Ranges of sectors, many or few, at bits of every kind."""
-    ranges, at = [], 0
-    while at < sectors:
-        length = random.choice((1, 2, 7, 8, 9, 40, sectors))
-        if random.random() < .5:
-            ranges.append((at, min(sectors, at + length)))
-        at += length
-    return ranges
-
-def image(name, kind, size, block, tag):
-    blocks = {n: mkvhd.Block(data=mkvhd.content(f'{tag} {n}', block), bits=bits(block // 512))
-              for n in random.sample(range(-(-size // block)), -(-size // block) // 2)}
-    made = mkvhd.Image(size, block, kind, blocks)
-    made.footer.id = mkvhd.content(tag, 16)
-    made.write(name)
-
-for number in range(6):
-    size = random.choice((300 * KIB, 333 * 512, 1024 * KIB))
-    image(f'{number}-0', mkvhd.DYNAMIC, random.choice((size, size - 512 * 77, size + 512)), 64 * KIB, f'{number} base')
-    for depth in (1, 2, 3):
-        image(f'{number}-{depth}', mkvhd.DIFFERENCING, size, random.choice((4, 16, 64, 256)) * KIB,
-              f'{number} {depth}')
-EOP
+VHDX_SEED=20261128 vhd_chains . 6
 for number in 0 1 2 3 4 5; do
 	"$VHDX_TOP/tests/lib/naive-vhd" $number-3 $number-2 $number-1 $number-0 >naive
 	"$VHDX_TOP/tests/lib/mapped-disk" "$vhdx" $number-3 $number-2 $number-1 $number-0 | cmp - naive ||
