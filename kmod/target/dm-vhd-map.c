@@ -54,8 +54,9 @@ int vhd_map(struct dm_target *ti, struct bio *bio)
 	    !vhd_map_careful(vt, bio))
 		return vhdx_kill(vt, bio);
 	/* A fixed image is the disk. */
-	bio->bi_iter.bi_sector = vt->place ?
-		vt->place[block] + vt->bitmap_sectors + within : sector;
+	if (vt->place)
+		sector = (sector_t)vt->place[block] + vt->bitmap_sectors + within;
+	bio->bi_iter.bi_sector = sector;
 	bio_set_dev(bio, vt->bdev);
 	return DM_MAPIO_REMAPPED;
 }

@@ -45,6 +45,27 @@ note "$good good ones, $bad bad ones"
 [ "$good" -gt 30 ]
 [ "$bad" -gt 40 ]
 
+# --- at the end of what a BAT entry can name ---------------------------------------------
+
+python3 - <<-EOP >end
+	import sys
+	sys.path.insert(0, '$VHDX_TOP/tests/images')
+	from mkvhd import *
+	image = Image(8 * MIB, 4 * MIB, DYNAMIC, {0: Block(sector=0xfffffffe), 1: Block()})
+	image.footer.app, image.batmap = b'tap\0', b'\xc0'.ljust(512, b'\0')
+	image.blocks[1].sector = 4096
+	image.write('end.vhd')
+	print(image.disk()[1])
+EOP
+dev=$(loop_make end.vhd --read-only)
+map x "0 16384 vhd $dev 1 read_only" --readonly
+for i in 1 2; do
+	[ "$(sha_dev /dev/mapper/x)" = "$(<end)" ] || fail "a block at 2 TiB reads as something else, time $i"
+done
+unmap x
+loop_remove "$dev"
+rm end.vhd
+
 # --- chains ----------------------------------------------------------------------
 
 count=8
