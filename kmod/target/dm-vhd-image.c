@@ -169,7 +169,8 @@ static void vhd_loader_describe(struct vhdx_image *image)
 	geo->has_parent = meta->has_parent;
 	if (fixed)
 		image->allocated_blocks = geo->blocks;
-	image->space.size = min_t(u64, image->bytes >> 20, VHDX_MIB_MAX);
+	image->space.size = min_t(u64, DIV_ROUND_UP_ULL(image->bytes, SZ_1M),
+				  VHDX_MIB_MAX);
 	image->space.taken = DIV_ROUND_UP_ULL(vhd->end, SZ_1M);
 }
 

@@ -79,6 +79,10 @@ expect_status 0 attach --read-only disk.vhd d
 [ -b /dev/mapper/d1 ] && [ -b /dev/mapper/d2 ]
 [ "$(sectors /dev/mapper/d1)" = 8192 ]
 expect_status 0 detach disk.vhd
+# Without a name it is called as the file is.
+expect_status 0 attach --read-only disk.vhd
+[ "$(head -n 1 out)" = /dev/mapper/disk ]
+expect_status 0 detach disk
 [ ! -e /dev/mapper/d ] && [ ! -e /dev/mapper/d1 ]
 
 # --- written ---------------------------------------------------------------------
@@ -101,7 +105,10 @@ umount m
 e2fsck -fn /dev/mapper/f >/dev/null
 dd if=/dev/mapper/f of=now bs=1M iflag=direct status=none
 expect_fail blkdiscard /dev/mapper/f
+expect_status 1 snapshot f f2.vhd
+expect_output 'f: a VHD image, of which there are no snapshots yet: detach it'
 expect_status 0 detach f
+[ ! -s err ] || fail "$(<err)"
 cmp footer <(tail -c 512 fixed.vhd) || fail 'the footer has changed'
 cmp -n $((24 << 20)) now fixed.vhd
 [ "$(stat -c %s fixed.vhd)" = $(((24 << 20) + 512)) ]

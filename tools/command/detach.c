@@ -311,7 +311,8 @@ static int detach_mapping(struct detach *detach)
 		close(monitor);
 	}
 	signals_release(&before);
-	if (!r && detach->trim)
+	/* The file of a VHD image was not extended. */
+	if (!r && detach->trim && !mapping_is_vhd(&detach->disk))
 		detach_trim(&detach->backing.file,
 			    strstr(detach->disk.table, " no_unmap"));
 	if (!r)

@@ -292,6 +292,11 @@ static int snapshot_any(struct snapshot *snapshot)
 		if (!r)
 			r = find_leaf(snapshot->what, &disk);
 	}
+	if (!r && mapping_is_vhd(&disk)) {
+		complain(snapshot->what, "detach it, and see 'vhdx create --format vhd --parent'",
+			 "a VHD image, of which there are no snapshots yet");
+		return -EOPNOTSUPP;
+	}
 	if (!r)
 		return snapshot_live(snapshot, &disk);
 	return r == -ENODEV ? snapshot_file(snapshot) : r;

@@ -71,8 +71,10 @@ static void status_print_numbers(struct output *out,
 			status->size_bytes, true);
 	output_size(out, "used", NULL, status->used_bytes);
 	output_size(out, "backing_size", NULL, status->size_bytes);
-	status_print_of(out, "Log in use", status->log_used, status->log_bytes,
-			true);
+	/* VHD images have none. */
+	if (status->log_bytes)
+		status_print_of(out, "Log in use", status->log_used,
+				status->log_bytes, true);
 	output_size(out, "log_used", NULL, status->log_used);
 	output_size(out, "log_size", NULL, status->log_bytes);
 	output_number(out, "allocations", "Blocks allocated since",

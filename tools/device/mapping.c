@@ -178,6 +178,17 @@ bool mapping_is_stock(const struct mapping *mapping)
 }
 
 /**
+ * mapping_is_vhd() - is a mapping one of a VHD image?
+ * @mapping: a device
+ *
+ * Return: true if so.
+ */
+bool mapping_is_vhd(const struct mapping *mapping)
+{
+	return !strcmp(mapping->target, "vhd");
+}
+
+/**
  * mapping_is_ours() - is a mapping one of the module's?
  * @mapping: a device
  *
@@ -185,8 +196,7 @@ bool mapping_is_stock(const struct mapping *mapping)
  */
 bool mapping_is_ours(const struct mapping *mapping)
 {
-	return !strcmp(mapping->target, "vhdx") ||
-	       !strcmp(mapping->target, "vhd");
+	return !strcmp(mapping->target, "vhdx") || mapping_is_vhd(mapping);
 }
 
 /**

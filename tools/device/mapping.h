@@ -66,6 +66,7 @@ const char *mapping_error(void);
 int mapping_get(const char *name, struct mapping *mapping);
 int mapping_each(mapping_visit_fn visit, void *arg);
 bool mapping_is_stock(const struct mapping *mapping);
+bool mapping_is_vhd(const struct mapping *mapping);
 bool mapping_is_ours(const struct mapping *mapping);
 bool mapping_is_image(const struct mapping *mapping);
 int mapping_create(const struct mapping *mapping);

@@ -33,8 +33,8 @@ static void name_hash(const char *base, char text[NAME_HASH_CHARS + 1])
 /**
  * name_from_path() - what a mapping is called if nobody says
  * @path: of the image
- * @name: takes the name of the file without directory and .vhdx; one that is
- *        too long is cut, with a hash of all of it at the end: names of
+ * @name: takes the name of the file without directory and .vhdx or .vhd; one
+ *        that is too long is cut, with a hash of all of it at the end: names of
  *        checkpoints differ late
  */
 void name_from_path(const char *path, char name[NAME_MAX_CHARS + 1])
@@ -46,6 +46,8 @@ void name_from_path(const char *path, char name[NAME_MAX_CHARS + 1])
 	length = strlen(base);
 	if (length > 5 && !strcasecmp(base + length - 5, ".vhdx"))
 		length -= 5;
+	else if (length > 4 && !strcasecmp(base + length - 4, ".vhd"))
+		length -= 4;
 	head = length;
 	if (length > NAME_MAX_CHARS)
 		head = NAME_MAX_CHARS - NAME_HASH_CHARS - 1;

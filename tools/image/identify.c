@@ -88,7 +88,7 @@ static void identify_complain_vhd(const struct image *image)
 	complain(image->path, identify_is_vhd_child(image) ?
 		 "merge the chain into one image with Hyper-V first, then convert that with 'qemu-img convert'" :
 		 IDENTIFY_CONVERT("vpc"),
-		 "no VHDX image but a VHD image (version 1), which only 'create', 'info', 'map', 'check' and 'attach --read-only' know yet");
+		 "no VHDX image but a VHD image (version 1), which only 'create', 'info', 'map', 'check' and 'attach' know yet");
 }
 
 /**
