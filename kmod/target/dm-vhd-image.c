@@ -229,7 +229,9 @@ bool vhd_image_is(struct vhdx_image *image)
 		r = vhd_load_footer(&loader.reader, layout, loader.scratch);
 	vhd_loader_exit(&loader);
 	kfree(layout);
-	return !r || (r > 0 && r != VHDX_FAULT_VHD_NO_FOOTER);
+	/* Of larger sectors nothing was read. */
+	return !r || (r > 0 && r != VHDX_FAULT_VHD_NO_FOOTER &&
+		      r != VHDX_FAULT_VHD_SECTOR_LARGE);
 }
 
 /**

@@ -146,6 +146,14 @@ loop_remove "$dev"
 # The target is not that of VHDX, and says so.
 dev=$(loop_make disk.vhd --read-only)
 expect_fail -k "a VHD image: use the target 'vhd'" dmsetup create x --readonly --table "0 49152 vhdx $dev 1 read_only"
+# ... of what is neither, whatever the device's sectors are, it says what it is.
+truncate -s 64K short
+for sector in 512 4096; do
+	dev=$(loop_make short --read-only --sector-size $sector)
+	expect_fail -k 'shorter than 1 MiB, too short for a VHDX image' \
+		dmsetup create x --readonly --table "0 49152 vhdx $dev 1 read_only"
+	loop_remove "$dev"
+done
 dev=$(loop_make no.vhdx --read-only)
 expect_fail -k "a VHDX image: use the target 'vhdx'" dmsetup create x --readonly --table "0 49152 vhd $dev 1 read_only"
 dev=$(loop_make disk.vhd)
