@@ -87,7 +87,8 @@ bool vhd_batmap_decode(const void *buf, u64 header_off, u32 blocks, u64 end,
 	memset(batmap, 0, sizeof(*batmap));
 	if (memcmp(disk->cookie, VHD_BATMAP_COOKIE, sizeof(disk->cookie)) ||
 	    off % VHD_SECTOR || off < header_off + VHD_SECTOR || off > end ||
-	    bytes > end - off || bytes < DIV_ROUND_UP_ULL((u64)blocks, 8))
+	    bytes > end - off || bytes > VHD_MAX_BATMAP_BYTES ||
+	    bytes < DIV_ROUND_UP_ULL((u64)blocks, 8))
 		return false;
 	batmap->off = off;
 	batmap->bytes = bytes;

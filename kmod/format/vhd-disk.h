@@ -16,6 +16,8 @@
 #define VHD_MAX_BLOCK		(256U * SZ_1M)
 /* What a table may take in memory: 2040 GiB in blocks of 64 KiB fit. */
 #define VHD_MAX_BLOCKS		(1U << 25)
+/* Likewise: the map of full ones. */
+#define VHD_MAX_BATMAP_BYTES	(VHD_MAX_BLOCKS / 8)
 #define VHD_DATA_ALIGN		SZ_4K		/* of the data of new blocks */
 #define VHD_EPOCH		946684800ULL	/* 2000-01-01, in Unix time */
 

@@ -174,6 +174,14 @@ static void batmaps(void **state)
 	put64be(buf + 8, ~511ULL);
 	assert_false(vhd_batmap_decode(buf, 2048, 1, MIB(1), &batmap));
 	put64be(buf + 8, 4096);
+	/* All of it is read each time. */
+	put32be(buf + 16, 8192);
+	assert_true(vhd_batmap_decode(buf, 2048, 4096, 1ULL << 40, &batmap));
+	put32be(buf + 16, 8193);
+	assert_false(vhd_batmap_decode(buf, 2048, 4096, 1ULL << 40, &batmap));
+	put32be(buf + 16, ~0U);
+	assert_false(vhd_batmap_decode(buf, 2048, 4096, 1ULL << 50, &batmap));
+	put32be(buf + 16, 1);
 	buf[0] = 'T';
 	assert_false(vhd_batmap_decode(buf, 2048, 1, MIB(1), &batmap));
 }
