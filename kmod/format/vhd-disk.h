@@ -18,6 +18,8 @@
 #define VHD_MAX_BLOCKS		(1U << 25)
 /* Likewise: the map of full ones. */
 #define VHD_MAX_BATMAP_BYTES	(VHD_MAX_BLOCKS / 8)
+/* Likewise: places of blocks in an image. */
+#define VHD_MAX_PIECES		(2 * VHD_MAX_BLOCKS)
 #define VHD_DATA_ALIGN		SZ_4K		/* of the data of new blocks */
 #define VHD_EPOCH		946684800ULL	/* 2000-01-01, in Unix time */
 

@@ -42,7 +42,8 @@
 	  VHDX_ADVICE_NEWER) /* 104 */ \
 	F(VHD_BLOCK_SIZE, EINVAL, "the block size is no power of two from 4 KiB to 256 MiB", \
 	  VHDX_ADVICE_COPY) /* 105 */ \
-	F(VHD_BLOCK_COUNT, EFBIG, "more than 33554432 blocks, too many to keep in memory", \
+	F(VHD_BLOCK_COUNT, EFBIG, \
+	  "more than 33554432 blocks, or places for twice as many: too many to keep in memory", \
 	  "convert it with 'qemu-img convert' to blocks of 2 MiB") /* 105 */ \
 	F(VHD_TABLE_SHORT, EINVAL, "the BAT is too small for the disk", \
 	  VHDX_ADVICE_COPY) /* 106 */ \

@@ -129,10 +129,12 @@ static int vhd_load_header(struct vhdx_reader *reader,
 		return VHDX_FAULT_VHD_HEADER;		/* case 104 */
 	vhd_header_decode(scratch, &layout->header);
 	r = vhd_header_check(&layout->header, off, disk_bytes, layout->end);
-	if (!r)
-		vhd_geometry_init(&layout->geo, disk_bytes,
-				  layout->header.block_bytes);
-	return r;
+	if (r)
+		return r;
+	vhd_geometry_init(&layout->geo, disk_bytes, layout->header.block_bytes);
+	/* Even few blocks may be anywhere in the image (case 105). */
+	return vhd_space_pieces(&layout->geo, layout->end) > VHD_MAX_PIECES ?
+	       VHDX_FAULT_VHD_BLOCK_COUNT : 0;
 }
 
 /* XenServer's map is behind the BAT, and its creator's name says so. */

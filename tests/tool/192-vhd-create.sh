@@ -63,7 +63,7 @@ done
 expect_status 0 create --format vhd -b 64K large.vhd 2040G
 expect_status 0 check large.vhd
 expect_status 1 create --format vhd -b 32K no.vhd 2040G
-expect_output 'more than 33554432 blocks, too many to keep in memory: use a larger --block-size'
+expect_output 'more than 33554432 blocks, or places for twice as many: too many to keep in memory: use a larger --block-size'
 [ ! -e no.vhd ]
 
 # What goes with what.

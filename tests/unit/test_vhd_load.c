@@ -17,7 +17,10 @@ static int disk_read(struct vhdx_reader *reader, u64 off, void *buf, u32 bytes)
 	lowest = off < lowest ? off : lowest;
 	if (++reads == fail_at)
 		return -EIO;
-	memcpy(buf, disk + off, bytes);
+	/* There may be far more, of zeros. */
+	memset(buf, 0, bytes);
+	if (off < BYTES)
+		memcpy(buf, disk + off, bytes);
 	return 0;
 }
 
@@ -103,6 +106,39 @@ static void every_read_may_fail(void **state)
 		make();
 		fail_at = at;
 		assert_int_equal(load(seen), -EIO);
+	}
+}
+
+/* A block may be anywhere, and each place where one may be takes memory. */
+static void places_have_a_limit(void **state)
+{
+	static const struct {
+		u32 block_bytes;
+		u64 most;
+	} limits[] = {
+		{ SZ_4K, (u64)VHD_MAX_PIECES * 9 * 512 },
+		{ 4 * SZ_4K, (u64)VHD_MAX_PIECES * 33 * 512 },
+		{ 8 * SZ_4K, 0 },
+	};
+	struct vhd_header header;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		make();
+		vhd_header_decode(disk + 512, &header);
+		header.block_bytes = limits[i].block_bytes;
+		header.bat_entries = 32;
+		vhd_header_encode(&header, disk + 512);
+		reader.image_bytes = (limits[i].most ?: 1ULL << 50) - 512;
+		assert_ok(vhd_load_footer(&reader, &layout, scratch));
+		assert_ok(vhd_load_layout(&reader, &layout, VHD_SIZE_AUTO,
+					  scratch));
+		reader.image_bytes += 512;
+		assert_ok(vhd_load_footer(&reader, &layout, scratch));
+		if (limits[i].most)
+			assert_fault(vhd_load_layout(&reader, &layout,
+						     VHD_SIZE_AUTO, scratch),
+				     VHD_BLOCK_COUNT);
 	}
 }
 
@@ -204,6 +240,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(all_is_well),
 		cmocka_unit_test(every_read_may_fail),
+		cmocka_unit_test(places_have_a_limit),
 		cmocka_unit_test(which_footer_counts),
 		cmocka_unit_test(the_start_of_a_fixed_image_is_the_guests),
 		cmocka_unit_test(short_footers_are_for_reading),
