@@ -477,3 +477,5 @@ module_exit(vhdx_exit);
 MODULE_AUTHOR("dm-vhdx developers");
 MODULE_DESCRIPTION(DM_NAME " targets for Hyper-V VHDX and VHD images");
 MODULE_LICENSE("GPL");
+/* A module that is loaded for a target is asked for by the target's name. */
+MODULE_ALIAS("dm-vhd");
