@@ -33,13 +33,15 @@ static int vhdx_parse_number(struct dm_arg_set *as, const char *what,
 static int vhdx_parse_size_from(struct vhdx_target *vt, const char *what,
 				char **error)
 {
-	if (what && !strcasecmp(what, "chs"))
+	if (what && !strcasecmp(what, "chs")) {
 		vt->image.size_from = VHD_SIZE_CHS;
-	else if (what && !strcasecmp(what, "current"))
+	} else if (what && !strcasecmp(what, "current")) {
 		vt->image.size_from = VHD_SIZE_CURRENT;
-	else
+	} else {
 		*error = "size_from is chs or current";
-	return vt->image.size_from == VHD_SIZE_AUTO ? -EINVAL : 0;
+		return -EINVAL;
+	}
+	return 0;
 }
 
 static int vhdx_parse_option(struct vhdx_target *vt, struct dm_arg_set *as,
