@@ -218,6 +218,11 @@ static bool vhdx_zeroed_from(const struct vhdx_target *vt, u64 *sector)
 	       min_t(u64, mib, VHDX_MIB_MAX) <= READ_ONCE(vt->zeroed_to_mib);
 }
 
+static const char *vhdx_size_from(const struct vhdx_target *vt)
+{
+	return vt->image.size_from == VHD_SIZE_CHS ? "chs" : "current";
+}
+
 static void vhdx_status_table(struct vhdx_target *vt, char *result,
 			      unsigned int maxlen)
 {
@@ -254,8 +259,7 @@ static void vhdx_status_table(struct vhdx_target *vt, char *result,
 	if (vt->ignore_parent_id)
 		DMEMIT(" ignore_parent_id");
 	if (vt->image.size_from != VHD_SIZE_AUTO)
-		DMEMIT(" size_from %s", vt->image.size_from == VHD_SIZE_CHS ?
-		       "chs" : "current");
+		DMEMIT(" size_from %s", vhdx_size_from(vt));
 	for (i = 0; vt->chain && i < vt->chain->nr_parents; i++)
 		DMEMIT(" parent %s", vt->chain->parents[i].dev->name);
 }
@@ -276,6 +280,8 @@ static void vhdx_status_ima(struct vhdx_target *vt, char *result,
 	DMEMIT(",commit_interval=%u,idle_close=%u", vt->commit_interval_ms,
 	       vt->idle_close_ms);
 	DMEMIT(",ignore_parent_id=%c", vt->ignore_parent_id ? 'y' : 'n');
+	if (vt->image.size_from != VHD_SIZE_AUTO)
+		DMEMIT(",size_from=%s", vhdx_size_from(vt));
 	for (i = 0; vt->chain && i < vt->chain->nr_parents; i++)
 		DMEMIT(",parent_%u=%s", i, vt->chain->parents[i].dev->name);
 	if (vt->zeroed_from_mib != U32_MAX)
