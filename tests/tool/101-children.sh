@@ -180,6 +180,9 @@ windows unc.avhdx 'absolute_win32_path=\\?\UNC\server\share\VMs\Disks\base.vhdx'
 expect_status 0 map --parent-dir mapped unc.avhdx
 windows drive.avhdx 'absolute_win32_path=d:\vms\disks\base.vhdx'
 expect_status 0 map --parent-dir mapped drive.avhdx
+# Not by Windows, but there are such.
+windows slashes.avhdx "absolute_win32_path=$PWD/mapped/VMs/Disks/base.vhdx"
+expect_status 0 map slashes.avhdx
 windows none.avhdx
 expect_status 1 map --parent-dir mapped none.avhdx
 expect_output 'it does not say where its parent with the data write GUID .* is: name it with --parent$'

@@ -253,10 +253,10 @@ static int parent_list(struct parent *parent, const struct image *child,
 		if (!names->absolute[n])
 			continue;
 		tail = parent_behind_volume(names->absolute[n]);
-		if (strchr(tail, '\\'))
+		if (strpbrk(tail, "\\/"))
 			r = parent_add(parent, "", tail, true);
-		tail = strrchr(names->absolute[n], '\\');
-		tail = tail ? tail + 1 : names->absolute[n];
+		while (strpbrk(tail, "\\/"))
+			tail = strpbrk(tail, "\\/") + 1;
 		if (!r && *tail)
 			r = parent_add(parent, here, tail, true);
 	}
