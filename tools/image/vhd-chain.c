@@ -11,11 +11,6 @@
 #include "vhd-chain.h"
 #include "vhd-image.h"
 
-/* Another one that is there, or the one: what a candidate has to be. */
-struct vhd_chain_wanted {
-	const guid_t *id;
-};
-
 /* What layers have in common with those of VHDX. */
 static void vhd_chain_describe(struct image *image, const struct vhd_layout *vhd)
 {
@@ -69,7 +64,7 @@ static int vhd_chain_add(struct chain *chain, const char *path,
 static int vhd_chain_try(struct parent *parent, const struct image *child,
 			 const void *arg, const char *path)
 {
-	const struct vhd_chain_wanted *wanted = arg;
+	const guid_t *wanted = arg;
 	struct image *image = calloc(1, sizeof(*image));
 	struct vhd_image vhd = {};
 	int r;
@@ -83,7 +78,7 @@ static int vhd_chain_try(struct parent *parent, const struct image *child,
 		r = -EINVAL;
 	if (!r)
 		r = vhd_image_load(&vhd, image);
-	if (!r && guid_equal(&vhd.layout.footer.id, wanted->id)) {
+	if (!r && guid_equal(&vhd.layout.footer.id, wanted)) {
 		parent->path = strdup(path);
 	} else if (!r && !parent->other) {
 		parent->other = strdup(path);
@@ -164,7 +159,7 @@ static int vhd_chain_add_parent(struct chain *chain, struct vhd_image *vhd,
 				const struct parent_search *search)
 {
 	struct chain_layer *child = chain->layer[chain->count - 1];
-	struct vhd_chain_wanted wanted = { &vhd->layout.header.parent_id };
+	const guid_t *wanted = &vhd->layout.header.parent_id;
 	struct parent_search rest;
 	struct parent_names names;
 	struct parent parent;
@@ -175,14 +170,14 @@ static int vhd_chain_add_parent(struct chain *chain, struct vhd_image *vhd,
 	r = vhd_chain_names(vhd, &names);
 	if (!r)
 		r = parent_look(&parent, &child->image, &names, vhd_chain_try,
-				&wanted, search->any_id ? &rest : search);
+				wanted, search->any_id ? &rest : search);
 	parent_free_names(&names);
 	if (r) {
 		complain_errno(child->path, r, "cannot look for its parent");
 		return r;
 	}
 	if (!parent.path) {
-		vhd_chain_complain(&parent, child->path, wanted.id);
+		vhd_chain_complain(&parent, child->path, wanted);
 		r = -ENOENT;
 	}
 	if (!r)
