@@ -23,7 +23,7 @@ DEPS_DEMO := $(DEPS_TOOL) $(DEPS_VM) dmsetup e2fsprogs qemu-utils
 DEPS_DEB := $(DEPS_TOOL) make debhelper dh-dkms lintian
 DEPS := $(DEPS_DEMO) make bc bison flex bzip2 procps iproute2 debootstrap pahole \
 	linux-headers-amd64 linux-source-6.1 libelf-dev libssl-dev libcmocka-dev fio \
-	7zip libvhdi-utils nbd-client nbdkit lvm2 fdisk thin-provisioning-tools xfsprogs dosfstools ntfs-3g exfatprogs attr patch \
+	7zip libvhdi-utils nbd-client nbdkit lvm2 fdisk thin-provisioning-tools xfsprogs btrfs-progs dosfstools ntfs-3g exfatprogs attr patch \
 	clang llvm libclang-rt-14-dev sparse shellcheck mandoc perl python3 gnuplot-nox $(DEPS_DEB)
 
 all: modules tools
