@@ -20,8 +20,8 @@
 	  "let XenServer finish what it does with it") /* 119 */ \
 	F(VHD_SHORT,	EOPNOTSUPP, "a footer of 511 bytes, so the VHD image cannot be written", \
 	  "map it read-only, or " VHDX_ADVICE_REPAIR) /* 97 */ \
-	F(VHD_WRITE,	EROFS, "of VHD images only fixed ones can be written so far", \
-	  "map it with --readonly") \
+	F(VHD_SAVED,	EROFS, "the VHD image belongs to a machine whose state is saved", \
+	  "map it with --readonly, or let the machine go on and shut it down") /* 116 */ \
 	F(VHD_VERSION,	EOPNOTSUPP, "unknown VHD version", VHDX_ADVICE_NEWER) /* 98 */ \
 	F(VHD_TYPE,	EINVAL, "a VHD image neither fixed, dynamic nor differencing", \
 	  VHDX_ADVICE_COPY) /* 98 */ \
@@ -58,6 +58,12 @@
 	  VHDX_ADVICE_CUT) /* 109 */ \
 	F(VHD_BAT_OVERLAP, EINVAL, "two blocks of the VHD image overlap", \
 	  VHDX_ADVICE_CHECK) /* 110 */ \
+	F(VHD_BATMAP,	EINVAL, "a map of full blocks that has one which is not there", \
+	  "map it with --readonly") \
+	F(VHD_TWO_IMAGES, EINVAL, "the footers at the end and at the start are of two VHD images", \
+	  "zero the device's last sector if the one at the start counts, or " VHDX_ADVICE_REPAIR) \
+	F(VHD_NO_ROOM,	ENOSPC, "the backing device has no room for a footer behind the blocks", \
+	  "extend it by a MiB") \
 	/* Chains */ \
 	F(VHD_NO_PARENT, EINVAL, "the VHD image has no usable path of its parent", \
 	  "name the parent") /* 114 */ \

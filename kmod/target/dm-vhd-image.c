@@ -22,6 +22,8 @@
  * @bounce: a sector, for reads that are not aligned
  * @window: VHD_WINDOW bytes
  * @space: who has which space
+ * @end: where all that is there ends, in bytes
+ * @stray: the batmap has a block that is not there
  * @fault_block: block that is at fault
  */
 struct vhd_loader {
@@ -31,6 +33,8 @@ struct vhd_loader {
 	void *bounce;
 	void *window;
 	struct vhd_space space;
+	u64 end;
+	bool stray;
 	u32 fault_block;
 };
 
@@ -60,7 +64,6 @@ static int vhd_loader_read(struct vhdx_reader *reader, u64 off, void *buf,
 static int vhd_loader_init(struct vhd_loader *loader, struct vhdx_image *image)
 {
 	loader->image = image;
-	loader->fault_block = U32_MAX;
 	loader->reader.read = vhd_loader_read;
 	loader->reader.image_bytes = image->bytes;
 	loader->reader.logical_bytes = vhdx_io_logical_bytes(&image->backing);
@@ -83,6 +86,7 @@ static void vhd_loader_exit(struct vhd_loader *loader)
 static int vhd_loader_visit(void *arg, u32 block, u32 sector, int result)
 {
 	struct vhd_loader *loader = arg;
+	u64 end = (u64)sector + loader->space.block_sectors;
 
 	if (result) {
 		loader->fault_block = block;
@@ -90,6 +94,7 @@ static int vhd_loader_visit(void *arg, u32 block, u32 sector, int result)
 	}
 	loader->image->vhd->place[block] = sector;
 	loader->image->allocated_blocks++;
+	loader->end = max(loader->end, end << VHD_SECTOR_SHIFT);
 	return 0;
 }
 
@@ -111,14 +116,20 @@ static int vhd_loader_bat(struct vhd_loader *loader)
 }
 
 /* What a piece of the batmap, from @block on, says. */
-static void vhd_loader_note(struct vhd_image *vhd, const u8 *map, u32 block,
+static void vhd_loader_note(struct vhd_loader *loader, const u8 *map, u32 block,
 			    u32 count)
 {
+	struct vhd_image *vhd = loader->image->vhd;
 	u32 i;
 
-	for (i = 0; i < count; i++)
-		if (vhd_bitmap_test(map, i) && vhd->place[block + i])
+	for (i = 0; i < count; i++) {
+		if (!vhd_bitmap_test(map, i))
+			continue;
+		if (vhd->place[block + i])
 			__set_bit(block + i, vhd->full);
+		else
+			loader->stray = true;
+	}
 }
 
 /* A batmap that does not fit its checksum counts as none. */
@@ -137,14 +148,77 @@ static int vhd_loader_batmap(struct vhd_loader *loader)
 		if (r)
 			return r;
 		sum = vhd_batmap_sum(batmap, sum, loader->window, step);
-		vhd_loader_note(vhd, loader->window, block,
+		vhd_loader_note(loader, loader->window, block,
 				min(8 * step, blocks - block));
 		block += min(8 * step, blocks - block);
 		cond_resched();
 	}
-	if (batmap->bytes && ~sum != batmap->checksum)
+	if (batmap->bytes && ~sum != batmap->checksum) {
 		bitmap_zero(vhd->full, blocks);
+		loader->stray = false;
+	}
 	return 0;
+}
+
+/* The footer to be written again, as it is: it may have more than is known here. */
+static int vhd_loader_footer(struct vhd_loader *loader)
+{
+	struct vhd_image *vhd = loader->image->vhd;
+	bool tail = vhd->layout.tail == VHD_COPY_GOOD;
+
+	vhd->footer = kmalloc(2 * VHD_SECTOR, GFP_KERNEL);
+	if (!vhd->footer)
+		return -ENOMEM;
+	memset(vhd->footer + VHD_SECTOR, 0xff, VHD_SECTOR);
+	return vhd_loader_read(&loader->reader, tail ? vhd->layout.end : 0,
+			       vhd->footer, VHD_FOOTER_BYTES);
+}
+
+/*
+ * The start gets what the end has.  But that may be all that is left of an image which
+ * was on the device before, as footers of a target that writes are at its end.
+ */
+static int vhd_loader_copy(struct vhd_loader *loader)
+{
+	const struct vhd_layout *layout = &loader->image->vhd->layout;
+	struct vhd_footer copy;
+	int r;
+
+	if (layout->copy != VHD_COPY_DIFFERS)
+		return 0;
+	r = vhd_loader_read(&loader->reader, 0, loader->bounce, VHD_FOOTER_BYTES);
+	if (r)
+		return r;
+	vhd_footer_decode(loader->bounce, &copy);
+	return guid_equal(&copy.id, &layout->footer.id) ? 0 :
+	       VHDX_FAULT_VHD_TWO_IMAGES;
+}
+
+/* What it takes to add blocks. */
+static int vhd_loader_writer(struct vhd_loader *loader)
+{
+	struct vhdx_image *image = loader->image;
+	struct vhd_image *vhd = image->vhd;
+	u32 last = (vhd->layout.geo.blocks - 1) / VHD_BAT_PER_SECTOR;
+	int r;
+
+	/* A new block would be full to those who go by it. */
+	if (loader->stray && image->layout.meta.has_parent)
+		return VHDX_FAULT_VHD_BATMAP;
+	r = vhd_loader_copy(loader);
+	if (!r)
+		r = vhd_loader_footer(loader);
+	if (r)
+		return r;
+	vhd->bat_tail = kmalloc(VHD_SECTOR, GFP_KERNEL);
+	if (!vhd->bat_tail)
+		return -ENOMEM;
+	r = vhd_loader_read(&loader->reader, vhd->layout.header.bat_off +
+			    last * (u64)VHD_SECTOR, vhd->bat_tail, VHD_SECTOR);
+	if (r)
+		return r;
+	return vhd_space_init(image, max(loader->end,
+					 vhd_tables_end(&vhd->layout.tables)));
 }
 
 /* What others ask of an image, whatever its format. */
@@ -199,15 +273,22 @@ static int vhd_loader_run(struct vhd_loader *loader)
 				    loader->scratch);
 	if (!r && layout->footer.type == VHD_TYPE_DIFFERENCING && !image->parents)
 		r = VHDX_FAULT_HAS_PARENT;
-	if (!r && layout->footer.type != VHD_TYPE_FIXED && image->writable)
-		r = VHDX_FAULT_VHD_WRITE;
+	if (!r && layout->footer.saved_state && image->writable)
+		r = VHDX_FAULT_VHD_SAVED;
 	if (r)
 		return r;
 	vhd_loader_describe(image);
 	if (layout->footer.type == VHD_TYPE_FIXED)
 		return 0;
 	r = vhd_loader_bat(loader);
-	return r ?: vhd_loader_batmap(loader);
+	if (!r)
+		r = vhd_loader_batmap(loader);
+	if (!r && image->writable)
+		r = vhd_loader_writer(loader);
+	/* There is nothing else to know it by. */
+	if (!r)
+		image->layout.header.sequence = vhd_image_sum(image);
+	return r;
 }
 
 /**
@@ -234,6 +315,25 @@ bool vhd_image_is(struct vhdx_image *image)
 		      r != VHDX_FAULT_VHD_SECTOR_LARGE);
 }
 
+/* As vhd_image_load(), in silence: a fault, too. */
+static int vhd_image_try(struct vhdx_image *image, u32 *fault_block)
+{
+	struct vhd_loader loader = { .fault_block = U32_MAX };
+	int r;
+
+	image->bytes = vhdx_io_bytes(&image->backing);
+	image->vhd = kzalloc(sizeof(*image->vhd), GFP_KERNEL);
+	r = image->vhd ? vhd_loader_init(&loader, image) : -ENOMEM;
+	if (!r)
+		r = vhd_loader_run(&loader);
+	vhd_loader_exit(&loader);
+	*fault_block = loader.fault_block;
+	image->loaded = !r;
+	if (r)
+		vhdx_image_unload(image);
+	return r;
+}
+
 /**
  * vhd_image_load() - read and judge a whole VHD image
  * @image: set up by vhdx_image_init(), not loaded
@@ -247,27 +347,18 @@ bool vhd_image_is(struct vhdx_image *image)
  */
 int vhd_image_load(struct vhdx_image *image, const char **error)
 {
-	struct vhd_loader loader = {};
-	int r;
+	u32 block;
+	int r = vhd_image_try(image, &block);
 
-	image->bytes = vhdx_io_bytes(&image->backing);
-	image->vhd = kzalloc(sizeof(*image->vhd), GFP_KERNEL);
-	r = image->vhd ? vhd_loader_init(&loader, image) : -ENOMEM;
 	if (!r)
-		r = vhd_loader_run(&loader);
-	vhd_loader_exit(&loader);
-	if (!r) {
-		image->loaded = true;
 		return 0;
-	}
 	*error = vhdx_fault_text(r);
-	if (loader.fault_block == U32_MAX)
+	if (block == U32_MAX)
 		DMERR("%pg: %s: %s", image->backing.bdev, *error,
 		      vhdx_fault_advice(r));
 	else
-		DMERR("%pg: BAT entry %u: %s: %s", image->backing.bdev,
-		      loader.fault_block, *error, vhdx_fault_advice(r));
-	vhdx_image_unload(image);
+		DMERR("%pg: BAT entry %u: %s: %s", image->backing.bdev, block,
+		      *error, vhdx_fault_advice(r));
 	return vhdx_fault_errno(r);
 }
 
@@ -285,6 +376,8 @@ void vhd_image_unload(struct vhdx_image *image)
 		return;
 	kvfree(vhd->place);
 	kvfree(vhd->full);
+	kfree(vhd->footer);
+	kfree(vhd->bat_tail);
 	kfree(vhd);
 	image->vhd = NULL;
 }
@@ -306,7 +399,8 @@ static bool vhd_bat_differs(struct vhdx_image *was, struct vhdx_image *is)
  * @changed: result
  *
  * Nothing in a VHD image says so: what is in core is compared with what is there
- * now.  What was written to its blocks, and the bits of these, go unnoticed.
+ * now.  What was written to its blocks, and the bits of these, go unnoticed.  An
+ * image that is bad by now counts as changed, one that cannot be read does not.
  *
  * Context: may sleep.
  * Return: 0 or a negative errno.
@@ -314,7 +408,7 @@ static bool vhd_bat_differs(struct vhdx_image *was, struct vhdx_image *is)
 int vhd_image_changed(struct vhdx_image *image, bool *changed)
 {
 	struct vhdx_image *now = kzalloc(sizeof(*now), GFP_KERNEL);
-	const char *error;
+	u32 block;
 	int r;
 
 	if (!now)
@@ -324,10 +418,10 @@ int vhd_image_changed(struct vhdx_image *image, bool *changed)
 	now->parents = true;
 	r = vhdx_image_init(now, image->backing.bdev, image->writable);
 	if (!r)
-		r = vhd_image_load(now, &error);
-	*changed = r ? r != -ENOMEM && r != -EINTR : vhd_bat_differs(image, now);
+		r = vhd_image_try(now, &block);
+	*changed = r > 0 || (!r && vhd_bat_differs(image, now));
 	vhdx_image_unload(now);
 	vhdx_image_exit(now);
 	kfree(now);
-	return *changed ? 0 : r;
+	return min(r, 0);
 }

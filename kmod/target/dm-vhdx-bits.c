@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 
 #include "dm-vhdx.h"
+#include "vhdx-bitmap.h"
 
 /*
  * Those that the log may keep without a further transaction (vhdx_log_make_room()),
@@ -106,6 +107,9 @@ static bool vhdx_bits_clean(struct vhdx_chain *chain, struct vhdx_bits *bits)
 {
 	struct vhdx_log *log = &chain->vt->log;
 
+	/* A transaction of a VHD image ends when they are in their place. */
+	if (chain->vt->image.is_vhd)
+		return !bits->changes;
 	return !bits->changes && (bits->opened != READ_ONCE(log->opened) ||
 				  bits->pos < READ_ONCE(log->tail_pos));
 }
@@ -177,7 +181,7 @@ static int vhdx_bits_error(int r)
 /**
  * vhdx_bits_load() - have bits in core
  * @vt: the target
- * @off: where they are in the image, bytes, a multiple of 4 KiB
+ * @off: where they are in the image, bytes, a multiple of vhdx_bits_bytes()
  *
  * They may be gone when the caller has the publish mutex.
  *
@@ -200,7 +204,7 @@ int vhdx_bits_load(struct vhdx_target *vt, u64 off)
 		gone = chain->bits_gone;
 		mutex_unlock(&vt->publish);
 		r = vhdx_bits_error(vhdx_image_read(&vt->image, off, bits->data,
-						    VHDX_SECTOR));
+						    vhdx_bits_bytes(&vt->image)));
 		mutex_lock(&vt->publish);
 		there = vhdx_bits_find(chain, off);
 	} while (!r && !there && gone != chain->bits_gone);
@@ -217,6 +221,46 @@ int vhdx_bits_load(struct vhdx_target *vt, u64 off)
 	}
 	mutex_unlock(&vt->publish);
 	return r;
+}
+
+/**
+ * vhdx_bits_set() - set some, but do not note it
+ * @vt: the target
+ * @bits: in core
+ * @first: first bit
+ * @end: first one not to set
+ *
+ * Context: process context; the publish mutex is held.
+ */
+void vhdx_bits_set(struct vhdx_target *vt, struct vhdx_bits *bits, u32 first,
+		   u32 end)
+{
+	lockdep_assert_held(&vt->publish);
+	if (vt->image.is_vhd)
+		vhd_bitmap_set(bits->data, first, end);
+	else
+		vhdx_bitmap_set(bits->data, first, end);
+}
+
+/**
+ * vhdx_bits_all_set() - are they all set?
+ * @vt: the target
+ * @bits: in core
+ * @first: first bit
+ * @end: behind the last one
+ *
+ * Context: process context; the publish mutex is held.
+ * Return: true if so.
+ */
+bool vhdx_bits_all_set(struct vhdx_target *vt, struct vhdx_bits *bits, u32 first,
+		       u32 end)
+{
+	bool set;
+
+	lockdep_assert_held(&vt->publish);
+	if (vt->image.is_vhd)
+		return vhd_bitmap_run(bits->data, first, end, &set) == end && set;
+	return vhdx_bitmap_all_set(bits->data, first, end);
 }
 
 /*

@@ -57,7 +57,7 @@ int vhdx_layer_changed(struct vhdx_layer *layer, bool *changed);
  */
 
 /**
- * struct vhdx_bits - 4 KiB of a sector bitmap of the leaf, in core
+ * struct vhdx_bits - 4 KiB of a sector bitmap of the leaf, in core; of VHD 512 bytes
  * @hash: of the chain, by @off
  * @list: of the chain, oldest first
  * @off: where they are in the image, in bytes
@@ -77,6 +77,12 @@ struct vhdx_bits {
 };
 
 #define VHDX_BITS_HASH_BITS	12
+
+/* So many bytes of a sector bitmap are in core, and are written, at once. */
+static inline u32 vhdx_bits_bytes(const struct vhdx_image *image)
+{
+	return image->is_vhd ? VHD_SECTOR : VHDX_SECTOR;
+}
 
 /* ------------------------------------------------------------------------
  * dm-vhdx-chain.c
@@ -129,6 +135,7 @@ struct vhdx_source {
  * @bits: for each layer 4 KiB of its sector bitmaps
  * @bits_off: where in its image, 0: nowhere
  * @leaf_gone: @bits_gone when the leaf's were read
+ * @below: of VHD, for each block in the tile that is being made: what parents have
  * @scratch: the tile that is being made, with an entry for each sector
  * @bounce: for reads that it does itself
  * @tiles: by MiB of the disk
@@ -159,6 +166,7 @@ struct vhdx_chain {
 	void *bits;
 	u64 *bits_off;
 	u64 leaf_gone;
+	u32 below[(1 << 20) / VHD_MIN_BLOCK];
 	struct vhdx_tile *scratch;
 	void *bounce;
 	struct xarray tiles;
@@ -192,6 +200,10 @@ struct vhdx_bits *vhdx_bits_find(struct vhdx_chain *chain, u64 off);
 unsigned long vhdx_bits_shrink(struct vhdx_chain *chain, unsigned long count);
 int vhdx_bits_add_bitmap(struct vhdx_target *vt, u32 chunk);
 int vhdx_bits_load(struct vhdx_target *vt, u64 off);
+void vhdx_bits_set(struct vhdx_target *vt, struct vhdx_bits *bits, u32 first,
+		   u32 end);
+bool vhdx_bits_all_set(struct vhdx_target *vt, struct vhdx_bits *bits, u32 first,
+		       u32 end);
 
 /* ------------------------------------------------------------------------
  * dm-vhdx-tile.c: which layer has which sectors
@@ -208,6 +220,10 @@ struct vhdx_route {
 	sector_t sector;
 	unsigned int run;
 };
+
+/* In a tile: no layer has it; who does cannot be told, which is never kept. */
+#define VHDX_TILE_ZEROS		0xffff
+#define VHDX_TILE_BAD		0xfffe
 
 int vhdx_tiles_init(struct vhdx_chain *chain);
 void vhdx_tiles_exit(struct vhdx_chain *chain);

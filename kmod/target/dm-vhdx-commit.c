@@ -5,6 +5,7 @@
  * waited.  One commit serves all of them.
  */
 #include "dm-vhdx.h"
+#include "dm-vhdx-gate.h"
 
 /* So many changes start a commit without anyone asking. */
 #define VHDX_COMMIT_BLOCKS	4096
@@ -145,15 +146,8 @@ static void vhdx_commit_end(struct vhdx_target *vt, struct vhdx_commit *commit,
 	}
 }
 
-/**
- * vhdx_commit_work() - commit what is dirty, complete who waits for it
- * @work: the target's commit work
- *
- * Context: commit workqueue; never runs twice at once.
- */
-void vhdx_commit_work(struct work_struct *work)
+static void vhdx_commit_run(struct vhdx_target *vt)
 {
-	struct vhdx_target *vt = container_of(work, struct vhdx_target, commit);
 	bool closing = vhdx_session_begin_close(vt);
 	struct vhdx_commit commit;
 	int r = 0;
@@ -165,6 +159,19 @@ void vhdx_commit_work(struct work_struct *work)
 	vhdx_commit_end(vt, &commit, r);
 	if (closing)
 		vhdx_session_finish_close(vt);
+}
+
+/**
+ * vhdx_commit_work() - commit what is dirty, complete who waits for it
+ * @work: the target's commit work
+ *
+ * Context: commit workqueue; never runs twice at once.
+ */
+void vhdx_commit_work(struct work_struct *work)
+{
+	vhdx_gate_enter();
+	vhdx_commit_run(container_of(work, struct vhdx_target, commit));
+	vhdx_gate_leave();
 }
 
 /**

@@ -17,6 +17,7 @@ void vhdx_defer(struct vhdx_target *vt, struct bio *bio)
 	unsigned long flags;
 
 	vhdx_hook(bio)->waited = false;
+	vhdx_stat_add(&vt->stats, VHDX_STAT_DEFERRED, 1);
 	vhdx_flight_end(vt, bio);
 	spin_lock_irqsave(&vt->lock, flags);
 	bio_list_add(&vt->deferred, bio);
@@ -48,18 +49,20 @@ void vhdx_no_session(struct vhdx_target *vt, struct bio *bio)
  * @bio: as for vhdx_defer()
  *
  * Then the whole reserve is in use: by changes that are dirty, which a commit
- * frees, by blocks that are being prepared, or by space in limbo.  Whoever frees
- * some of it looks here, after it has counted down.  If nothing is in use it has
- * been freed since @bio has looked, and it looks again.
+ * frees, by blocks that are being prepared, or by space in limbo, or that a block
+ * moves to.  Whoever frees some of it looks here, after it has counted down.  If
+ * nothing is in use it has been freed since @bio has looked, and it looks again.
  *
  * Context: process context.
  */
 void vhdx_starve(struct vhdx_target *vt, struct bio *bio)
 {
+	vhdx_stat_add(&vt->stats, VHDX_STAT_STARVED, 1);
 	vhdx_flight_end(vt, bio);
 	spin_lock_irq(&vt->lock);
 	if (READ_ONCE(vt->nr_dirty) || READ_ONCE(vt->nr_preparing) ||
-	    READ_ONCE(vt->limbo_mib)) {
+	    READ_ONCE(vt->limbo_mib) || READ_ONCE(vt->move_mib) ||
+	    READ_ONCE(vt->moving) != VHDX_NO_BLOCK) {
 		bio_list_add(&vt->starved, bio);
 		queue_work(vt->commit_wq, &vt->commit);
 	} else {
@@ -70,11 +73,27 @@ void vhdx_starve(struct vhdx_target *vt, struct bio *bio)
 }
 
 /**
+ * vhdx_wait_for_move() - let a bio wait until its block has moved
+ * @vt: the target
+ * @bio: as for vhdx_defer(); its block is moving
+ *
+ * Context: worker; the publish mutex is held, so the move does not end meanwhile.
+ */
+void vhdx_wait_for_move(struct vhdx_target *vt, struct bio *bio)
+{
+	lockdep_assert_held(&vt->publish);
+	spin_lock_irq(&vt->lock);
+	bio_list_add(&vt->move_waiting, bio);
+	spin_unlock_irq(&vt->lock);
+}
+
+/**
  * vhdx_starve_landed() - let writes wait until their bits can be set
  * @vt: the target
  * @landed: their data is there; empty afterwards
  *
- * Like vhdx_starve(), but they keep what they have.
+ * Like vhdx_starve(), but they keep what they have: a move may wait for that, so they
+ * do not wait for it.
  *
  * Context: process context.
  */

@@ -26,6 +26,7 @@
 #include <linux/sort.h>
 
 #include "dm-vhdx.h"
+#include "dm-vhdx-trace.h"
 
 /* So many discards are under way at once. */
 #define VHDX_FREE_BATCH		16
@@ -86,8 +87,25 @@ void vhdx_limbo_drop(struct vhdx_target *vt, struct list_head *limbo)
 {
 	struct vhdx_limbo *page, *next;
 
+	lockdep_assert_held(&vt->publish);
 	list_for_each_entry_safe(page, next, limbo, list)
 		vhdx_limbo_free_page(vt, page);
+}
+
+/* Is there what it takes to change the entry of a block, and free its space? */
+static bool vhdx_free_ready(struct vhdx_target *vt, u32 block,
+			    struct vhdx_change **spare)
+{
+	lockdep_assert_held(&vt->publish);
+	*spare = NULL;
+	if (vhdx_e_has_space(vt->bat[block]) && !vhdx_limbo_ready(vt))
+		return false;
+	if (vhdx_txn_has(vt, block))
+		return true;
+	if (vhdx_txn_has_room(vt, 1))
+		*spare = mempool_alloc(&vt->change_pool,
+				       GFP_NOWAIT | __GFP_NOWARN);
+	return *spare;
 }
 
 /**
@@ -102,24 +120,39 @@ void vhdx_limbo_drop(struct vhdx_target *vt, struct list_head *limbo)
 bool vhdx_free_block(struct vhdx_target *vt, u32 block)
 {
 	u32 e = vt->bat[block], unit = vhdx_block_mib(&vt->image.layout.geo);
-	struct vhdx_change *spare = NULL;
+	struct vhdx_change *spare;
 
 	lockdep_assert_held(&vt->publish);
 	if (vhdx_e_zeros(e))
 		return true;
-	if (vhdx_e_has_space(e) && !vhdx_limbo_ready(vt))
+	if (!vhdx_free_ready(vt, block, &spare))
 		return false;
-	if (!vhdx_txn_has(vt, block)) {
-		if (!vhdx_txn_has_room(vt, 1))
-			return false;
-		spare = mempool_alloc(&vt->change_pool,
-				      GFP_NOWAIT | __GFP_NOWARN);
-		if (!spare)
-			return false;
-	}
 	vhdx_txn_unpublish(vt, spare, block);
 	if (vhdx_e_has_space(e))
 		vhdx_limbo_add(vt, vhdx_e_mib(e), unit);
+	return true;
+}
+
+/**
+ * vhdx_replace_block() - a block that is moving has its new space, in the running
+ * transaction; the old one is freed
+ * @vt: the target
+ * @block: the block
+ * @mib: as for vhdx_txn_move()
+ *
+ * Context: process context, does not sleep; the publish mutex is held.
+ * Return: as vhdx_free_block().
+ */
+bool vhdx_replace_block(struct vhdx_target *vt, u32 block, u32 mib)
+{
+	u32 old = vhdx_e_mib(vt->bat[block]);
+	struct vhdx_change *spare;
+
+	lockdep_assert_held(&vt->publish);
+	if (!vhdx_free_ready(vt, block, &spare))
+		return false;
+	vhdx_txn_move(vt, spare, block, mib);
+	vhdx_limbo_add(vt, old, vhdx_block_mib(&vt->image.layout.geo));
 	return true;
 }
 
@@ -188,6 +221,9 @@ static void vhdx_limbo_pass_down(struct vhdx_target *vt, struct vhdx_limbo *page
 		for (nr = 0; nr < VHDX_FREE_BATCH && i + nr < page->nr; nr++) {
 			const struct vhdx_extent *e = &page->extents[i + nr];
 
+			vhdx_stat_add(&vt->stats, VHDX_STAT_PASSED_DOWN,
+				      e->count);
+			trace_vhdx_pass_down(vt->bdev, e->mib, e->count);
 			vhdx_io_batch_discard(&batch, &vt->image.backing,
 					      (u64)e->mib << 20,
 					      (u64)e->count << 20);
@@ -205,12 +241,15 @@ static void vhdx_limbo_release(struct vhdx_target *vt, struct vhdx_limbo *page)
 
 	mutex_lock(&vt->publish);
 	for (i = 0; i < page->nr; i++) {
-		vhdx_space_release(&vt->image.space, page->extents[i].mib,
-				   page->extents[i].count);
-		vt->space_hint = min(vt->space_hint, page->extents[i].mib);
-		count += page->extents[i].count;
+		const struct vhdx_extent *e = &page->extents[i];
+
+		trace_vhdx_reusable(vt->bdev, e->mib, e->count);
+		vhdx_space_release(&vt->image.space, e->mib, e->count);
+		vt->space_hint = min(vt->space_hint, e->mib);
+		count += e->count;
 	}
 	WRITE_ONCE(vt->limbo_mib, vt->limbo_mib - count);
+	vhdx_stat_add(&vt->stats, VHDX_STAT_REUSABLE, count);
 	mutex_unlock(&vt->publish);
 }
 

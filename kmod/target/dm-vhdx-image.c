@@ -7,6 +7,7 @@
 #include <linux/slab.h>
 
 #include "dm-vhdx.h"
+#include "dm-vhdx-trace.h"
 
 /**
  * vhdx_image_init() - set up an image that is not loaded yet
@@ -77,6 +78,7 @@ void vhdx_image_unload(struct vhdx_image *image)
 	image->allocated_blocks = 0;
 	image->flush_failed = false;
 	image->loaded = false;
+	image->settled = false;
 }
 
 /**
@@ -132,6 +134,9 @@ bool vhdx_image_grow(struct vhdx_image *image)
 	u64 bytes = vhdx_io_bytes(&image->backing);
 	u32 size = min_t(u64, bytes >> 20, image->max_mib);
 
+	/* That takes I/O: vhd_session_grow(). */
+	if (image->is_vhd)
+		return false;
 	if (size <= space->size)
 		return false;
 	space->size = size;
@@ -158,10 +163,10 @@ bool vhdx_image_lacks_space(struct vhdx_image *image, int r, bool *lacked)
 		return *lacked;
 	}
 	if (unlikely(!r && *lacked))
-		vhdx_nospace_found(image->no_space);
+		vhdx_nospace_found(image->no_space, image->backing.bdev);
 	else if (!r && image->no_space &&
 		 unlikely(READ_ONCE(image->no_space->lacking)))
-		vhdx_nospace_seen(image->no_space);
+		vhdx_nospace_seen(image->no_space, image->backing.bdev);
 	return false;
 }
 
@@ -204,8 +209,13 @@ int vhdx_image_flush(struct vhdx_image *image)
 {
 	int r = vhdx_io_flush(&image->backing);
 
+	/* Worker and commit work may be at it at once. */
+	atomic64_inc(&image->flushes);
+	trace_vhdx_flush(image->backing.bdev, r);
 	if (r)
 		WRITE_ONCE(image->flush_failed, true);
+	else
+		WRITE_ONCE(image->settled, true);
 	return READ_ONCE(image->flush_failed) ? r ?: -EIO : 0;
 }
 

@@ -62,7 +62,7 @@ int vhdx_io_write(struct vhdx_backing *backing, u64 off, const void *buf,
 void vhdx_io_batch_init(struct vhdx_io_batch *batch);
 void vhdx_io_batch_write(struct vhdx_io_batch *batch,
 			 struct vhdx_backing *backing, u64 off,
-			 const void *sector);
+			 const void *buf, u32 bytes);
 int vhdx_io_batch_wait(struct vhdx_io_batch *batch);
 int vhdx_io_zero(struct vhdx_backing *backing, u64 off, u64 bytes, bool unmap);
 void vhdx_io_batch_discard(struct vhdx_io_batch *batch,
@@ -108,8 +108,8 @@ void vhdx_nospace_init(struct vhdx_nospace *ns, struct dm_target *ti,
 		       const char *what);
 void vhdx_nospace_reset(struct vhdx_nospace *ns);
 bool vhdx_nospace_lack(struct vhdx_nospace *ns, struct block_device *bdev);
-void vhdx_nospace_found(struct vhdx_nospace *ns);
-void vhdx_nospace_seen(struct vhdx_nospace *ns);
+void vhdx_nospace_found(struct vhdx_nospace *ns, struct block_device *bdev);
+void vhdx_nospace_seen(struct vhdx_nospace *ns, struct block_device *bdev);
 bool vhdx_nospace_wait(struct vhdx_nospace *ns, struct block_device *bdev);
 void vhdx_nospace_hurry(struct vhdx_nospace *ns, bool hurry);
 
@@ -164,6 +164,8 @@ int vhdx_overlay_write(struct vhdx_overlay *overlay,
  * @flush_failed: a flush of the device has failed, so whatever had been written
  *                before may be lost; set once per loading, read without lock
  * @loaded: the fields below and @bat are valid
+ * @settled: nothing that was read when it was loaded can be lost any more
+ * @flushes: of the device by vhdx_image_flush(), since it was loaded
  * @bytes: size of the backing device when last looked at
  * @max_mib: so many MiB of it @space can cover
  * @layout: headers, regions, metadata, geometry; of a VHD image what they have in
@@ -187,6 +189,8 @@ struct vhdx_image {
 	void *header_buf;
 	bool flush_failed;
 	bool loaded;
+	bool settled;
+	atomic64_t flushes;
 	u64 bytes;
 	u32 max_mib;
 	struct vhdx_layout layout;

@@ -239,22 +239,22 @@ static void vhdx_io_batch_submit(struct vhdx_io_batch *batch, struct bio *bio)
  * @batch: from vhdx_io_batch_init()
  * @backing: backing device
  * @off: bytes from the start of the device
- * @sector: 4 KiB of kmalloc memory, aligned to 4 KiB; must stay as it is until
- *          vhdx_io_batch_wait() returns
+ * @buf: kmalloc memory within a page, aligned to 512; must stay as it is until
+ *       vhdx_io_batch_wait() returns
+ * @bytes: how many
  *
  * Context: may sleep.
  */
 void vhdx_io_batch_write(struct vhdx_io_batch *batch,
 			 struct vhdx_backing *backing, u64 off,
-			 const void *sector)
+			 const void *buf, u32 bytes)
 {
 	struct bio *bio = bio_alloc_bioset(backing->bdev, 1,
 					   REQ_OP_WRITE | REQ_META | REQ_SYNC,
 					   GFP_NOIO, &backing->bios);
 
 	bio->bi_iter.bi_sector = off >> SECTOR_SHIFT;
-	__bio_add_page(bio, virt_to_page(sector), VHDX_SECTOR,
-		       offset_in_page(sector));
+	__bio_add_page(bio, virt_to_page(buf), bytes, offset_in_page(buf));
 	vhdx_io_batch_submit(batch, bio);
 }
 

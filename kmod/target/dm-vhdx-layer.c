@@ -86,6 +86,7 @@ static int vhdx_layer_load(struct vhdx_layer *layer,
 	bool changed = false;
 	int r;
 
+	lockdep_assert_held(&layer->lock);
 	if (!layer->image.loaded)
 		return vhdx_image_load(&layer->image, error);
 	r = vhdx_image_changed(&layer->image, &changed);

@@ -32,6 +32,7 @@
 #include <linux/vmalloc.h>
 
 #include "dm-vhdx.h"
+#include "dm-vhdx-trace.h"
 
 #define VHDX_LOG_ENTRY_BYTES	((1 + VHDX_LOG_FIRST_DESCS) * VHDX_SECTOR)
 
@@ -169,7 +170,8 @@ static int vhdx_log_write_slots(struct vhdx_log *log)
 	list_for_each_entry(slot, &log->used, list)
 		if (slot->pos >= log->applied_pos && slot->pos < log->durable_pos)
 			vhdx_io_batch_write(&batch, &log->image->backing,
-					    slot->off, slot->data);
+					    slot->off, slot->data,
+					    VHDX_SECTOR);
 	blk_finish_plug(&plug);
 	return vhdx_io_batch_wait(&batch);
 }
@@ -242,7 +244,10 @@ int vhdx_log_checkpoint(struct vhdx_log *log)
 	/* An empty entry whose Tail is itself frees everything before it. */
 	if (!r)
 		r = vhdx_log_write_entry(log);
-	return r ?: vhdx_log_flush(log);
+	if (!r)
+		r = vhdx_log_flush(log);
+	trace_vhdx_checkpoint(log->image->backing.bdev, r);
+	return r;
 }
 
 /**

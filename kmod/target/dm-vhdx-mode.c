@@ -3,6 +3,7 @@
  * The mode of a target: rw, ro or fail.
  */
 #include "dm-vhdx.h"
+#include "dm-vhdx-trace.h"
 
 /**
  * vhdx_mode_name() - a mode as status shows it
@@ -48,6 +49,7 @@ void vhdx_set_mode(struct vhdx_target *vt, enum vhdx_mode mode,
 	spin_unlock_irq(&vt->lock);
 	if (old == mode)
 		return;
+	trace_vhdx_mode(vt->bdev, old, mode);
 	if (reason)
 		DMERR("%pg: %s: mode changes from %s to %s, suspend and resume to reload",
 		      vt->bdev, reason, vhdx_mode_name(old),

@@ -12,6 +12,7 @@
 #include <linux/sched.h>
 
 #include "dm-vhdx.h"
+#include "dm-vhdx-trace.h"
 
 #define VHDX_NOSPACE_TIMEOUT	(60 * HZ)
 /* Who waits tries once a second: if nobody has for so long, that lack is over. */
@@ -79,6 +80,7 @@ bool vhdx_nospace_lack(struct vhdx_nospace *ns, struct block_device *bdev)
 	spin_unlock_irq(&ns->lock);
 
 	if (first) {
+		trace_vhdx_space_lacking(bdev, true);
 		DMERR_LIMIT("%pg: %s%s", bdev, ns->what,
 			    wait && !READ_ONCE(ns->hurry) ?
 			    ", writes wait for 60 seconds" : "");
@@ -92,10 +94,11 @@ bool vhdx_nospace_lack(struct vhdx_nospace *ns, struct block_device *bdev)
 /**
  * vhdx_nospace_found() - something that had found no space has found it
  * @ns: the lack
+ * @bdev: backing device
  *
  * Context: process context.
  */
-void vhdx_nospace_found(struct vhdx_nospace *ns)
+void vhdx_nospace_found(struct vhdx_nospace *ns, struct block_device *bdev)
 {
 	bool was;
 
@@ -104,20 +107,23 @@ void vhdx_nospace_found(struct vhdx_nospace *ns)
 	ns->lacking = false;
 	ns->over = false;
 	spin_unlock_irq(&ns->lock);
-	if (was)
-		dm_table_event(ns->ti->table);
+	if (!was)
+		return;
+	trace_vhdx_space_lacking(bdev, false);
+	dm_table_event(ns->ti->table);
 }
 
 /**
  * vhdx_nospace_seen() - something that may have needed space has had no trouble
  * @ns: the lack
+ * @bdev: backing device
  *
  * That says little as long as others wait, who will find out by themselves.  But
  * once they have failed there is nobody who would.
  *
  * Context: process context.
  */
-void vhdx_nospace_seen(struct vhdx_nospace *ns)
+void vhdx_nospace_seen(struct vhdx_nospace *ns, struct block_device *bdev)
 {
 	bool over;
 
@@ -125,7 +131,7 @@ void vhdx_nospace_seen(struct vhdx_nospace *ns)
 	over = ns->lacking && (ns->over || ns->fail_at_once);
 	spin_unlock_irq(&ns->lock);
 	if (over)
-		vhdx_nospace_found(ns);
+		vhdx_nospace_found(ns, bdev);
 }
 
 /**

@@ -247,7 +247,7 @@ static int vhdx_overlay_write_batch(struct vhdx_overlay *overlay,
 		if (count++ == VHDX_OVERLAY_BATCH)
 			break;
 		vhdx_io_batch_write(&batch, backing, (u64)*index * VHDX_SECTOR,
-				    data);
+				    data, VHDX_SECTOR);
 	}
 	if (!data)
 		*index = ULONG_MAX;

@@ -20,6 +20,7 @@
  * the log (vhdx_txn_has_room()).
  */
 #include "dm-vhdx.h"
+#include "dm-vhdx-gate.h"
 #include "vhdx-bitmap.h"
 
 /* The most pages of bits that a block can have, each of 2^15 of them. */
@@ -66,7 +67,7 @@ static void vhdx_part_note_bits(struct vhdx_target *vt,
 				struct vhdx_spares *spares,
 				struct vhdx_bits *bits)
 {
-	u64 sector = bits->off / VHDX_SECTOR;
+	u64 sector = vhdx_txn_bits_sector(vt, bits);
 
 	vhdx_txn_set_bits(vt, vhdx_part_spare(vt, spares, sector), bits);
 }
@@ -102,9 +103,15 @@ static unsigned int vhdx_part_span(const struct vhdx_target *vt, sector_t sector
 {
 	u32 shift = vt->image.layout.geo.sector_shift - SECTOR_SHIFT;
 	u64 bit = sector >> shift, in_chunk = bit % VHDX_CHUNK_SECTORS;
-	u32 mib = vt->image.bitmap[bit / VHDX_CHUNK_SECTORS];
-	u32 bits = VHDX_SECTOR * 8;
+	u32 bits = VHDX_SECTOR * 8, mib;
 
+	if (vt->image.is_vhd) {
+		sectors = vhd_part_span(vt, sector, sectors, &span->off,
+					&span->first);
+		span->end = span->first + sectors;
+		return sectors;
+	}
+	mib = vt->image.bitmap[bit / VHDX_CHUNK_SECTORS];
 	if (!mib)
 		return 0;
 	span->off = ((u64)mib << 20) +
@@ -182,7 +189,7 @@ static u32 vhdx_part_fresh(struct vhdx_target *vt, u32 block,
 	u32 fresh = !vhdx_txn_has(vt, block);
 
 	while (nr--)
-		fresh += !vhdx_txn_has_sector(vt, bits[nr]->off / VHDX_SECTOR);
+		fresh += !vhdx_txn_has_sector(vt, vhdx_txn_bits_sector(vt, bits[nr]));
 	return fresh;
 }
 
@@ -207,6 +214,8 @@ static int vhdx_part_try_begin(struct vhdx_target *vt, u32 block, bool simply,
 	int nr;
 
 	lockdep_assert_held(&vt->publish);
+	if (vt->image.is_vhd)
+		return vhd_part_begin(vt, block, simply);
 	if (!vt->image.bitmap[vhdx_part_chunk(vt, block)])
 		return -ENXIO;
 	nr = vhdx_part_stale(vt, block, stale, missing);
@@ -246,6 +255,7 @@ int vhdx_part_begin(struct vhdx_target *vt, u32 block)
 	u64 missing = 0;
 	int r;
 
+	lockdep_assert_held(&vt->publish);
 	for (;;) {
 		r = vhdx_part_try_begin(vt, block, false, &missing);
 		if (r != -ENXIO && r != -ENODATA)
@@ -321,7 +331,7 @@ void vhdx_part_remap(struct vhdx_target *vt, struct bio *bio, u32 e)
 	vhdx_hook(bio)->mib = vhdx_e_mib(e);
 	/* A commit follows, whose flush covers the data as well. */
 	bio->bi_opf &= ~REQ_FUA;
-	vhdx_remap(vt, bio, vhdx_bio_sector(vt, bio), e);
+	vhdx_remap_any(vt, bio, vhdx_bio_sector(vt, bio), e);
 }
 
 /**
@@ -342,14 +352,16 @@ void vhdx_part_landed(struct vhdx_target *vt, struct bio *bio)
 	spin_unlock_irqrestore(&vt->lock, flags);
 }
 
-/* In map: a write to a block that has its space. */
+/* In map: a write to a block that has its space.  As vhdx_part_map(). */
 static int vhdx_part_send(struct vhdx_target *vt, struct bio *bio,
 			  sector_t sector, u32 e)
 {
+	if (!vhdx_may_write_to(vt, vhdx_sector_block(vt, sector), e))
+		return -EAGAIN;
 	vhdx_hook(bio)->waited = false;
 	if (!(e & VHDX_E_PENDING) && !(bio->bi_opf & REQ_FUA) &&
 	    vhdx_tile_is_leaf(vt, sector, bio_sectors(bio)))
-		vhdx_remap(vt, bio, sector, e);
+		vhdx_remap_any(vt, bio, sector, e);
 	else
 		vhdx_part_remap(vt, bio, e);
 	return DM_MAPIO_REMAPPED;
@@ -376,8 +388,12 @@ int vhdx_part_map(struct vhdx_target *vt, struct bio *bio, sector_t sector,
 		return -EAGAIN;
 	if (vhdx_e_has_space(e))
 		return vhdx_part_send(vt, bio, sector, e);
-	if (!mutex_trylock(&vt->publish))
+	if (!vhdx_gate_try())
 		return -EAGAIN;
+	if (!mutex_trylock(&vt->publish)) {
+		vhdx_gate_leave();
+		return -EAGAIN;
+	}
 	e = vt->bat[block];
 	if (!vhdx_session_may_write(vt))
 		r = -EAGAIN;
@@ -387,6 +403,7 @@ int vhdx_part_map(struct vhdx_target *vt, struct bio *bio, sector_t sector,
 	if ((e & VHDX_E_STATE) != VHDX_BLOCK_PARTIAL)
 		r = -EAGAIN;
 	mutex_unlock(&vt->publish);
+	vhdx_gate_leave();
 	return r ?: vhdx_part_send(vt, bio, sector, e);
 }
 
@@ -410,7 +427,7 @@ static int vhdx_part_is_full(struct vhdx_target *vt, u32 block, u64 *missing)
 			*missing = span.off;
 			return -ENODATA;
 		}
-		if (!vhdx_bitmap_all_set(bits->data, span.first, span.end))
+		if (!vhdx_bits_all_set(vt, bits, span.first, span.end))
 			return 0;
 	}
 	return 1;
@@ -428,7 +445,7 @@ static void vhdx_part_set(struct vhdx_target *vt, sector_t sector,
 
 		step = vhdx_part_span(vt, sector, sectors, &span);
 		bits = vhdx_bits_find(vt->chain, span.off);
-		vhdx_bitmap_set(bits->data, span.first, span.end);
+		vhdx_bits_set(vt, bits, span.first, span.end);
 		vhdx_part_note_bits(vt, spares, bits);
 		vhdx_tile_set(vt, sector, step);
 	}
@@ -452,11 +469,23 @@ static int vhdx_part_need(struct vhdx_target *vt, sector_t sector,
 			*missing = span.off;
 			return -ENODATA;
 		}
-		all &= vhdx_bitmap_all_set(touched[nr]->data, span.first,
-					   span.end);
+		all &= vhdx_bits_all_set(vt, touched[nr], span.first, span.end);
 		nr++;
 	}
 	return all ? -EALREADY : (int)vhdx_part_fresh(vt, block, touched, nr);
+}
+
+/* Of a VHD image it may be that nobody has looked at all of its bits so far. */
+static void vhdx_part_learn(struct vhdx_target *vt, u32 block)
+{
+	u32 e = vt->bat[block];
+	u64 missing;
+
+	if (!vt->image.is_vhd || vhdx_part_is_full(vt, block, &missing) <= 0)
+		return;
+	set_bit(block, vt->image.vhd->full);
+	WRITE_ONCE(vt->bat[block], vhdx_e_make(VHDX_BLOCK_FULL, vhdx_e_mib(e)) |
+				   (e & VHDX_E_PENDING));
 }
 
 /* Step 3.  Returns 0, -ENODATA as above, or -EAGAIN as vhdx_part_begin(). */
@@ -479,8 +508,10 @@ static int vhdx_part_try_publish(struct vhdx_target *vt, struct bio *bio,
 	if (!vhdx_session_may_write(vt))
 		return READ_ONCE(vt->mode) == VHDX_MODE_RW ? -ESTALE : -EIO;
 	need = vhdx_part_need(vt, sector, sectors, missing);
-	if (need == -EALREADY)
+	if (need == -EALREADY) {
+		vhdx_part_learn(vt, block);
 		return 0;
+	}
 	if (need < 0)
 		return need;
 	if (!vhdx_txn_has_room(vt, need) || !vhdx_spares_get(vt, &spares, need)) {

@@ -4,6 +4,7 @@
  * the write sent.  Until both are done nothing refers to that space.
  */
 #include "dm-vhdx.h"
+#include "dm-vhdx-trace.h"
 
 /* So many places are tried for a block. */
 #define VHDX_PREPARE_TRIES	4
@@ -32,14 +33,23 @@ static void vhdx_prepare_end_io(struct bio *bio)
 	vhdx_prepared(change);
 }
 
-/* Zero what the write leaves of the block, then write. */
-static void vhdx_prepare_work(struct work_struct *work)
+/* Where the data of the block is going to be; of the device. */
+static sector_t vhdx_prepare_sector(const struct vhdx_change *change)
 {
-	struct vhdx_change *change = container_of(work, struct vhdx_change, work);
+	const struct vhdx_image *image = &change->vt->image;
+
+	if (image->is_vhd)
+		return vhd_slot_sector(image->vhd, change->mib) +
+		       image->vhd->layout.geo.bitmap_sectors;
+	return (sector_t)change->mib << VHDX_MIB_SECTORS_SHIFT;
+}
+
+static int vhdx_prepare_zero(struct vhdx_change *change)
+{
 	struct vhdx_target *vt = change->vt;
 	struct bio *bio = change->bio;
 	sector_t sector = vhdx_bio_sector(vt, bio) & vhdx_block_mask(vt);
-	u64 start = (u64)change->mib << 20, from, to;
+	u64 start = (u64)vhdx_prepare_sector(change) << SECTOR_SHIFT, from, to;
 	int r;
 
 	from = (u64)sector << SECTOR_SHIFT;
@@ -49,14 +59,28 @@ static void vhdx_prepare_work(struct work_struct *work)
 		r = vhdx_io_zero(&vt->image.backing, start + to,
 				 ((vhdx_block_mask(vt) + 1) << SECTOR_SHIFT) - to,
 				 true);
+	return r;
+}
+
+/* Zero what the write leaves of the block, then write. */
+static void vhdx_prepare_work(struct work_struct *work)
+{
+	struct vhdx_change *change = container_of(work, struct vhdx_change, work);
+	struct vhdx_target *vt = change->vt;
+	struct bio *bio = change->bio;
+	int r = change->is_zero ? 0 : vhdx_prepare_zero(change);
+
+	if (!r && vt->image.is_vhd)
+		r = vhd_write_bitmap(vt, change->mib);
 	if (r) {
 		change->status = errno_to_blk_status(r);
 		vhdx_prepared(change);
 		return;
 	}
 	vhdx_hook_bio(bio, vhdx_prepare_end_io, change);
-	vhdx_remap(vt, bio, vhdx_bio_sector(vt, bio),
-		   vhdx_e_make(VHDX_BLOCK_FULL, change->mib));
+	bio->bi_iter.bi_sector = vhdx_prepare_sector(change) +
+				 (vhdx_bio_sector(vt, bio) & vhdx_block_mask(vt));
+	bio_set_dev(bio, vt->bdev);
 	/* The commit will see to a FUA write's being durable. */
 	bio->bi_opf &= ~REQ_FUA;
 	dm_submit_bio_remap(bio, NULL);
@@ -84,9 +108,9 @@ void vhdx_prepare_block(struct vhdx_target *vt, struct vhdx_change *change,
 	hash_add(vt->preparing, &change->hash, change->block);
 	WRITE_ONCE(vt->nr_preparing, vt->nr_preparing + 1);
 	WRITE_ONCE(*e, *e | VHDX_E_PENDING);
-	spin_lock_irq(&vt->lock);
-	vt->stats.zeroed++;
-	spin_unlock_irq(&vt->lock);
+	if (!change->is_zero)
+		vhdx_stat_add(&vt->stats, VHDX_STAT_ZEROED, 1);
+	trace_vhdx_prepare(vt->bdev, change->block, change->mib);
 	INIT_WORK(&change->work, vhdx_prepare_work);
 	queue_work(vt->prepare_wq, &change->work);
 }
@@ -140,7 +164,9 @@ bool vhdx_prepare_again(struct vhdx_target *vt, struct vhdx_change *change)
 	if (!mib)
 		return false;
 	change->mib = mib;
+	change->is_zero = false;
 	change->status = BLK_STS_OK;
+	trace_vhdx_prepare(vt->bdev, change->block, mib);
 	queue_work(vt->prepare_wq, &change->work);
 	return true;
 }

@@ -5,6 +5,7 @@
  * logged.
  */
 #include "dm-vhdx.h"
+#include "dm-vhdx-trace.h"
 
 /**
  * vhdx_txn_sector() - which sector of the image has an entry of the BAT
@@ -26,17 +27,34 @@ u64 vhdx_txn_sector(const struct vhdx_target *vt, u64 index)
  * @block: the block
  *
  * Context: any.
- * Return: its number, counted in 4 KiB.
+ * Return: its number, counted in 4 KiB, of VHD in 512 bytes.
  */
 u64 vhdx_txn_block_sector(const struct vhdx_target *vt, u32 block)
 {
+	if (vt->image.is_vhd)
+		return (vt->image.vhd->layout.header.bat_off >> SECTOR_SHIFT) +
+		       block / VHD_BAT_PER_SECTOR;
 	return vhdx_txn_sector(vt, vhdx_bat_index(&vt->image.layout.geo, block));
+}
+
+/**
+ * vhdx_txn_bits_sector() - which sector of the image has these bits
+ * @vt: the target
+ * @bits: the bits
+ *
+ * Context: any.
+ * Return: its number, counted as by vhdx_txn_block_sector().
+ */
+u64 vhdx_txn_bits_sector(const struct vhdx_target *vt,
+			 const struct vhdx_bits *bits)
+{
+	return bits->off / vhdx_bits_bytes(&vt->image);
 }
 
 /**
  * vhdx_txn_find() - what a transaction changes of a sector
  * @txn: the transaction
- * @sector: of the image, counted in 4 KiB
+ * @sector: of the image, counted as by vhdx_txn_block_sector()
  *
  * Context: process context; the publish mutex is held.
  * Return: the change, or NULL.
@@ -94,6 +112,7 @@ void vhdx_txn_del(struct vhdx_txn *txn, struct vhdx_change *change)
 void vhdx_txn_remove(struct vhdx_target *vt, struct vhdx_txn *txn,
 		     struct vhdx_change *change)
 {
+	lockdep_assert_held(&vt->publish);
 	vhdx_txn_del(txn, change);
 	mempool_free(change, &vt->change_pool);
 }
@@ -115,6 +134,7 @@ void vhdx_txn_init(struct vhdx_target *vt)
 		INIT_LIST_HEAD(&vt->txns[i].limbo);
 		vt->txns[i].exposed = false;
 	}
+	vt->moving = VHDX_NO_BLOCK;
 	vt->running = &vt->txns[0];
 	vt->logging = NULL;
 	vt->nr_dirty = 0;
@@ -146,6 +166,7 @@ bool vhdx_txn_has_sector(struct vhdx_target *vt, u64 sector)
  */
 bool vhdx_txn_has(struct vhdx_target *vt, u32 block)
 {
+	lockdep_assert_held(&vt->publish);
 	return vhdx_txn_has_sector(vt, vhdx_txn_block_sector(vt, block));
 }
 
@@ -155,28 +176,33 @@ bool vhdx_txn_has(struct vhdx_target *vt, u32 block)
  * @sectors: how many that are not part of the running transaction
  *
  * Of a differencing image it has to fit into one entry of the log, as BAT and sector
- * bitmaps mean something only together.
+ * bitmaps mean something only together; of a VHD image into what is staged at once.
  *
  * Context: process context; the publish mutex is held.
  * Return: true if so; false: see vhdx_starve().
  */
 bool vhdx_txn_has_room(struct vhdx_target *vt, u32 sectors)
 {
+	u32 most = vt->image.is_vhd ? VHD_STORE_SECTORS : VHDX_LOG_FIRST_DESCS;
+
 	lockdep_assert_held(&vt->publish);
 	return !vt->chain || !sectors ||
-	       vt->running->sectors + sectors <= VHDX_LOG_FIRST_DESCS;
+	       vt->running->sectors + sectors <= most;
 }
 
 /* Part of the running transaction from now on; @spare is used up. */
-static void vhdx_txn_note(struct vhdx_target *vt, struct vhdx_change *spare,
-			  u64 sector, struct vhdx_bits *bits)
+static struct vhdx_change *vhdx_txn_note(struct vhdx_target *vt,
+					 struct vhdx_change *spare, u64 sector,
+					 struct vhdx_bits *bits)
 {
 	struct vhdx_change *change = vhdx_txn_find(vt->running, sector);
 
+	lockdep_assert_held(&vt->publish);
 	if (!change) {
 		change = spare;
 		change->sector = sector;
 		change->nr = 0;
+		change->moved = false;
 		change->bits = bits;
 		vhdx_txn_add(vt->running, change);
 	} else if (spare) {
@@ -185,6 +211,27 @@ static void vhdx_txn_note(struct vhdx_target *vt, struct vhdx_change *spare,
 	change->nr++;
 	/* Before a write is sent: who sees it done sees this, too. */
 	WRITE_ONCE(vt->nr_dirty, vt->nr_dirty + 1);
+	return change;
+}
+
+/* A block gets space: it is there from now on, not committed yet. */
+static void vhdx_txn_place(struct vhdx_target *vt, struct vhdx_change *spare,
+			   u32 block, u32 mib, u32 state)
+{
+	struct vhd_image *vhd = vt->image.vhd;
+	u32 e = vhdx_e_make(state, vhd ? 1 : mib) | VHDX_E_PENDING;
+
+	vhdx_txn_note(vt, spare, vhdx_txn_block_sector(vt, block),
+		      NULL)->moved = true;
+	vt->image.allocated_blocks++;
+	vhdx_stat_add(&vt->stats, VHDX_STAT_ALLOCATED, 1);
+	if (vhd) {
+		if (state == VHDX_BLOCK_FULL)
+			set_bit(block, vhd->full);
+		WRITE_ONCE(vhd->place[block], vhd_slot_sector(vhd, mib));
+	}
+	/* Pairs with vhd_map(): the place comes first. */
+	smp_store_release(&vt->bat[block], e);
 }
 
 /**
@@ -192,7 +239,7 @@ static void vhdx_txn_note(struct vhdx_target *vt, struct vhdx_change *spare,
  * @vt: the target
  * @spare: memory for it, which is used up; may be NULL if vhdx_txn_has() it
  * @block: the block
- * @mib: its space
+ * @mib: its space; of a VHD image the slot, whose bitmap says that all is there
  * @exposed: its space held foreign data until what was written to it is
  *           durable
  *
@@ -204,12 +251,9 @@ void vhdx_txn_publish(struct vhdx_target *vt, struct vhdx_change *spare,
 		      u32 block, u32 mib, bool exposed)
 {
 	lockdep_assert_held(&vt->publish);
-	vhdx_txn_note(vt, spare, vhdx_txn_block_sector(vt, block), NULL);
 	vt->running->exposed |= exposed;
-	vt->image.allocated_blocks++;
-	vt->nr_allocs++;
-	WRITE_ONCE(vt->bat[block],
-		   vhdx_e_make(VHDX_BLOCK_FULL, mib) | VHDX_E_PENDING);
+	trace_vhdx_publish(vt->bdev, block, mib);
+	vhdx_txn_place(vt, spare, block, mib, VHDX_BLOCK_FULL);
 }
 
 /* What becomes durable there is no longer all of what this block is. */
@@ -217,12 +261,24 @@ static void vhdx_txn_keep_pending(struct vhdx_target *vt, u32 block)
 {
 	struct vhdx_change *logged = NULL;
 
+	if (vhdx_is_moving(vt, block))
+		WRITE_ONCE(vt->move_committed, false);
 	if (vt->logging)
 		logged = vhdx_txn_find(vt->logging,
 				       vhdx_txn_block_sector(vt, block));
-	if (logged)
+	if (logged && vt->image.is_vhd)
+		__clear_bit(block % VHD_BAT_PER_SECTOR, logged->pending);
+	else if (logged)
 		__clear_bit(vhdx_bat_index(&vt->image.layout.geo, block) %
 			    VHDX_BAT_PER_SECTOR, logged->pending);
+}
+
+/* The block's entry is one to go by again. */
+static void vhdx_txn_end_move(struct vhdx_target *vt, u32 block)
+{
+	if (vt->moving == block)
+		/* Pairs with vhdx_is_moving(): the entry comes first. */
+		smp_store_release(&vt->moving, VHDX_NO_BLOCK);
 }
 
 /**
@@ -230,7 +286,7 @@ static void vhdx_txn_keep_pending(struct vhdx_target *vt, u32 block)
  * @vt: the target
  * @spare: as for vhdx_txn_publish()
  * @block: the block; its bits are all clear
- * @mib: its space, which may hold anything
+ * @mib: its space, which may hold anything; of a VHD image the slot
  *
  * It reads as before.
  *
@@ -239,11 +295,9 @@ static void vhdx_txn_keep_pending(struct vhdx_target *vt, u32 block)
 void vhdx_txn_begin_part(struct vhdx_target *vt, struct vhdx_change *spare,
 			 u32 block, u32 mib)
 {
-	vhdx_txn_note(vt, spare, vhdx_txn_block_sector(vt, block), NULL);
-	vt->image.allocated_blocks++;
-	vt->nr_allocs++;
-	WRITE_ONCE(vt->bat[block],
-		   vhdx_e_make(VHDX_BLOCK_PARTIAL, mib) | VHDX_E_PENDING);
+	lockdep_assert_held(&vt->publish);
+	trace_vhdx_begin_part(vt->bdev, block, mib);
+	vhdx_txn_place(vt, spare, block, mib, VHDX_BLOCK_PARTIAL);
 }
 
 /**
@@ -257,7 +311,8 @@ void vhdx_txn_begin_part(struct vhdx_target *vt, struct vhdx_change *spare,
 void vhdx_txn_set_bits(struct vhdx_target *vt, struct vhdx_change *spare,
 		       struct vhdx_bits *bits)
 {
-	vhdx_txn_note(vt, spare, bits->off / VHDX_SECTOR, bits);
+	lockdep_assert_held(&vt->publish);
+	vhdx_txn_note(vt, spare, vhdx_txn_bits_sector(vt, bits), bits);
 }
 
 /**
@@ -279,6 +334,11 @@ void vhdx_txn_extend_part(struct vhdx_target *vt, struct vhdx_change *spare,
 	vhdx_txn_note(vt, spare, vhdx_txn_block_sector(vt, block), NULL);
 	vhdx_txn_keep_pending(vt, block);
 	vt->running->exposed = true;
+	if (full)
+		vhdx_stat_add(&vt->stats, VHDX_STAT_FILLED, 1);
+	trace_vhdx_extend_part(vt->bdev, block, vhdx_e_mib(vt->bat[block]));
+	if (full && vt->image.is_vhd)
+		set_bit(block, vt->image.vhd->full);
 	WRITE_ONCE(vt->bat[block],
 		   vhdx_e_make(state, vhdx_e_mib(vt->bat[block])) |
 		   VHDX_E_PENDING);
@@ -298,8 +358,10 @@ void vhdx_txn_add_bitmap(struct vhdx_target *vt, struct vhdx_change *spare,
 {
 	u64 index = vhdx_bat_bitmap_index(&vt->image.layout.geo, chunk);
 
+	lockdep_assert_held(&vt->publish);
 	vhdx_txn_note(vt, spare, vhdx_txn_sector(vt, index), NULL);
 	vt->running->exposed = true;
+	vhdx_stat_add(&vt->stats, VHDX_STAT_BITMAPS, 1);
 	WRITE_ONCE(vt->image.bitmap[chunk], mib);
 }
 
@@ -309,7 +371,8 @@ void vhdx_txn_add_bitmap(struct vhdx_target *vt, struct vhdx_change *spare,
  * @spare: as for vhdx_txn_publish()
  * @block: the block; present, in parts, or a parent's
  *
- * It reads as zeros as soon as this returns, whatever parents have.
+ * It reads as zeros as soon as this returns, whatever parents have.  If it is being
+ * moved, it is not any more.
  *
  * Context: process context; the publish mutex is held.
  */
@@ -319,8 +382,75 @@ void vhdx_txn_unpublish(struct vhdx_target *vt, struct vhdx_change *spare,
 	lockdep_assert_held(&vt->publish);
 	vhdx_txn_note(vt, spare, vhdx_txn_block_sector(vt, block), NULL);
 	vhdx_txn_keep_pending(vt, block);
+	vhdx_stat_add(&vt->stats, VHDX_STAT_FREED, 1);
+	trace_vhdx_free(vt->bdev, block, vhdx_e_mib(vt->bat[block]));
 	vt->image.allocated_blocks -= vhdx_e_has_space(vt->bat[block]);
 	WRITE_ONCE(vt->bat[block], vhdx_e_make(VHDX_BLOCK_ZERO, 0));
+	vhdx_txn_end_move(vt, block);
+}
+
+/**
+ * vhdx_txn_begin_move() - nobody is to write to a block from now on
+ * @vt: the target; nothing is moving
+ * @block: the block, present or in parts
+ *
+ * Who has a flight by now may still do so.
+ *
+ * Context: process context; the publish mutex is held.
+ */
+void vhdx_txn_begin_move(struct vhdx_target *vt, u32 block)
+{
+	u32 e = vt->bat[block];
+
+	lockdep_assert_held(&vt->publish);
+	WRITE_ONCE(vt->move_committed, !(e & VHDX_E_PENDING));
+	WRITE_ONCE(vt->moving, block);
+	WRITE_ONCE(vt->bat[block], e | VHDX_E_PENDING);
+}
+
+/**
+ * vhdx_txn_give_up_move() - a block stays where it is
+ * @vt: the target
+ * @block: the block; nothing is done if it is not moving any more
+ *
+ * Context: process context; the publish mutex is held.
+ */
+void vhdx_txn_give_up_move(struct vhdx_target *vt, u32 block)
+{
+	lockdep_assert_held(&vt->publish);
+	if (vt->moving != block)
+		return;
+	if (vt->move_committed)
+		WRITE_ONCE(vt->bat[block], vt->bat[block] & ~VHDX_E_PENDING);
+	vhdx_txn_end_move(vt, block);
+}
+
+/**
+ * vhdx_txn_move() - a block that is moving is somewhere else, in the running transaction
+ * @vt: the target
+ * @spare: as for vhdx_txn_publish()
+ * @block: the block
+ * @mib: its new space, which has all that the old one has, though that need not be
+ *       durable yet
+ *
+ * It is not moving any more.
+ *
+ * Context: process context; the publish mutex is held.
+ */
+void vhdx_txn_move(struct vhdx_target *vt, struct vhdx_change *spare, u32 block,
+		   u32 mib)
+{
+	u32 e = vt->bat[block];
+
+	lockdep_assert_held(&vt->publish);
+	vhdx_txn_note(vt, spare, vhdx_txn_block_sector(vt, block), NULL);
+	vhdx_txn_keep_pending(vt, block);
+	vt->running->exposed = true;
+	vhdx_stat_add(&vt->stats, VHDX_STAT_MOVED, 1);
+	trace_vhdx_move(vt->bdev, block, vhdx_e_mib(e), mib);
+	WRITE_ONCE(vt->bat[block],
+		   vhdx_e_make(e & VHDX_E_STATE, mib) | VHDX_E_PENDING);
+	vhdx_txn_end_move(vt, block);
 }
 
 /**

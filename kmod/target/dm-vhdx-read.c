@@ -135,6 +135,7 @@ static int vhdx_read_defer(struct vhdx_target *vt, struct bio *bio,
 		return DM_MAPIO_SUBMITTED;
 	}
 	vhdx_read_cut(bio, tile - (sector & (tile - 1)));
+	vhdx_stat_add(&vt->stats, VHDX_STAT_READS, 1);
 	vhdx_flight_end(vt, bio);
 	spin_lock_irqsave(&vt->lock, flags);
 	bio_list_add(&vt->reads, bio);
@@ -149,7 +150,8 @@ static noinline int vhdx_read_parts(struct vhdx_target *vt, struct bio *bio,
 	struct vhdx_route route;
 
 	/* Bits that are not committed may have lost their data. */
-	if (unlikely(READ_ONCE(vt->image.flush_failed)) && (e & VHDX_E_PENDING))
+	if (unlikely(READ_ONCE(vt->image.flush_failed)) &&
+	    vhdx_is_uncommitted(vt, vhdx_sector_block(vt, sector), e))
 		return vhdx_kill(vt, bio);
 	if (!vhdx_tile_route(vt, sector, bio_sectors(bio), &route))
 		return vhdx_read_defer(vt, bio, sector);
@@ -194,7 +196,7 @@ static int vhdx_read_doubtful(struct vhdx_target *vt, struct bio *bio,
 {
 	unsigned int run = vhdx_run_present(vt, sector, bio_sectors(bio), e);
 
-	if (e & VHDX_E_PENDING)
+	if (vhdx_is_uncommitted(vt, vhdx_sector_block(vt, sector), e))
 		return vhdx_kill(vt, bio);
 	vhdx_read_cut(bio, vhdx_run_committed(vt, sector, run));
 	vhdx_remap(vt, bio, sector, e);
@@ -231,9 +233,11 @@ int vhdx_read_checked(struct vhdx_target *vt, struct bio *bio, sector_t sector,
 static int vhdx_read_find(struct vhdx_target *vt, sector_t sector,
 			  unsigned int sectors, struct vhdx_route *route)
 {
-	u32 e = READ_ONCE(vt->bat[vhdx_sector_block(vt, sector)]);
+	u32 block = vhdx_sector_block(vt, sector);
+	/* Pairs with vhdx_txn_place(). */
+	u32 e = smp_load_acquire(&vt->bat[block]);
 
-	if ((e & VHDX_E_PENDING) && READ_ONCE(vt->image.flush_failed))
+	if (READ_ONCE(vt->image.flush_failed) && vhdx_is_uncommitted(vt, block, e))
 		return -EIO;
 	if ((e & VHDX_E_STATE) == VHDX_BLOCK_PARTIAL) {
 		if (vhdx_tile_route(vt, sector, sectors, route))

@@ -18,7 +18,7 @@ static void vhdx_adopt_image(struct vhdx_target *vt)
 	const struct vhdx_meta *meta = &vt->image.layout.meta;
 
 	vt->bat = vt->image.bat;
-	vt->block_shift = ilog2(meta->block_bytes) - SECTOR_SHIFT;
+	vhdx_set_block_shift(vt, ilog2(meta->block_bytes) - SECTOR_SHIFT);
 	if (vt->image.is_vhd) {
 		vt->place = vt->image.vhd->place;
 		vt->bitmap_sectors = vt->image.vhd->layout.geo.bitmap_sectors;
@@ -31,7 +31,11 @@ static void vhdx_adopt_image(struct vhdx_target *vt)
 	vt->nr_aside = 0;
 	vt->low_space_told = false;
 	/* What was cut off meanwhile has not come back as zeros. */
-	vt->zeroed_to_mib = min(vt->zeroed_to_mib, vt->image.space.size);
+	if (vt->image.is_vhd)
+		vt->zeroed_to_mib = min(vt->zeroed_to_mib,
+					vhdx_image_mib(&vt->image, vt->image.bytes));
+	else
+		vt->zeroed_to_mib = min(vt->zeroed_to_mib, vt->image.space.size);
 }
 
 static int vhdx_check_length(struct vhdx_target *vt, const char **error)
@@ -71,7 +75,7 @@ void vhdx_drop_image(struct vhdx_target *vt)
 	vhdx_txn_drop(vt);
 	vhdx_chain_unload(vt);
 	/* Space once taken is not known to be zero, whatever the BAT says. */
-	vt->used_mib = max(vt->used_mib, vt->image.space.end);
+	vt->used_mib = max(vt->used_mib, vhdx_image_end_mib(&vt->image));
 	vhdx_image_unload(&vt->image);
 	vt->bat = NULL;
 	vt->place = NULL;
@@ -135,8 +139,7 @@ static bool vhdx_leaf_is_same(const struct vhdx_target *vt)
 {
 	const struct vhdx_header *is = &vt->image.layout.header, *was;
 
-	/* A VHD image does not say. */
-	if (!vt->chain || vt->image.is_vhd)
+	if (!vt->chain)
 		return false;
 	was = &vt->chain->leaf_was;
 	return is->sequence == was->sequence &&
@@ -174,10 +177,13 @@ void vhdx_leave(struct vhdx_target *vt)
 {
 	struct vhdx_legacy legacy = {
 		.used_mib = vt->read_only ? 0 :
-			    max(vt->used_mib, vt->image.space.end),
+			    max(vt->used_mib, vhdx_image_end_mib(&vt->image)),
+		.footer_mib = vt->read_only ? 0 : vhd_footer_mib(&vt->image),
 		.lost = vt->lost || vhdx_acks_lost(vt),
 	};
 
+	if (vt->image.is_vhd)
+		vt->image.layout.header.sequence = vhd_image_sum(&vt->image);
 	vhdx_registry_leave(&vt->user, &legacy, &vt->image.layout.header);
 }
 
@@ -191,6 +197,9 @@ static void vhdx_inherit(struct vhdx_target *vt, bool same)
 				   &legacy) && !same)
 		vt->zeroed_from_mib = U32_MAX;
 	vt->used_mib = max(vt->used_mib, legacy.used_mib);
+	/* It is no longer at the end, and this table may take it for zeros. */
+	if (legacy.footer_mib < vhd_footer_mib(&vt->image))
+		vt->used_mib = max(vt->used_mib, legacy.footer_mib);
 	spin_lock_irq(&vt->lock);
 	vt->lost |= legacy.lost;
 	spin_unlock_irq(&vt->lock);
@@ -200,6 +209,8 @@ static void vhdx_inherit(struct vhdx_target *vt, bool same)
  * vhdx_refresh() - load the image if it is not, or no longer the same; replay its log
  * @vt: the target
  * @error: takes a constant sentence on failure
+ *
+ * After a failure the caller has to see to it that the next one loads the image again.
  *
  * Context: may sleep; about to resume.
  * Return: 0 or a negative errno.
@@ -225,22 +236,20 @@ int vhdx_refresh(struct vhdx_target *vt, const char **error)
 		r = vhdx_load_image(vt, error);
 		if (r)
 			return r;
-		vt->stale = false;
 		changed = !vhdx_leaf_is_same(vt);
 	}
 	vhdx_inherit(vt, !changed);
 	if (vt->read_only)
 		return 0;
 	vhdx_nospace_reset(&vt->no_room);
+	vhdx_nospace_reset(&vt->no_place);
 	vhdx_nospace_reset(&vt->no_space);
 	vhdx_nospace_reset(&vt->no_meta_space);
 	r = vhdx_image_replay(&vt->image);
-	if (r) {
+	if (r)
 		*error = r == -ENOSPC ?
 			 "there is no space for the log's changes: free some below the device" :
 			 "the log cannot be replayed";
-		vt->stale = true;
-	}
 	vt->check_reads = false;
 	return r;
 }

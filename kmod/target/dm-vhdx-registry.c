@@ -68,6 +68,7 @@ static void vhdx_estates_sort_out(struct list_head *gone)
 {
 	struct vhdx_estate *estate, *next;
 
+	lockdep_assert_held(&vhdx_registry_mutex);
 	list_for_each_entry_safe(estate, next, &vhdx_estates, list) {
 		if (estate->users)
 			continue;
@@ -276,6 +277,8 @@ void vhdx_registry_leave(struct vhdx_user *user,
 	mutex_lock(&vhdx_registry_mutex);
 	estate->legacy.used_mib = max(estate->legacy.used_mib,
 				      legacy->used_mib);
+	estate->legacy.footer_mib = max(estate->legacy.footer_mib,
+					legacy->footer_mib);
 	estate->legacy.lost |= legacy->lost;
 	vhdx_estate_saw(estate, header);
 	user->state = VHDX_USER_QUIESCED;

@@ -38,6 +38,33 @@ unsigned int vhdx_run_present(const struct vhdx_target *vt, sector_t sector,
 }
 
 /**
+ * vhdx_run_settled() - the same, of blocks that are committed, and not being moved
+ * @vt: the target
+ * @sector: of the disk
+ * @sectors: how many are asked for
+ * @e: entry of its block, full in the leaf, and committed
+ *
+ * Context: any.
+ * Return: so many sectors, at most @sectors.
+ */
+unsigned int vhdx_run_settled(const struct vhdx_target *vt, sector_t sector,
+			      unsigned int sectors, u32 e)
+{
+	sector_t run = vhdx_block_mask(vt) + 1 - (sector & vhdx_block_mask(vt));
+	u32 step = vhdx_e_make(0, 1U << (vt->block_shift -
+					 VHDX_MIB_SECTORS_SHIFT));
+	u32 block = vhdx_sector_block(vt, sector);
+
+	while (run < sectors) {
+		e += step;
+		if (READ_ONCE(vt->bat[++block]) != e)
+			return run;
+		run += vhdx_block_mask(vt) + 1;
+	}
+	return sectors;
+}
+
+/**
  * vhdx_run_committed() - how far are blocks committed?
  * @vt: the target
  * @sector: of the disk; its block is committed, or this is all of the block
@@ -78,23 +105,4 @@ unsigned int vhdx_run_zeros(const struct vhdx_target *vt, sector_t sector,
 		run += vhdx_block_mask(vt) + 1;
 	}
 	return sectors;
-}
-
-/**
- * vhdx_cut_run() - no more of a bio than blocks that follow each other
- * @vt: the target
- * @bio: the bio, in map
- * @sector: of the disk, where it begins
- * @e: as for vhdx_run_present()
- *
- * Context: process context, does not sleep.
- */
-void vhdx_cut_run(const struct vhdx_target *vt, struct bio *bio, sector_t sector,
-		  u32 e)
-{
-	unsigned int sectors = bio_sectors(bio);
-	unsigned int run = vhdx_run_present(vt, sector, sectors, e);
-
-	if (run < sectors)
-		dm_accept_partial_bio(bio, run);
 }

@@ -7,6 +7,7 @@
 #include <linux/uuid.h>
 
 #include "dm-vhdx.h"
+#include "dm-vhdx-trace.h"
 
 /*
  * Case 17: make the region table that was not used like the one that was.
@@ -34,29 +35,21 @@ static int vhdx_session_mend_regions(struct vhdx_target *vt)
 	return r;
 }
 
-/**
- * vhdx_session_open() - be allowed to write
- * @vt: the target, in mode rw, without a session
- *
- * In this order, each durable before the next: an empty log entry with a new
- * GUID; the headers with that GUID and new FileWriteGuid and DataWriteGuid.
- * A crash before the first header leaves a clean image, one after it a dirty
- * log without changes.
- *
- * Context: may sleep; worker.
- * Return: 0 or a negative errno; then the mode is no longer rw.
- */
-int vhdx_session_open(struct vhdx_target *vt)
+/* A log with a new GUID, and headers that name it. */
+static int vhdx_session_begin_log(struct vhdx_target *vt)
 {
 	struct vhdx_header *header = &vt->image.layout.header;
-	int r;
+	int r = 0;
 
-	/* Each session counts on; one that cannot be closed is not begun. */
-	if (vhdx_header_check_writable(header)) {
-		vhdx_set_mode(vt, VHDX_MODE_RO,
-			      "the header sequence number is used up");
-		return -EOVERFLOW;
-	}
+	/*
+	 * The header that was read says that the log does not count.  If it is
+	 * lost, as whoever wrote it did not wait for it, the one before it may
+	 * need the log that is about to be overwritten.
+	 */
+	if (!READ_ONCE(vt->image.settled))
+		r = vhdx_image_flush(&vt->image);
+	if (r)
+		return r;
 	/* Without a log it may have been anything (case 8). */
 	header->log_version = 0;
 	guid_gen(&header->log_guid);
@@ -67,7 +60,36 @@ int vhdx_session_open(struct vhdx_target *vt)
 		r = vhdx_image_write_header(&vt->image, true);
 	if (!r && vt->image.layout.region_differ)
 		r = vhdx_session_mend_regions(vt);
+	return r;
+}
+
+/**
+ * vhdx_session_open() - be allowed to write
+ * @vt: the target, in mode rw, without a session
+ *
+ * In this order, each durable before the next: what was read when the image was
+ * loaded; an empty log entry with a new GUID; the headers with that GUID and new
+ * FileWriteGuid and DataWriteGuid.  A crash before the first header leaves
+ * a clean image, one after it a dirty log without changes.  A VHD image needs its
+ * footers only.
+ *
+ * Context: may sleep; worker.
+ * Return: 0 or a negative errno; then the mode is no longer rw.
+ */
+int vhdx_session_open(struct vhdx_target *vt)
+{
+	bool is_vhd = vt->image.is_vhd;
+	int r;
+
+	/* Each session counts on; one that cannot be closed is not begun. */
+	if (!is_vhd && vhdx_header_check_writable(&vt->image.layout.header)) {
+		vhdx_set_mode(vt, VHDX_MODE_RO,
+			      "the header sequence number is used up");
+		return -EOVERFLOW;
+	}
+	r = is_vhd ? vhd_session_open(vt) : vhdx_session_begin_log(vt);
 	if (r) {
+		trace_vhdx_session_open(vt->bdev, r);
 		vhdx_set_mode(vt, VHDX_MODE_RO, "the session cannot be opened");
 		return r;
 	}
@@ -82,6 +104,8 @@ int vhdx_session_open(struct vhdx_target *vt)
 	else
 		r = -EIO;
 	spin_unlock_irq(&vt->lock);
+	vhdx_stat_add(&vt->stats, VHDX_STAT_SESSIONS, 1);
+	trace_vhdx_session_open(vt->bdev, r);
 	vhdx_idle_arm(vt);
 	return r;
 }
@@ -119,15 +143,23 @@ bool vhdx_session_may_write(struct vhdx_target *vt)
 /* Everything is committed; apply it, make it durable, give up the log. */
 static int vhdx_session_close(struct vhdx_target *vt)
 {
-	int r = vhdx_log_checkpoint(&vt->log);
+	int r;
 
-	if (!r) {
+	/* What is committed is in its place; overwrites may not be durable. */
+	if (vt->image.is_vhd)
+		r = vhdx_image_flush(&vt->image);
+	else
+		r = vhdx_log_checkpoint(&vt->log);
+	if (!r && !vt->image.is_vhd) {
 		vt->image.layout.header.log_guid = guid_null;
 		r = vhdx_image_write_header(&vt->image, true);
 	}
 	if (r)
 		vhdx_set_mode(vt, VHDX_MODE_RO,
 			      "the session cannot be closed, the log stays dirty");
+	else
+		vhdx_stat_add(&vt->stats, VHDX_STAT_CLOSED, 1);
+	trace_vhdx_session_close(vt->bdev, r);
 	return r;
 }
 
@@ -143,11 +175,20 @@ static int vhdx_session_close(struct vhdx_target *vt)
  */
 void vhdx_session_end(struct vhdx_target *vt)
 {
+	bool closed;
+
 	spin_lock_irq(&vt->lock);
+	/* There has been a session, or nothing was ever written. */
+	closed = vt->session == VHDX_SESSION_CLOSED &&
+		 READ_ONCE(vt->image.settled) && vt->mode == VHDX_MODE_RW;
 	vt->close_asked = true;
 	spin_unlock_irq(&vt->lock);
 	queue_work(vt->commit_wq, &vt->commit);
 	flush_work(&vt->commit);
+	/* Overwrites may have landed since it was closed. */
+	if (closed && vhdx_image_flush(&vt->image))
+		vhdx_set_mode(vt, VHDX_MODE_RO,
+			      "the last writes cannot be made durable");
 
 	spin_lock_irq(&vt->lock);
 	if (vt->session == VHDX_SESSION_OPEN)	/* not in mode rw */
@@ -177,10 +218,11 @@ bool vhdx_session_begin_close(struct vhdx_target *vt)
 		return false;
 	mutex_lock(&vt->publish);
 	spin_lock_irq(&vt->lock);
-	/* Blocks that are being prepared will be published. */
+	/* Blocks that are being prepared will be published; who moves one writes. */
 	closing = (vt->idle_close_due || vt->close_asked) &&
 		  vt->session == VHDX_SESSION_OPEN &&
-		  vt->mode == VHDX_MODE_RW && !vt->nr_preparing;
+		  vt->mode == VHDX_MODE_RW && !vt->nr_preparing &&
+		  !vt->move_busy;
 	if (closing) {
 		vt->session = VHDX_SESSION_CLOSING;
 		vt->dozing = false;

@@ -4,13 +4,42 @@
  * that wait for some.  The map itself is vhdx-space.c's.
  */
 #include "dm-vhdx.h"
+#include "dm-vhdx-trace.h"
 
 /* Tell that space is low when less than this part of the device is free. */
 #define VHDX_LOW_SPACE_PART	32
 
+/* What a block takes of the map. */
 static u32 vhdx_space_unit(const struct vhdx_target *vt)
 {
-	return vhdx_block_mib(&vt->image.layout.geo);
+	return vt->image.is_vhd ? 1 : vhdx_block_mib(&vt->image.layout.geo);
+}
+
+/**
+ * vhdx_space_to_mib() - how much is what the map counts?
+ * @image: loaded
+ * @count: MiB, or slots of a VHD image
+ *
+ * Context: any.
+ * Return: MiB.
+ */
+u32 vhdx_space_to_mib(const struct vhdx_image *image, u32 count)
+{
+	return image->vhd ? (u64)count * image->vhd->stride >>
+			    VHDX_MIB_SECTORS_SHIFT : count;
+}
+
+/* Is it within the device?  Devices shrink, too, and what lies behind is lost. */
+static bool vhdx_space_fits(const struct vhdx_target *vt, u32 mib, u32 count)
+{
+	u64 end = (u64)mib + count;
+
+	if (vt->image.is_vhd)
+		end = (vhd_slot_end(vt->image.vhd, mib) << SECTOR_SHIFT) +
+		      VHD_FOOTER_BYTES;
+	else
+		end <<= 20;
+	return end <= vhdx_io_bytes(&vt->image.backing);
 }
 
 /* Is it, once @count more MiB are taken? */
@@ -20,6 +49,9 @@ static bool vhdx_space_is_low(const struct vhdx_target *vt, u32 count)
 	u32 enough = max(space->size / VHDX_LOW_SPACE_PART,
 			 4 * vhdx_space_unit(vt));
 
+	/* There is a slot for each block that is missing, and more. */
+	if (vt->image.is_vhd && space->size == vt->image.max_mib)
+		return false;
 	return space->size - space->taken <= enough + count;
 }
 
@@ -31,8 +63,11 @@ static void vhdx_check_low_space(struct vhdx_target *vt)
 		vt->low_space_told = false;
 	} else if (!vt->low_space_told) {
 		vt->low_space_told = true;
-		DMWARN("%pg: space is low, %u MiB left: extend the backing device",
-		       vt->bdev, space->size - space->taken);
+		DMWARN("%pg: space is low, %u MiB left: %s", vt->bdev,
+		       vhdx_space_to_mib(&vt->image, space->size -
+					 space->taken),
+		       vhd_space_ends(&vt->image) ? VHD_NO_PLACE_ADVICE :
+		       "extend the backing device");
 		dm_table_event(vt->ti->table);
 	}
 }
@@ -71,8 +106,7 @@ u32 vhdx_take_space(struct vhdx_target *vt)
 	}
 	if (!mib && vhdx_release_aside(vt))
 		mib = vhdx_space_find(space, vt->space_hint, count);
-	/* Devices shrink, too, and what lies behind the end is lost. */
-	if (!mib || ((u64)mib + count) << 20 > vhdx_io_bytes(&vt->image.backing))
+	if (!mib || !vhdx_space_fits(vt, mib, count))
 		return 0;
 	vt->space_hint = mib + count;
 	vhdx_space_claim(space, mib, count);
@@ -99,11 +133,33 @@ u32 vhdx_take_simply(struct vhdx_target *vt, bool zeroes)
 		return 0;
 	mib = vhdx_space_find(space, vt->space_hint, count);
 	if (!mib || (zeroes && !vhdx_space_is_zero(vt, mib, space->end)) ||
-	    ((u64)mib + count) << 20 > vhdx_io_bytes(&vt->image.backing))
+	    !vhdx_space_fits(vt, mib, count))
 		return 0;
 	vt->space_hint = mib + count;
 	vhdx_space_claim(space, mib, count);
 	return mib;
+}
+
+/**
+ * vhdx_take_below() - take the lowest space for a block that is below another's
+ * @vt: the target
+ * @mib: where the other one is
+ *
+ * Context: process context, does not sleep; the publish mutex is held.
+ * Return: where, in MiB; 0: there is none.
+ */
+u32 vhdx_take_below(struct vhdx_target *vt, u32 mib)
+{
+	struct vhdx_space *space = &vt->image.space;
+	u32 count = vhdx_space_unit(vt), found;
+
+	lockdep_assert_held(&vt->publish);
+	found = vhdx_space_find(space, vt->space_hint, count);
+	if (!found || found > mib || !vhdx_space_fits(vt, found, count))
+		return 0;
+	vt->space_hint = found + count;
+	vhdx_space_claim(space, found, count);
+	return found;
 }
 
 /**
@@ -124,7 +180,7 @@ u32 vhdx_take_bitmap(struct vhdx_target *vt)
 		mib = vhdx_space_find(space, 1, 1);
 	if (!mib && vhdx_release_aside(vt))
 		mib = vhdx_space_find(space, 1, 1);
-	if (!mib || ((u64)mib + 1) << 20 > vhdx_io_bytes(&vt->image.backing))
+	if (!mib || !vhdx_space_fits(vt, mib, 1))
 		return 0;
 	vhdx_space_claim(space, mib, 1);
 	vhdx_check_low_space(vt);
@@ -140,6 +196,7 @@ u32 vhdx_take_bitmap(struct vhdx_target *vt)
  */
 void vhdx_give_bitmap_back(struct vhdx_target *vt, u32 mib)
 {
+	lockdep_assert_held(&vt->publish);
 	vhdx_space_release(&vt->image.space, mib, 1);
 	vt->space_hint = min(vt->space_hint, mib);
 }
@@ -153,6 +210,7 @@ void vhdx_give_bitmap_back(struct vhdx_target *vt, u32 mib)
  */
 void vhdx_give_space_back(struct vhdx_target *vt, u32 mib)
 {
+	lockdep_assert_held(&vt->publish);
 	vhdx_space_release(&vt->image.space, mib, vhdx_space_unit(vt));
 	/* Nothing below the hint is large enough, but for this. */
 	vt->space_hint = min(vt->space_hint, mib);
@@ -170,6 +228,7 @@ void vhdx_give_space_back(struct vhdx_target *vt, u32 mib)
  */
 void vhdx_set_space_aside(struct vhdx_target *vt, u32 mib)
 {
+	lockdep_assert_held(&vt->publish);
 	if (vt->nr_aside == VHDX_ASIDE) {
 		vhdx_give_space_back(vt, vt->aside[0]);
 		memmove(vt->aside, vt->aside + 1,
@@ -177,12 +236,14 @@ void vhdx_set_space_aside(struct vhdx_target *vt, u32 mib)
 		vt->nr_aside--;
 	}
 	vt->aside[vt->nr_aside++] = mib;
+	vhdx_stat_add(&vt->stats, VHDX_STAT_ASIDE, vhdx_space_unit(vt));
+	trace_vhdx_set_aside(vt->bdev, mib, vhdx_space_unit(vt));
 }
 
 /**
  * vhdx_space_is_zero() - is space known to read as zeros?
  * @vt: the target
- * @mib: the space
+ * @mib: the space; of a VHD image the slot
  * @end: high-water mark before it was claimed
  *
  * Context: any; the publish mutex is held.
@@ -190,9 +251,16 @@ void vhdx_set_space_aside(struct vhdx_target *vt, u32 mib)
  */
 bool vhdx_space_is_zero(const struct vhdx_target *vt, u32 mib, u32 end)
 {
+	u32 from = mib, to = mib + vhdx_space_unit(vt);
+
 	lockdep_assert_held(&vt->publish);
-	return mib >= vt->zeroed_from_mib && mib >= vt->used_mib &&
-	       mib >= end && mib + vhdx_space_unit(vt) <= vt->zeroed_to_mib;
+	if (vt->image.is_vhd) {
+		from = vhd_slot_sector(vt->image.vhd, mib) >> VHDX_MIB_SECTORS_SHIFT;
+		to = DIV_ROUND_UP_ULL(vhd_slot_end(vt->image.vhd, mib),
+				      1 << VHDX_MIB_SECTORS_SHIFT);
+	}
+	return from >= vt->zeroed_from_mib && from >= vt->used_mib &&
+	       mib >= end && to <= vt->zeroed_to_mib;
 }
 
 /**
@@ -233,6 +301,7 @@ void vhdx_wait_for_space(struct vhdx_target *vt, struct vhdx_nospace *ns,
 {
 	bool wait = vhdx_nospace_lack(ns, vt->bdev), requeue;
 
+	vhdx_stat_add(&vt->stats, VHDX_STAT_NO_ROOM, 1);
 	spin_lock_irq(&vt->lock);
 	/* Once dm is done with noflush it would make an error of it. */
 	requeue = vt->requeue_no_space && dm_noflush_suspending(vt->ti);
@@ -247,6 +316,23 @@ void vhdx_wait_for_space(struct vhdx_target *vt, struct vhdx_nospace *ns,
 	else
 		queue_delayed_work(vt->alloc_wq, &vt->space_timer,
 				   msecs_to_jiffies(VHDX_NOSPACE_POLL_MS));
+}
+
+/**
+ * vhdx_wait_for_place() - a write has found no place for its block: queue it or fail it
+ * @vt: the target
+ * @bio: the write, ready to be sent
+ *
+ * If there is none for it however large the device becomes, nothing is to be waited for.
+ *
+ * Context: worker; the publish mutex is held.
+ */
+void vhdx_wait_for_place(struct vhdx_target *vt, struct bio *bio)
+{
+	bool ends = vhd_space_ends(&vt->image);
+
+	lockdep_assert_held(&vt->publish);
+	vhdx_wait_for_space(vt, ends ? &vt->no_place : &vt->no_room, bio);
 }
 
 /**

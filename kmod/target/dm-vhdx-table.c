@@ -165,20 +165,17 @@ static void vhdx_status_info(struct vhdx_target *vt, char *result,
 {
 	const struct vhdx_image *image = &vt->image;
 	const struct vhdx_log *log = &vt->log;
-	struct vhdx_stats stats;
+	const struct vhdx_stats *stats = &vt->stats;
 	unsigned int sz = 0, dirty, allocated, taken, size;
-	u64 log_used, checkpoints, allocs;
+	u64 log_used, checkpoints;
 	bool open;
 
 	spin_lock_irq(&vt->lock);
-	stats = vt->stats;
 	open = vt->session != VHDX_SESSION_CLOSED;
 	spin_unlock_irq(&vt->lock);
 	dirty = READ_ONCE(vt->nr_dirty);
 	/* data_race(): whoever counts has a mutex, that may be held for long. */
 	allocated = data_race(image->allocated_blocks);
-	/* data_race(): likewise */
-	allocs = data_race(vt->nr_allocs);
 	/* data_race(): likewise */
 	taken = data_race(image->space.taken);
 	/* data_race(): likewise */
@@ -189,6 +186,11 @@ static void vhdx_status_info(struct vhdx_target *vt, char *result,
 	checkpoints = data_race(log->checkpoints);
 	if (!open)
 		log_used = 0;
+	if (image->vhd && image->space.map) {
+		taken = vhdx_space_to_mib(image, taken) +
+			(image->vhd->first >> VHDX_MIB_SECTORS_SHIFT);
+		size = DIV_ROUND_UP_ULL(image->bytes, SZ_1M);
+	}
 
 	if (!image->loaded) {
 		DMEMIT("%s", vhdx_mode_name(VHDX_MODE_FAIL));
@@ -198,8 +200,10 @@ static void vhdx_status_info(struct vhdx_target *vt, char *result,
 	       vhdx_mode_name(READ_ONCE(vt->mode)),
 	       allocated, image->layout.geo.blocks, 1ULL << vt->block_shift,
 	       taken, size, dirty, log_used, image->layout.header.log_length,
-	       allocs, stats.zeroed, stats.commits, stats.entries,
-	       checkpoints);
+	       vhdx_stat(stats, VHDX_STAT_ALLOCATED),
+	       vhdx_stat(stats, VHDX_STAT_ZEROED),
+	       vhdx_stat(stats, VHDX_STAT_COMMITS),
+	       vhdx_stat(stats, VHDX_STAT_ENTRIES), checkpoints);
 }
 
 /*
@@ -209,13 +213,13 @@ static void vhdx_status_info(struct vhdx_target *vt, char *result,
  */
 static bool vhdx_zeroed_from(const struct vhdx_target *vt, u64 *sector)
 {
-	u64 mib = vhdx_io_bytes(&vt->image.backing) >> 20;
-	u32 from = max3(READ_ONCE(vt->zeroed_from_mib), vt->used_mib,
-			READ_ONCE(vt->image.space.end));
+	u32 mib = vhdx_image_mib(&vt->image, vhdx_io_bytes(&vt->image.backing));
+	u32 from = max3(READ_ONCE(vt->zeroed_from_mib), READ_ONCE(vt->used_mib),
+			vhdx_image_end_mib(&vt->image));
 
 	*sector = (u64)from << VHDX_MIB_SECTORS_SHIFT;
 	return READ_ONCE(vt->zeroed_from_mib) != U32_MAX &&
-	       min_t(u64, mib, VHDX_MIB_MAX) <= READ_ONCE(vt->zeroed_to_mib);
+	       mib <= READ_ONCE(vt->zeroed_to_mib);
 }
 
 static const char *vhdx_size_from(const struct vhdx_target *vt)
@@ -341,12 +345,27 @@ static int vhdx_message_zeroed(struct vhdx_target *vt, const char *from_arg,
 		return -EINVAL;
 	}
 	from = DIV_ROUND_UP_ULL(from, 1 << VHDX_MIB_SECTORS_SHIFT);
-	to >>= VHDX_MIB_SECTORS_SHIFT;
+	/* The footer of a VHD image is, or was, in the last sector. */
+	to = vhdx_image_mib(&vt->image, to << SECTOR_SHIFT);
 	if (vt->read_only || from >= to)
 		return 0;
 	vhdx_space_add_zeroed(vt, min_t(u64, from, U32_MAX),
 			      min_t(u64, to, U32_MAX));
 	return 0;
+}
+
+/* @how: what else is said; NULL: nothing */
+static int vhdx_message_move(struct vhdx_target *vt, const char *which,
+			     const char *how, char *result, unsigned int maxlen)
+{
+	unsigned long long block;
+
+	if (kstrtoull(which, 10, &block) || block > U32_MAX || (how && strcasecmp(how, "zeros"))) {
+		DMWARN("%pg: move needs the number of a block, and may have 'zeros' behind it",
+		       vt->bdev);
+		return -EINVAL;
+	}
+	return vhdx_move_block(vt, block, how, result, maxlen) ?: 1;
 }
 
 /**
@@ -356,12 +375,15 @@ static int vhdx_message_zeroed(struct vhdx_target *vt, const char *from_arg,
  * @argv: "commit": make all block allocations durable now;
  *        "close": that, and leave a clean image until the next write;
  *        "zeroed <from> <to>": this part of the backing device, in sectors,
- *        was added to it and reads as zeros
- * @result: not used
+ *        was added to it and reads as zeros;
+ *        "move <block> [zeros]": move a block to lower space, see
+ *        vhdx_move_block();
+ *        "stats": what it has done, see vhdx_stats_show()
+ * @result: takes the answer, if there is one
  * @maxlen: bytes there
  *
  * Context: process context, any time.
- * Return: 0 or a negative errno.
+ * Return: 0, 1 if there is an answer, or a negative errno.
  */
 int vhdx_message(struct dm_target *ti, unsigned int argc, char **argv,
 		 char *result, unsigned int maxlen)
@@ -374,7 +396,14 @@ int vhdx_message(struct dm_target *ti, unsigned int argc, char **argv,
 		return vt->read_only ? 0 : vhdx_idle_close(vt);
 	if (argc == 3 && !strcasecmp(argv[0], "zeroed"))
 		return vhdx_message_zeroed(vt, argv[1], argv[2]);
-	DMWARN("%pg: unknown message: there are 'commit', 'close' and 'zeroed <from> <to>'",
+	if (argc == 1 && !strcasecmp(argv[0], "stats")) {
+		vhdx_stats_show(vt, result, maxlen);
+		return 1;
+	}
+	if ((argc == 2 || argc == 3) && !strcasecmp(argv[0], "move"))
+		return vhdx_message_move(vt, argv[1], argc == 3 ? argv[2] : NULL,
+					 result, maxlen);
+	DMWARN("%pg: unknown message: not 'commit', 'close', 'move', 'stats' or 'zeroed'",
 	       vt->bdev);
 	return -EINVAL;
 }

@@ -10,6 +10,8 @@
 #include <linux/slab.h>
 
 #include "dm-vhdx.h"
+#include "dm-vhdx-gate.h"
+#include "dm-vhdx-trace.h"
 
 static struct target_type vhd_target;
 
@@ -32,8 +34,8 @@ static int vhdx_use_device(struct vhdx_target *vt, struct block_device *bdev)
 	vt->image.backing.is_dm = bdev->bd_disk->major ==
 		dm_disk(dm_table_get_md(vt->ti->table))->major;
 	/* zeroed_from speaks of the device as it is now, not as it will be. */
-	vt->zeroed_to_mib = min_t(u64, VHDX_MIB_MAX,
-				  vhdx_io_bytes(&vt->image.backing) >> 20);
+	vt->zeroed_to_mib = vhdx_image_mib(&vt->image,
+					   vhdx_io_bytes(&vt->image.backing));
 	return 0;
 }
 
@@ -68,6 +70,8 @@ static void vhdx_dtr(struct dm_target *ti)
 {
 	struct vhdx_target *vt = ti->private;
 
+	if (vt->bdev)
+		trace_vhdx_dtr(vt->bdev, 0);
 	/* A timer of a workqueue that is gone would still go off. */
 	cancel_delayed_work_sync(&vt->space_timer);
 	cancel_delayed_work_sync(&vt->commit_timer);
@@ -83,6 +87,7 @@ static void vhdx_dtr(struct dm_target *ti)
 	vhdx_drop_image(vt);
 	vhdx_image_exit(&vt->image);
 	vhdx_log_destroy(&vt->log);
+	vhd_store_destroy(vt);
 	if (vt->has_flights)
 		cleanup_srcu_struct(&vt->flights);
 	mempool_exit(&vt->change_pool);
@@ -144,22 +149,27 @@ static struct vhdx_target *vhdx_new_target(struct dm_target *ti)
 	vt->mode = vt->read_only ? VHDX_MODE_RO : VHDX_MODE_RW;
 	vt->commit_interval_ms = VHDX_COMMIT_INTERVAL_MS;
 	vt->idle_close_ms = VHDX_IDLE_CLOSE_MS;
-	vt->idle_need = 1;
 	vt->image.is_vhd = ti->type == &vhd_target;
 	vhdx_overlay_init(&vt->image.overlay);
 	vt->zeroed_from_mib = U32_MAX;
 	vhdx_nospace_init(&vt->no_room, ti,
 			  "no space left: extend the backing device");
+	vhdx_nospace_init(&vt->no_place, ti, "no place left in the image, which ends at 2 TiB: "
+			  VHD_NO_PLACE_ADVICE);
+	vt->no_place.fail_at_once = true;
 	vhdx_nospace_init(&vt->no_space, ti, no_space);
 	vhdx_nospace_init(&vt->no_meta_space, ti, no_space);
 	vt->no_meta_space.on_wait = vhdx_hand_back;
 	vhdx_nospace_hurry(&vt->no_meta_space, true);	/* not resumed yet */
+	init_waitqueue_head(&vt->move_wait);
+	vt->moves_held = true;				/* likewise */
 	spin_lock_init(&vt->lock);
 	bio_list_init(&vt->deferred);
 	bio_list_init(&vt->returned);
 	bio_list_init(&vt->space_waiters);
 	bio_list_init(&vt->starved);
 	bio_list_init(&vt->landed);
+	bio_list_init(&vt->move_waiting);
 	bio_list_init(&vt->reads);
 	bio_list_init(&vt->flushes);
 	bio_list_init(&vt->committing);
@@ -223,7 +233,8 @@ static int vhdx_init_writer(struct vhdx_target *vt, char **error)
 		r = mempool_init_kmalloc_pool(&vt->change_pool, VHDX_MIN_CHANGES,
 					      sizeof(struct vhdx_change));
 	if (!r)
-		r = vhdx_log_create(&vt->log, &vt->image);
+		r = vt->image.is_vhd ? vhd_store_create(vt) :
+				       vhdx_log_create(&vt->log, &vt->image);
 	if (r)
 		*error = "Out of memory";
 	return r;
@@ -295,6 +306,8 @@ static int vhdx_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 		r = vhdx_chain_open(vt, &ti->error);
 	if (!r)
 		r = vhdx_prepare(vt, &ti->error);
+	if (vt->bdev)
+		trace_vhdx_ctr(vt->bdev, r);
 	if (r) {
 		vhdx_dtr(ti);
 		return r;
@@ -316,6 +329,9 @@ static int vhdx_ctr(struct dm_target *ti, unsigned int argc, char **argv)
 }
 
 /*
+ * A block that is being moved stays where it is: dm waits for who moves it, and for
+ * the writes that wait for that.
+ *
  * Suspending with noflush hands back what waits for space; dm queues it for the
  * next table.  That is, with whatever waits behind metadata that waits for
  * space: writes for a session, or for what a commit frees, flushes for a commit.
@@ -327,6 +343,7 @@ static void vhdx_presuspend(struct dm_target *ti)
 	struct bio_list bios = BIO_EMPTY_LIST;
 	struct bio *bio;
 
+	vhdx_move_hold(vt, true);
 	if (vt->read_only || !dm_noflush_suspending(ti))
 		return;
 	cancel_delayed_work_sync(&vt->space_timer);
@@ -348,6 +365,7 @@ static void vhdx_presuspend_undo(struct dm_target *ti)
 	spin_lock_irq(&vt->lock);
 	vt->requeue_no_space = false;
 	spin_unlock_irq(&vt->lock);
+	vhdx_move_hold(vt, false);
 }
 
 /* No guest I/O is left.  Leave a clean image. */
@@ -358,6 +376,7 @@ static void vhdx_postsuspend(struct dm_target *ti)
 	if (!vt->read_only) {
 		/* Nobody waits any more who could be told but who suspends. */
 		vhdx_nospace_hurry(&vt->no_meta_space, true);
+		vhdx_move_wait(vt);
 		cancel_delayed_work_sync(&vt->space_timer);
 		flush_work(&vt->worker);
 		cancel_delayed_work_sync(&vt->idle_timer);
@@ -368,6 +387,7 @@ static void vhdx_postsuspend(struct dm_target *ti)
 		vt->requeue_no_space = false;
 	}
 	vhdx_leave(vt);
+	trace_vhdx_suspend(vt->bdev, 0);
 }
 
 static int vhdx_preresume(struct dm_target *ti)
@@ -389,6 +409,10 @@ static int vhdx_preresume(struct dm_target *ti)
 	vhdx_set_mode(vt, r ? VHDX_MODE_FAIL :
 		      vt->read_only ? VHDX_MODE_RO : VHDX_MODE_RW, NULL);
 	vt->stale = r;
+	trace_vhdx_resume(vt->bdev, r);
+	/* A fixed VHD image has no session: its blocks are all there. */
+	if (!r && !vt->read_only && vt->image.is_vhd && !vt->place)
+		WRITE_ONCE(vt->may_overwrite, true);
 	if (!r)
 		vhdx_nospace_hurry(&vt->no_meta_space, false);
 	return r;
@@ -401,21 +425,20 @@ static void vhdx_resume(struct dm_target *ti)
 
 	vhdx_registry_set_state(&vt->user, VHDX_USER_ACTIVE);
 	vhdx_registry_inherited(&vt->user);
+	vhdx_move_hold(vt, false);
 }
 
 /* The end of whatever has gone to where an entry said. */
 static int vhdx_end_io(struct dm_target *ti, struct bio *bio,
 		       blk_status_t *error)
 {
-	struct vhdx_target *vt = ti->private;
-
-	vhdx_flight_end(vt, bio);
+	vhdx_flight_done(ti->private, bio);
 	return DM_ENDIO_DONE;
 }
 
 static struct target_type vhdx_target = {
 	.name = "vhdx",
-	.version = { 1, 5, 0 },
+	.version = { 1, 7, 0 },
 	.features = DM_TARGET_NOWAIT,
 	.module = THIS_MODULE,
 	.ctr = vhdx_ctr,
@@ -435,7 +458,7 @@ static struct target_type vhdx_target = {
 
 static struct target_type vhd_target = {
 	.name = "vhd",
-	.version = { 1, 0, 0 },
+	.version = { 1, 1, 0 },
 	.features = DM_TARGET_NOWAIT,
 	.module = THIS_MODULE,
 	.ctr = vhdx_ctr,
@@ -454,13 +477,18 @@ static struct target_type vhd_target = {
 
 static int __init vhdx_init(void)
 {
-	int r = dm_register_target(&vhdx_target);
+	int r = vhdx_hibernate_init();
 
 	if (r)
 		return r;
-	r = dm_register_target(&vhd_target);
-	if (r)
+	r = dm_register_target(&vhdx_target);
+	if (!r) {
+		r = dm_register_target(&vhd_target);
+		if (!r)
+			return 0;
 		dm_unregister_target(&vhdx_target);
+	}
+	vhdx_hibernate_exit();
 	return r;
 }
 
@@ -468,6 +496,7 @@ static void __exit vhdx_exit(void)
 {
 	dm_unregister_target(&vhd_target);
 	dm_unregister_target(&vhdx_target);
+	vhdx_hibernate_exit();
 	vhdx_registry_exit();
 }
 

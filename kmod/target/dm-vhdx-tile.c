@@ -18,9 +18,6 @@
 
 #include "dm-vhdx.h"
 
-/* No layer has it. */
-#define VHDX_TILE_ZEROS		0xffff
-
 #define VHDX_TILE_SECTORS	(1U << VHDX_MIB_SECTORS_SHIFT)
 #define VHDX_TILE_COARSE	(12 - SECTOR_SHIFT)
 
@@ -155,6 +152,7 @@ static void vhdx_tile_keep(struct vhdx_chain *chain, unsigned long index,
 	else
 		WRITE_ONCE(chain->nr_tiles, chain->nr_tiles + 1);
 	xa_unlock(&chain->tiles);
+	vhdx_stat_add(&chain->vt->stats, VHDX_STAT_TILES, 1);
 }
 
 /* ------------------------------------------------------------------------
@@ -191,6 +189,10 @@ static void vhdx_tile_look(struct vhdx_target *vt, const struct vhdx_tile *tile,
 	/* Pairs with vhdx_tile_set(): the entry of the block comes first. */
 	u16 layer = smp_load_acquire(&tile->layer[i]);
 
+	/* A tile has several small blocks of a VHD image, and each its entry. */
+	if (vt->image.is_vhd)
+		end = min_t(u64, end, at + vhdx_block_mask(vt) + 1 -
+				      (sector & vhdx_block_mask(vt)));
 	while (++i << tile->shift < end)
 		if (READ_ONCE(tile->layer[i]) != layer)
 			break;
@@ -442,23 +444,29 @@ static bool vhdx_tile_is_coarse(const struct vhdx_tile *tile)
 	return true;
 }
 
-/* Of a VHD image. */
+/*
+ * Of a VHD image.  Several of its blocks may be in a tile, each with a bitmap: what
+ * one that cannot be read tells is lacking, and such a tile is not kept.
+ */
 static int vhd_tile_make(struct vhdx_target *vt, u32 unit)
 {
 	struct vhdx_chain *chain = vt->chain;
 	struct vhdx_tile *tile = NULL;
 	int r;
 
-	r = vhd_chain_fill(chain, unit, chain->scratch->layer, VHDX_TILE_ZEROS);
-	if (r)
-		return r;
-	mutex_lock(&vt->publish);
-	if (!vhd_chain_settle(vt, unit))
+	for (;;) {
+		r = vhd_chain_fill(chain, unit, chain->scratch->layer);
+		mutex_lock(&vt->publish);
+		if (vhd_chain_add_core(vt, unit, chain->scratch->layer))
+			break;
+		mutex_unlock(&vt->publish);
+	}
+	if (!r && !vhd_chain_settle(vt, unit))
 		tile = vhdx_tile_copy(chain, vhdx_tile_is_coarse(chain->scratch));
 	if (tile)
 		vhdx_tile_keep(chain, unit, tile);
 	mutex_unlock(&vt->publish);
-	return 0;
+	return r;
 }
 
 /**
@@ -483,9 +491,11 @@ int vhdx_tile_make(struct vhdx_target *vt, sector_t sector,
 
 	if (vt->image.is_vhd) {
 		r = vhd_tile_make(vt, unit);
-		if (!r)
-			vhdx_tile_look(vt, chain->scratch, sector, sectors, route);
-		return r;
+		if (r && chain->scratch->layer[sector & (VHDX_TILE_SECTORS - 1)] ==
+			 VHDX_TILE_BAD)
+			return r;
+		vhdx_tile_look(vt, chain->scratch, sector, sectors, route);
+		return 0;
 	}
 	do {
 		r = vhdx_tile_read(chain, unit);

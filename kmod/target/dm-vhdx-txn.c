@@ -13,6 +13,7 @@
  *   3. if space that might hold foreign data was published: flush, so that its
  *      zeroes and data are durable before an entry can name them;
  *   4. write the log entry;  (2 to 4 once more if it takes several entries)
+ *      of a VHD image, which has no log: write the sectors to their places;
  *   5. flush: log entries and all data written before are durable;
  *   6. the blocks are no longer pending.
  *
@@ -23,6 +24,7 @@
 #include <linux/list_sort.h>
 
 #include "dm-vhdx.h"
+#include "dm-vhdx-trace.h"
 
 /* So many sectors may be changed while there is made room for the others. */
 #define VHDX_TXN_SLACK	16
@@ -87,6 +89,7 @@ static void vhdx_txn_merge(struct vhdx_target *vt, struct vhdx_change *change)
 	if (!newer)
 		return;
 	change->nr += newer->nr;
+	change->moved |= newer->moved;
 	vhdx_txn_remove(vt, vt->running, newer);
 }
 
@@ -118,6 +121,37 @@ static void vhdx_txn_stage_bits(struct vhdx_target *vt, struct vhdx_bits *bits,
 	bits->pos = vt->log.write_pos;
 }
 
+/* Of a VHD image.  What has not changed is not written. */
+static void vhdx_txn_stage_vhd(struct vhdx_target *vt, struct vhdx_change *change)
+{
+	void *raw = NULL;
+
+	if (change->bits || change->moved)
+		raw = vhd_store_stage(vt->store, change->sector);
+	if (change->bits) {
+		memcpy(raw, change->bits->data, VHD_SECTOR);
+		return;
+	}
+	bitmap_zero(change->pending, VHDX_BAT_PER_SECTOR);
+	vhd_store_build(vt, change->sector, raw, change->pending);
+}
+
+static void vhdx_txn_stage_change(struct vhdx_target *vt,
+				  struct vhdx_change *change)
+{
+	void *raw;
+
+	if (vt->image.is_vhd) {
+		vhdx_txn_stage_vhd(vt, change);
+		return;
+	}
+	raw = vhdx_log_stage(&vt->log, change->sector * VHDX_SECTOR);
+	if (change->bits)
+		vhdx_txn_stage_bits(vt, change->bits, raw);
+	else
+		vhdx_txn_build(vt, change, raw);
+}
+
 /*
  * Step 2 for @count sectors from @change on.  Returns whether a flush has to come
  * before the entry; *@next is the first change that is not in it, NULL if all are.
@@ -127,7 +161,6 @@ static bool vhdx_txn_stage(struct vhdx_target *vt, struct vhdx_change *change,
 {
 	struct vhdx_txn *txn = vt->logging;
 	bool preflush;
-	void *raw;
 
 	lockdep_assert_held(&vt->publish);
 	*next = NULL;
@@ -136,12 +169,8 @@ static bool vhdx_txn_stage(struct vhdx_target *vt, struct vhdx_change *change,
 			*next = change;
 			break;
 		}
-		raw = vhdx_log_stage(&vt->log, change->sector * VHDX_SECTOR);
-		if (change->bits)
-			vhdx_txn_stage_bits(vt, change->bits, raw);
-		else
-			vhdx_txn_build(vt, change, raw);
 		vhdx_txn_merge(vt, change);
+		vhdx_txn_stage_change(vt, change);
 	}
 	/* Of what was merged, or will be logged by a later entry. */
 	preflush = txn->exposed || vt->running->exposed;
@@ -150,17 +179,23 @@ static bool vhdx_txn_stage(struct vhdx_target *vt, struct vhdx_change *change,
 	return preflush;
 }
 
+static int vhdx_txn_flush(struct vhdx_target *vt)
+{
+	return vt->image.is_vhd ? vhdx_image_flush(&vt->image) :
+				  vhdx_log_flush(&vt->log);
+}
+
 /* Steps 3 and 4 for what was staged. */
 static int vhdx_txn_write(struct vhdx_target *vt, bool preflush)
 {
-	int r = preflush ? vhdx_log_flush(&vt->log) : 0;
+	int r = preflush ? vhdx_txn_flush(vt) : 0;
 
 	if (r)
 		return r;
-	spin_lock_irq(&vt->lock);
-	vt->stats.entries++;
-	spin_unlock_irq(&vt->lock);
-	return vhdx_log_write(&vt->log);
+	vhdx_stat_add(&vt->stats, VHDX_STAT_ENTRIES, 1);
+	trace_vhdx_log_entry(vt->bdev, vt->image.is_vhd ? vt->store->nr :
+				       vt->log.entry_sectors);
+	return vt->image.is_vhd ? vhd_store_write(vt) : vhdx_log_write(&vt->log);
 }
 
 /*
@@ -179,7 +214,7 @@ static int vhdx_txn_entry(struct vhdx_target *vt, struct vhdx_change **next)
 	mutex_lock(&vt->publish);
 	preflush = vhdx_txn_stage(vt, *next, count, next);
 	mutex_unlock(&vt->publish);
-	/* Exposed space: zeroes and data before the entry that names it. */
+	/* Zeroes and data before the entry, or the bits, that name them. */
 	return vhdx_txn_write(vt, preflush);
 }
 
@@ -187,15 +222,20 @@ static int vhdx_txn_entry(struct vhdx_target *vt, struct vhdx_change **next)
 static void vhdx_txn_settle(struct vhdx_target *vt, struct vhdx_change *change)
 {
 	const struct vhdx_geometry *geo = &vt->image.layout.geo;
-	u64 index = vhdx_txn_index(vt, change);
 	unsigned int i;
 
 	if (change->bits)
 		return;
 	for_each_set_bit(i, change->pending, VHDX_BAT_PER_SECTOR) {
-		u32 *e = &vt->bat[vhdx_bat_blocks_before(geo, index + i)];
+		u32 block = vt->image.is_vhd ?
+			vhd_store_block(vt, change->sector) + i :
+			vhdx_bat_blocks_before(geo, vhdx_txn_index(vt, change) + i);
+		u32 *e = &vt->bat[block];
 
-		WRITE_ONCE(*e, *e & ~VHDX_E_PENDING);
+		if (vhdx_is_moving(vt, block))
+			WRITE_ONCE(vt->move_committed, true);
+		else
+			WRITE_ONCE(*e, *e & ~VHDX_E_PENDING);
 	}
 }
 
@@ -219,8 +259,8 @@ static void vhdx_txn_done(struct vhdx_target *vt)
 	vt->logging = NULL;
 	mutex_unlock(&vt->publish);
 
+	vhdx_stat_add(&vt->stats, VHDX_STAT_COMMITS, 1);
 	spin_lock_irq(&vt->lock);
-	vt->stats.commits++;
 	vhdx_wake_starved(vt);
 	/* There is room in the running one for blocks that were prepared. */
 	if (vt->chain && !list_empty(&vt->done))
@@ -254,10 +294,37 @@ static bool vhdx_txn_cut(struct vhdx_target *vt)
 	some = !list_empty(&vt->running->changes) ||
 	       !list_empty(&vt->running->limbo);
 	if (some) {
+		trace_vhdx_commit(vt->bdev, vt->running->sectors);
 		vt->logging = vt->running;
 		vt->running = &vt->txns[vt->running == &vt->txns[0]];
 	}
 	return some;
+}
+
+/* Room for the running transaction; returns 0 with the publish mutex held. */
+static int vhdx_txn_make_room(struct vhdx_target *vt, u32 sectors)
+{
+	int r;
+
+	if (vt->image.is_vhd) {
+		vt->store->nr = 0;
+		mutex_lock(&vt->publish);
+		return 0;
+	}
+	/* Some may come meanwhile; the more room, the sooner a checkpoint. */
+	sectors = min_t(u32, sectors + VHDX_TXN_SLACK, VHDX_LOG_FIRST_DESCS);
+	r = vhdx_log_make_room(&vt->log, sectors);
+	if (r)
+		return r;
+	mutex_lock(&vt->publish);
+	if (vt->running->sectors > sectors) {
+		mutex_unlock(&vt->publish);
+		r = vhdx_log_make_room(&vt->log, VHDX_LOG_FIRST_DESCS);
+		if (r)
+			return r;
+		mutex_lock(&vt->publish);
+	}
+	return 0;
 }
 
 /*
@@ -274,25 +341,15 @@ static int vhdx_txn_log_whole(struct vhdx_target *vt)
 
 	if (!sectors)
 		return 0;
-	/* Some may come meanwhile; the more room, the sooner a checkpoint. */
-	sectors = min_t(u32, sectors + VHDX_TXN_SLACK, VHDX_LOG_FIRST_DESCS);
-	r = vhdx_log_make_room(&vt->log, sectors);
+	r = vhdx_txn_make_room(vt, sectors);
 	if (r)
 		return r;
-	mutex_lock(&vt->publish);
-	if (vt->running->sectors > sectors) {
-		mutex_unlock(&vt->publish);
-		r = vhdx_log_make_room(&vt->log, VHDX_LOG_FIRST_DESCS);
-		if (r)
-			return r;
-		mutex_lock(&vt->publish);
-	}
 	vhdx_txn_cut(vt);
 	list_sort(NULL, &vt->logging->changes, vhdx_change_cmp);
 	next = list_first_entry(&vt->logging->changes, struct vhdx_change, list);
 	preflush = vhdx_txn_stage(vt, next, vt->logging->sectors, &next);
 	mutex_unlock(&vt->publish);
-	r = vhdx_txn_write(vt, preflush) ?: vhdx_log_flush(&vt->log);
+	r = vhdx_txn_write(vt, preflush) ?: vhdx_txn_flush(vt);
 	return r ?: 1;
 }
 
@@ -343,5 +400,6 @@ int vhdx_txn_commit(struct vhdx_target *vt)
 		vhdx_txn_undo(vt);
 	else if (vt->logging)
 		vhdx_txn_done(vt);
+	trace_vhdx_commit_done(vt->bdev, r);
 	return r;
 }

@@ -20,6 +20,7 @@
  * again.  That goes for all writes that come through the worker.
  */
 #include "dm-vhdx.h"
+#include "dm-vhdx-gate.h"
 
 /* ------------------------------------------------------------------------
  * Writes to present blocks
@@ -100,7 +101,7 @@ void vhdx_remap_new(struct vhdx_target *vt, struct bio *bio, u32 e)
 	if ((bio->bi_opf & REQ_FUA) &&
 	    ((e & VHDX_E_PENDING) || !vhdx_io_fua(&vt->image.backing)))
 		bio->bi_opf &= ~REQ_FUA;
-	vhdx_remap(vt, bio, vhdx_bio_sector(vt, bio), e);
+	vhdx_remap_any(vt, bio, vhdx_bio_sector(vt, bio), e);
 }
 
 /* ------------------------------------------------------------------------
@@ -113,9 +114,9 @@ static void vhdx_space_was_there(struct vhdx_target *vt, bool seen, bool found)
 	if (likely(!READ_ONCE(vt->no_space.lacking)))
 		return;
 	if (found)
-		vhdx_nospace_found(&vt->no_space);
+		vhdx_nospace_found(&vt->no_space, vt->bdev);
 	else if (seen)
-		vhdx_nospace_seen(&vt->no_space);
+		vhdx_nospace_seen(&vt->no_space, vt->bdev);
 }
 
 static void vhdx_publish(struct vhdx_target *vt, struct vhdx_change *spare,
@@ -143,8 +144,13 @@ bool vhdx_map_new_block(struct vhdx_target *vt, struct bio *bio, u32 block)
 	struct vhdx_change *spare = NULL;
 	u32 e, mib = 0;
 
-	if (!mutex_trylock(&vt->publish))
+	/* Of a VHD image its bitmap has to be written first. */
+	if (vt->image.is_vhd || !vhdx_gate_try())
 		return false;
+	if (!mutex_trylock(&vt->publish)) {
+		vhdx_gate_leave();
+		return false;
+	}
 	e = vt->bat[block];
 	/* Neither present, nor being prepared, nor with an anchor. */
 	if (vhdx_e_zeros(e) && !(e & VHDX_E_PENDING) && !vhdx_e_mib(e) &&
@@ -160,11 +166,21 @@ bool vhdx_map_new_block(struct vhdx_target *vt, struct bio *bio, u32 block)
 	}
 	e = vt->bat[block];
 	mutex_unlock(&vt->publish);
+	vhdx_gate_leave();
 	if (!mib)
 		return false;
 	vhdx_hook(bio)->waited = false;
 	vhdx_remap_new(vt, bio, e);
 	return true;
+}
+
+/*
+ * Is some space about to become free?  Whoever moves a block has taken some, and
+ * gives that back, or the old place; if the block is freed meanwhile, both.
+ */
+static bool vhdx_space_is_coming(const struct vhdx_target *vt)
+{
+	return vt->limbo_mib || vt->moving != VHDX_NO_BLOCK || vt->move_mib;
 }
 
 /*
@@ -190,17 +206,17 @@ static bool vhdx_process_absent(struct vhdx_target *vt, struct bio *bio,
 		mib = vhdx_take_space(vt);
 	if (!mib) {
 		vhdx_free_change(vt, change);
-		/* Some may be about to become free. */
-		if (vt->limbo_mib)
+		if (vhdx_space_is_coming(vt))
 			vhdx_starve(vt, bio);
 		else
-			vhdx_wait_for_space(vt, &vt->no_room, bio);
+			vhdx_wait_for_place(vt, bio);
 		return false;
 	}
 	if (unlikely(READ_ONCE(vt->no_room.lacking) && !anchored))
-		vhdx_nospace_found(&vt->no_room);
+		vhdx_nospace_found(&vt->no_room, vt->bdev);
 
-	if (anchored || !vhdx_space_is_zero(vt, mib, end)) {
+	change->is_zero = !anchored && vhdx_space_is_zero(vt, mib, end);
+	if (!change->is_zero || vt->image.is_vhd) {
 		change->mib = mib;
 		vhdx_prepare_block(vt, change, bio);
 		return false;
@@ -219,19 +235,22 @@ static bool vhdx_process_inherited(struct vhdx_target *vt, struct bio *bio,
 	int r = vhdx_part_begin(vt, block);
 
 	if (!r && unlikely(READ_ONCE(vt->no_room.lacking)))
-		vhdx_nospace_found(&vt->no_room);
+		vhdx_nospace_found(&vt->no_room, vt->bdev);
 	if (!r)
 		return true;
-	if (r == -ESTALE)
+	if (r == -ESTALE) {
 		vhdx_defer(vt, bio);
-	else if (r == -EAGAIN || (r == -EFBIG && vt->limbo_mib))
+	} else if (r == -EAGAIN || (r == -EFBIG && vhdx_space_is_coming(vt))) {
 		vhdx_starve(vt, bio);
-	else if (r == -EFBIG)
-		vhdx_wait_for_space(vt, &vt->no_room, bio);
-	else if (r == -ENOSPC)
+	} else if (r == -EFBIG) {
+		vhdx_wait_for_place(vt, bio);
+	} else if (r == -ENOSPC) {
+		/* When it is written it tells that there is some. */
+		vhdx_hook(bio)->waited = true;
 		vhdx_wait_for_space(vt, &vt->no_space, bio);
-	else
+	} else {
 		vhdx_end_bio(bio, errno_to_blk_status(r));
+	}
 	return false;
 }
 
@@ -267,7 +286,10 @@ static bool vhdx_process_block(struct vhdx_target *vt, struct bio *bio, u32 *e)
 		vhdx_no_session(vt, bio);
 		return false;
 	}
-	if (bio_op(bio) != REQ_OP_WRITE) {
+	if (unlikely(vhdx_is_moving(vt, block))) {
+		vhdx_wait_for_move(vt, bio);
+		send = false;
+	} else if (bio_op(bio) != REQ_OP_WRITE) {
 		send = vhdx_process_discard(vt, bio, block, *e);
 	} else if (vhdx_e_has_space(*e)) {
 		send = true;
@@ -433,8 +455,8 @@ static void vhdx_worker_take(struct vhdx_target *vt,
 }
 
 /*
- * Does a write wait for a session?  It stays in its list until there is one: it
- * may have to wait for space, and a suspend with noflush takes it from there.
+ * Does a write, or a move, wait for a session?  A write stays in its list until there
+ * is one: it may have to wait for space, and a suspend with noflush takes it from there.
  */
 static bool vhdx_session_is_due(struct vhdx_target *vt)
 {
@@ -442,8 +464,9 @@ static bool vhdx_session_is_due(struct vhdx_target *vt)
 
 	spin_lock_irq(&vt->lock);
 	due = (!bio_list_empty(&vt->deferred) ||
-	       !bio_list_empty(&vt->landed)) &&
+	       !bio_list_empty(&vt->landed) || vt->open_asked) &&
 	      vt->session == VHDX_SESSION_CLOSED && vt->mode == VHDX_MODE_RW;
+	vt->open_asked = false;
 	spin_unlock_irq(&vt->lock);
 	return due;
 }
@@ -462,8 +485,11 @@ void vhdx_worker(struct work_struct *work)
 	struct blk_plug plug;
 	struct bio *bio;
 
+	vhdx_gate_enter();
 	if (vhdx_session_is_due(vt))
 		vhdx_session_open(vt);	/* a failure has changed the mode */
+	if (vt->image.is_vhd)
+		vhd_session_grow(vt);
 
 	vhdx_worker_take(vt, &load);
 	blk_start_plug(&plug);
@@ -479,4 +505,5 @@ void vhdx_worker(struct work_struct *work)
 	while ((bio = bio_list_pop(&load.deferred)))
 		vhdx_process_write(vt, bio);
 	blk_finish_plug(&plug);
+	vhdx_gate_leave();
 }

@@ -53,6 +53,8 @@
 #include "dm-vhdx-image.h"
 #include "dm-vhdx-log.h"
 #include "dm-vhdx-registry.h"
+#include "dm-vhdx-stats.h"
+#include "dm-vhdx-txn.h"
 
 #if BITS_PER_LONG != 64
 #error "dm-vhdx takes a 64-bit kernel"
@@ -83,90 +85,6 @@ enum vhdx_session {
 };
 
 /**
- * struct vhdx_change - what a transaction changes, or what will be part of one
- * @list: a transaction's, or target's done
- * @hash: a transaction's, or target's preparing
- * @sector: of the image, in a transaction; counted in 4 KiB
- * @nr: so many changes in it
- * @bits: if it is one of a sector bitmap; NULL: of the BAT
- * @pending: those of its blocks that will be durable with it
- * @vt: the target; this and what follows is of a block that is being prepared
- * @block: payload block
- * @mib: its new space
- * @status: what came of preparing
- * @tries: places that were no good
- * @bio: the write that asked for it; the rest of the block is zeroed around it
- * @waiting: more writes to this block
- * @work: prepares space that may hold anything
- */
-struct vhdx_change {
-	struct list_head list;
-	struct hlist_node hash;
-	union {
-		struct {
-			u64 sector;
-			u32 nr;
-			struct vhdx_bits *bits;
-			DECLARE_BITMAP(pending, VHDX_BAT_PER_SECTOR);
-		};
-		struct {
-			struct vhdx_target *vt;
-			u32 block;
-			u32 mib;
-			blk_status_t status;
-			u8 tries;
-			struct bio *bio;
-			struct bio_list waiting;
-			struct work_struct work;
-		};
-	};
-};
-
-/**
- * struct vhdx_extent - space of blocks that were freed
- * @mib: where it begins
- * @count: MiB
- */
-struct vhdx_extent {
-	u32 mib;
-	u32 count;
-};
-
-/**
- * struct vhdx_limbo - space on its way from freed to free; a page
- * @list: a transaction's, or target's limbo
- * @nr: so many
- * @extents: which
- */
-struct vhdx_limbo {
-	struct list_head list;
-	u32 nr;
-	struct vhdx_extent extents[];
-};
-
-#define VHDX_LIMBO_EXTENTS	((PAGE_SIZE - sizeof(struct vhdx_limbo)) / \
-				 sizeof(struct vhdx_extent))
-
-#define VHDX_TXN_HASH_BITS	6
-
-/**
- * struct vhdx_txn - changes that become durable together
- * @changes: one for each sector of the BAT, or of a sector bitmap
- * @hash: the same, by sector
- * @sectors: how many
- * @limbo: space of what it frees
- * @exposed: space of some of them held foreign data until what was written to it
- *           is durable
- */
-struct vhdx_txn {
-	struct list_head changes;
-	DECLARE_HASHTABLE(hash, VHDX_TXN_HASH_BITS);
-	u32 sectors;
-	struct list_head limbo;
-	bool exposed;
-};
-
-/**
  * struct vhdx_hook - what dm keeps for us beside a bio, used off the hot path
  * @end_io: the bio's own
  * @private: the bio's own
@@ -193,14 +111,10 @@ struct vhdx_hook {
 /* Places that failed, to be tried last. */
 #define VHDX_ASIDE	32
 
-/* Counters of rare events, for status; vhdx_target.lock. */
-struct vhdx_stats {
-	u64 zeroed;
-	u64 commits;
-	u64 entries;
-};
-
 #define VHDX_PREPARING_HASH_BITS	7
+
+/* A number that no block has. */
+#define VHDX_NO_BLOCK	U32_MAX
 
 /**
  * struct vhdx_target - a target of a table
@@ -211,6 +125,7 @@ struct vhdx_stats {
  * @bdev: image's
  * @place: of a VHD image: its vhd->place
  * @bitmap_sectors: of a VHD image: sectors of a block in front of its data
+ * @block_mask: block size in 512-byte sectors, less one
  * @block_shift: log2 of the block size in 512-byte sectors
  * @begin: first sector of the target in the mapped device
  * @may_overwrite: present blocks may be written right now: mode is rw and the
@@ -223,6 +138,7 @@ struct vhdx_target {
 	u32 *bat;
 	struct block_device *bdev;
 	const u32 *place;
+	sector_t block_mask;
 	u8 block_shift;
 	u8 bitmap_sectors;
 	bool may_overwrite;
@@ -249,6 +165,7 @@ struct vhdx_target {
 	unsigned int commit_interval_ms;
 	unsigned int idle_close_ms;	/* 0: never */
 	struct vhdx_nospace no_room;	/* on the backing device, for a block */
+	struct vhdx_nospace no_place;	/* in the image, on whatever device */
 	struct vhdx_nospace no_space;	/* below it, for what guests write */
 	struct vhdx_nospace no_meta_space;	/* below it, for metadata */
 
@@ -258,9 +175,14 @@ struct vhdx_target {
 	struct vhdx_txn *running;
 	struct vhdx_txn *logging;	/* or NULL */
 	unsigned int nr_dirty;	/* changes of blocks in both */
-	u64 nr_allocs;
 	unsigned int nr_preparing;	/* and being zeroed in place */
 	DECLARE_HASHTABLE(preparing, VHDX_PREPARING_HASH_BITS);
+	u32 moving;		/* a block, or VHDX_NO_BLOCK; see vhdx_is_moving() */
+	bool move_committed;	/* what its pending bit would say */
+	u32 move_mib;		/* space that is taken for it, until the move ends; or 0 */
+	bool move_busy;		/* somebody moves blocks */
+	wait_queue_head_t move_wait;	/* for him to end */
+	bool moves_held;	/* suspended, or about to be: nobody begins */
 	struct list_head limbo;	/* freed, and durably so */
 	u32 limbo_mib;		/* that, and transactions' */
 	u32 zeroed_from_mib;	/* from here on and never used: zeros ... */
@@ -284,9 +206,11 @@ struct vhdx_target {
 	struct delayed_work commit_timer;
 	struct delayed_work space_timer;
 	struct delayed_work idle_timer;
+	struct vhdx_stats stats;
 	mempool_t change_pool;
 	mempool_t limbo_pool;
 	struct vhdx_log log;
+	struct vhd_store *store;	/* what a VHD image has instead */
 
 	/* Protected by lock. */
 	spinlock_t lock ____cacheline_aligned_in_smp;
@@ -295,6 +219,7 @@ struct vhdx_target {
 	struct bio_list space_waiters;	/* writes waiting for space */
 	struct bio_list starved;	/* writes waiting for memory */
 	struct bio_list landed;		/* writes whose bits are to be set */
+	struct bio_list move_waiting;	/* writes to the block that is moving */
 	struct bio_list reads;		/* for the read work */
 	struct bio_list flushes;	/* FLUSH, and FUA whose data is written */
 	struct bio_list committing;	/* those that a commit is under way for */
@@ -303,6 +228,7 @@ struct vhdx_target {
 	bool dozing;			/* see dm-vhdx-idle.c */
 	bool idle_close_due;
 	bool close_asked;		/* by message */
+	bool open_asked;		/* likewise */
 	unsigned int nr_closed;		/* sessions */
 	bool idle_closed;		/* the last one was, at ... */
 	unsigned long idle_closed_at;	/* ... jiffies */
@@ -313,7 +239,6 @@ struct vhdx_target {
 	bool space_seen;	/* by a write, when space was lacking */
 	bool space_found;	/* by one that had found none */
 	bool requeue_no_space;	/* suspending with noflush */
-	struct vhdx_stats stats;
 };
 
 /* Is it the turn of this flush to say that writes are lost? */
@@ -346,19 +271,62 @@ static inline void vhdx_flight_begin(struct vhdx_target *vt, struct bio *bio)
 	__release(&vt->flights);	/* it is the bio's from now on */
 }
 
-/* It does not, or no longer. */
-static inline void vhdx_flight_end(struct vhdx_target *vt, struct bio *bio)
+/* It is done: nobody will look at its hook again. */
+static inline void vhdx_flight_done(struct vhdx_target *vt, struct bio *bio)
 {
-	struct vhdx_hook *hook;
+	int flight;
 
 	if (!vt->frees)
 		return;
-	hook = vhdx_hook(bio);
-	if (hook->flight >= 0) {
+	flight = vhdx_hook(bio)->flight;
+	if (flight >= 0) {
 		__acquire(&vt->flights);
-		srcu_up_read(&vt->flights, hook->flight);
+		srcu_up_read(&vt->flights, flight);
 	}
-	hook->flight = -1;
+}
+
+/* It does not, or no longer. */
+static inline void vhdx_flight_end(struct vhdx_target *vt, struct bio *bio)
+{
+	vhdx_flight_done(vt, bio);
+	if (vt->frees)
+		vhdx_hook(bio)->flight = -1;
+}
+
+/*
+ * Is this block being moved?  Its pending bit is set then, and nobody may write to
+ * it.  If it is not, an entry that is read after this is one to go by.
+ */
+static inline bool vhdx_is_moving(const struct vhdx_target *vt, u32 block)
+{
+	/* Pairs with whoever ends a move: the entry comes first. */
+	return smp_load_acquire(&vt->moving) == block;
+}
+
+/*
+ * May a write go by this entry, which it has read while it had its flight?  If that
+ * was not pending its flight is waited for.
+ */
+static inline bool vhdx_may_write_to(const struct vhdx_target *vt, u32 block, u32 e)
+{
+	return !(e & VHDX_E_PENDING) ||
+	       (!vhdx_is_moving(vt, block) && READ_ONCE(vt->bat[block]) == e);
+}
+
+/*
+ * Is what a block has not all committed, as far as a read by this entry is concerned?
+ * That of one that is being moved may be, and then a failed flush takes nothing away.
+ */
+static inline bool vhdx_is_uncommitted(const struct vhdx_target *vt, u32 block, u32 e)
+{
+	return (e & VHDX_E_PENDING) &&
+	       !(vhdx_is_moving(vt, block) && READ_ONCE(vt->move_committed));
+}
+
+static inline void vhdx_set_block_shift(struct vhdx_target *vt, u8 shift)
+{
+	vt->block_shift = shift;
+	vt->block_mask = ((sector_t)1 << shift) - 1;
 }
 
 /* Block of a sector, counted from the start of the virtual disk. */
@@ -369,7 +337,7 @@ static inline u32 vhdx_sector_block(const struct vhdx_target *vt, sector_t s)
 
 static inline sector_t vhdx_block_mask(const struct vhdx_target *vt)
 {
-	return ((sector_t)1 << vt->block_shift) - 1;
+	return vt->block_mask;
 }
 
 /* Sector of a bio, counted from the start of the virtual disk. */
@@ -390,6 +358,24 @@ static inline void vhdx_remap(const struct vhdx_target *vt, struct bio *bio,
 	bio_set_dev(bio, vt->bdev);
 }
 
+/* The same where it may be a VHD image; off the hot path. */
+static inline void vhdx_remap_any(const struct vhdx_target *vt, struct bio *bio,
+				  sector_t sector, u32 e)
+{
+	if (unlikely(vt->image.is_vhd))
+		vhd_remap(vt, bio, sector);
+	else
+		vhdx_remap(vt, bio, sector, e);
+}
+
+/* First block with an entry in a sector of a VHD image's BAT. */
+static inline u32 vhd_store_block(const struct vhdx_target *vt, u64 sector)
+{
+	u64 bat_off = vt->image.vhd->layout.header.bat_off;
+
+	return (sector - (bat_off >> SECTOR_SHIFT)) * VHD_BAT_PER_SECTOR;
+}
+
 /* Sector and page numbers of 64 TiB images are kept in longs. */
 static_assert(sizeof(long) >= sizeof(u64), "dm-vhdx needs a 64-bit kernel");
 
@@ -404,6 +390,10 @@ int vhdx_refresh(struct vhdx_target *vt, const char **error);
 void vhdx_set_mode(struct vhdx_target *vt, enum vhdx_mode mode,
 		   const char *reason);
 const char *vhdx_mode_name(enum vhdx_mode mode);
+
+/* dm-vhdx-stats.c */
+void vhdx_stats_show(const struct vhdx_target *vt, char *result,
+		     unsigned int maxlen);
 
 /* dm-vhdx-limits.c */
 int vhdx_iterate_devices(struct dm_target *ti, iterate_devices_callout_fn fn,
@@ -421,16 +411,20 @@ int vhdx_message(struct dm_target *ti, unsigned int argc, char **argv,
 /* dm-vhdx-map.c */
 int vhdx_map(struct dm_target *ti, struct bio *bio);
 int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio);
+int vhdx_map_careful(struct vhdx_target *vt, struct bio *bio, sector_t sector,
+		     u32 e);
+int vhdx_map_absent(struct vhdx_target *vt, struct bio *bio, sector_t sector,
+		    u32 e);
 
 /* dm-vhdx-run.c */
 unsigned int vhdx_run_present(const struct vhdx_target *vt, sector_t sector,
+			      unsigned int sectors, u32 e);
+unsigned int vhdx_run_settled(const struct vhdx_target *vt, sector_t sector,
 			      unsigned int sectors, u32 e);
 unsigned int vhdx_run_committed(const struct vhdx_target *vt, sector_t sector,
 				unsigned int sectors);
 unsigned int vhdx_run_zeros(const struct vhdx_target *vt, sector_t sector,
 			    unsigned int sectors);
-void vhdx_cut_run(const struct vhdx_target *vt, struct bio *bio, sector_t sector,
-		  u32 e);
 
 /* dm-vhdx-read.c */
 int vhdx_read_absent(struct vhdx_target *vt, struct bio *bio, sector_t sector,
@@ -450,6 +444,7 @@ void vhdx_end_bio(struct bio *bio, blk_status_t status);
 void vhdx_defer(struct vhdx_target *vt, struct bio *bio);
 void vhdx_no_session(struct vhdx_target *vt, struct bio *bio);
 void vhdx_starve(struct vhdx_target *vt, struct bio *bio);
+void vhdx_wait_for_move(struct vhdx_target *vt, struct bio *bio);
 void vhdx_starve_landed(struct vhdx_target *vt, struct bio_list *landed);
 void vhdx_wake_starved(struct vhdx_target *vt);
 struct vhdx_change *vhdx_new_change(struct vhdx_target *vt, u32 block,
@@ -457,8 +452,10 @@ struct vhdx_change *vhdx_new_change(struct vhdx_target *vt, u32 block,
 void vhdx_free_change(struct vhdx_target *vt, struct vhdx_change *change);
 
 /* dm-vhdx-space.c */
+u32 vhdx_space_to_mib(const struct vhdx_image *image, u32 count);
 u32 vhdx_take_space(struct vhdx_target *vt);
 u32 vhdx_take_simply(struct vhdx_target *vt, bool zeroes);
+u32 vhdx_take_below(struct vhdx_target *vt, u32 mib);
 u32 vhdx_take_bitmap(struct vhdx_target *vt);
 void vhdx_give_bitmap_back(struct vhdx_target *vt, u32 mib);
 void vhdx_give_space_back(struct vhdx_target *vt, u32 mib);
@@ -467,6 +464,7 @@ bool vhdx_space_is_zero(const struct vhdx_target *vt, u32 mib, u32 end);
 void vhdx_space_add_zeroed(struct vhdx_target *vt, u32 from, u32 to);
 void vhdx_wait_for_space(struct vhdx_target *vt, struct vhdx_nospace *ns,
 			 struct bio *bio);
+void vhdx_wait_for_place(struct vhdx_target *vt, struct bio *bio);
 void vhdx_space_timer(struct work_struct *work);
 
 /* dm-vhdx-write.c */
@@ -486,6 +484,8 @@ void vhdx_prepare_end(struct vhdx_target *vt, struct vhdx_change *change);
 /* dm-vhdx-publish.c */
 void vhdx_txn_init(struct vhdx_target *vt);
 u64 vhdx_txn_sector(const struct vhdx_target *vt, u64 index);
+u64 vhdx_txn_bits_sector(const struct vhdx_target *vt,
+			 const struct vhdx_bits *bits);
 u64 vhdx_txn_block_sector(const struct vhdx_target *vt, u32 block);
 struct vhdx_change *vhdx_txn_find(struct vhdx_txn *txn, u64 sector);
 void vhdx_txn_add(struct vhdx_txn *txn, struct vhdx_change *change);
@@ -507,6 +507,10 @@ void vhdx_txn_publish(struct vhdx_target *vt, struct vhdx_change *spare,
 		      u32 block, u32 mib, bool exposed);
 void vhdx_txn_unpublish(struct vhdx_target *vt, struct vhdx_change *spare,
 			u32 block);
+void vhdx_txn_begin_move(struct vhdx_target *vt, u32 block);
+void vhdx_txn_give_up_move(struct vhdx_target *vt, u32 block);
+void vhdx_txn_move(struct vhdx_target *vt, struct vhdx_change *spare, u32 block,
+		   u32 mib);
 void vhdx_txn_drop(struct vhdx_target *vt);
 
 /* dm-vhdx-txn.c */
@@ -522,6 +526,7 @@ void vhdx_commit_soon(struct vhdx_target *vt, unsigned int before);
 
 /* dm-vhdx-free.c */
 bool vhdx_free_block(struct vhdx_target *vt, u32 block);
+bool vhdx_replace_block(struct vhdx_target *vt, u32 block, u32 mib);
 void vhdx_limbo_drop(struct vhdx_target *vt, struct list_head *limbo);
 void vhdx_free_work(struct work_struct *work);
 void vhdx_pass_down_failed(struct vhdx_target *vt, int r);
@@ -532,6 +537,12 @@ bool vhdx_discard_is_whole(const struct vhdx_target *vt, const struct bio *bio);
 void vhdx_discard_blocks(struct vhdx_target *vt, struct bio *bio);
 void vhdx_discard_part(struct vhdx_target *vt, struct bio *bio, u32 e);
 void vhdx_discard_done(struct vhdx_target *vt, struct bio *bio);
+
+/* dm-vhdx-move.c */
+int vhdx_move_block(struct vhdx_target *vt, u32 block, bool zeros, char *result,
+		    unsigned int maxlen);
+void vhdx_move_hold(struct vhdx_target *vt, bool held);
+void vhdx_move_wait(struct vhdx_target *vt);
 
 /* dm-vhdx-session.c */
 int vhdx_session_open(struct vhdx_target *vt);

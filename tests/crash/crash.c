@@ -213,6 +213,11 @@ int main(int argc, char **argv)
 		die("at least one worker, at most 100 %%");
 	if (!kind->qemu)
 		options.plan.every_qemu = 0;
+	/* There is no log to replay. */
+	if (kind->vhd) {
+		options.plan.every_tool = 0;
+		options.plan.every_replay = 0;
+	}
 	if (kind->files)
 		options.plan.every_write = 0;
 	if (mapping_start() || module_need())

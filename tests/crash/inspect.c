@@ -210,6 +210,8 @@ bool inspect_clean(const struct ramdisk *disk, const struct view *view,
 	bool good;
 	int r;
 
+	if (heritage->vhd)
+		return inspect_vhd(disk, view, heritage, buf);
 	r = image_open(&image, disk->loop.path, IMAGE_READ);
 	good = !r && inspect_audit(&image);
 	if (good) {

@@ -45,9 +45,9 @@ int parents_map(const struct workload *workload, const char *name,
 	const struct parents *parents = &workload->parents;
 
 	if (!parents->nr)
-		return stack_map(name, "vhdx", workload->disk_sectors, read_only,
-				 "%s", device);
-	return stack_map(name, "vhdx", workload->disk_sectors, read_only,
+		return stack_map(name, workload_target(workload),
+				 workload->disk_sectors, read_only, "%s", device);
+	return stack_map(name, workload_target(workload), workload->disk_sectors, read_only,
 			 "%s %u%s", device, PARENTS_ARGS * parents->nr,
 			 parents->table);
 }

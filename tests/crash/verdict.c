@@ -43,6 +43,7 @@ void verdict_init(struct verdict *verdict, const struct workload *workload,
 		verdict->heritage.content = view_inherited(&verdict->view);
 		verdict->heritage.stale_mib = workload->parents.stale_mib;
 	}
+	verdict->heritage.vhd = workload->kind->vhd;
 	verdict->ro = view_buffer(&verdict->view);
 	verdict->rw = view_buffer(&verdict->view);
 }
@@ -96,7 +97,8 @@ static bool verdict_look(struct verdict *verdict, const struct duty *duty,
 	bool dirty;
 	u64 off;
 
-	if (duty->clean) {
+	/* A VHD image has no log. */
+	if (duty->clean && !verdict->workload->kind->vhd) {
 		if (!inspect_is_dirty(&medium->disk, &dirty))
 			return false;
 		if (dirty) {

@@ -401,20 +401,6 @@ static void *writer_run(void *arg)
 	return NULL;
 }
 
-/* Suspend and resume beside the writers. */
-static void workload_suspend(struct workload *workload)
-{
-	u32 i, events;
-
-	for (i = 0; i < workload->kind->suspends; i++) {
-		usleep(30000);
-		events = ledger_events(&workload->ledger);
-		stack_suspend(WORKLOAD_NAME);
-		workload_mark(workload, MARK_SUSPENDED, events);
-		stack_resume(WORKLOAD_NAME);
-	}
-}
-
 /* Have the session closed beside the writers. */
 static void workload_close(struct workload *workload)
 {
@@ -438,8 +424,9 @@ static void workload_write(struct workload *workload)
 		writer_init(&writers[i], workload, i);
 	for (i = 0; i < nr; i++)
 		pthread_create(&writers[i].thread, NULL, writer_run, &writers[i]);
-	workload_suspend(workload);
+	disturb_suspend(workload);
 	workload_close(workload);
+	disturb_move(workload);
 	for (i = 0; i < nr; i++)
 		pthread_join(writers[i].thread, NULL);
 	for (i = 0; i < nr; i++)
@@ -457,7 +444,7 @@ static void workload_write(struct workload *workload)
  * @tool: the tool vhdx
  * @name: of the file
  *
- * Return: its size in bytes.
+ * Return: its size in bytes, whole MiB.
  */
 u64 workload_image(const struct workload *workload, const char *tool,
 		   const char *name)
@@ -470,14 +457,15 @@ u64 workload_image(const struct workload *workload, const char *tool,
 		snprintf(parent, sizeof(parent), "--parent '%s'",
 			 parents->disk[parents->nr - 1].path);
 	snprintf(command, sizeof(command),
-		 "'%s' create --size %uM --block-size 1M --log-size 1M %s '%s/%s' >/dev/null",
-		 tool, workload->kind->disk_mib, parent, workload->dir, name);
+		 "'%s' create --size %uM --block-size 1M %s %s '%s/%s' >/dev/null",
+		 tool, workload->kind->disk_mib, workload->kind->vhd ?
+		 "--format vhd" : "--log-size 1M", parent, workload->dir, name);
 	if (system(command))
 		die("failed: %s", command);
 	snprintf(command, sizeof(command), "%s/%s", workload->dir, name);
 	if (stat(command, &st))
 		die("%s: %s", command, strerror(errno));
-	return st.st_size;
+	return (st.st_size + (1ULL << 20) - 1) >> 20 << 20;
 }
 
 static void workload_create(struct workload *workload, const char *tool)
@@ -496,7 +484,7 @@ static void workload_create(struct workload *workload, const char *tool)
 	if (kind->exposed)
 		stamp_foreign(workload->initial.map + bytes, bytes,
 			      mib * (1ULL << 20));
-	if (kind->parents)
+	if (kind->parents && !kind->vhd)
 		parents_prepare_leaf(workload);
 	ramdisk_init(&workload->device, workload->dir, "device",
 		     workload->initial.bytes);
@@ -524,7 +512,8 @@ static void workload_map(struct workload *workload)
 	if (!kind->exposed)
 		snprintf(zeroed, sizeof(zeroed), " zeroed_from %llu",
 			 (unsigned long long)workload->meta_bytes / SECTOR);
-	r = stack_map(WORKLOAD_NAME, "vhdx", workload->disk_sectors, false,
+	r = stack_map(WORKLOAD_NAME, workload_target(workload),
+		      workload->disk_sectors, false,
 		      "/dev/mapper/%s %u commit_interval %u idle_close %u%s%s",
 		      WORKLOAD_LOGGER,
 		      (*zeroed ? 6 : 4) + PARENTS_ARGS * workload->parents.nr,
@@ -561,7 +550,7 @@ void workload_run(struct workload *workload, const struct kind *kind, u64 seed,
 		workload_write(workload);
 	stack_unmap(WORKLOAD_NAME);
 	stack_unmap(WORKLOAD_LOGGER);
-	if (kind->parents)
+	if (kind->parents && !kind->vhd)
 		parents_find_bitmaps(workload);
 	trace_init(&workload->trace, workload->log.map, workload->log.bytes);
 }

@@ -25,6 +25,7 @@
  * @suspends: how often the mapping is suspended
  * @discard: percentage of rounds that end with a discard, or zeroes, of a block
  * @closes: how often its session is closed by message
+ * @moves: how often a block is moved
  * @pause: milliseconds between rounds, at most
  * @commit_interval: in milliseconds
  * @idle_close: likewise; 0: never
@@ -32,6 +33,7 @@
  * @qemu: small enough to be read by others, all of it
  * @files: a file system and files instead of stamped sectors
  * @parents: the image is a differencing image
+ * @vhd: it is a VHD image
  */
 struct kind {
 	const char *name;
@@ -49,6 +51,7 @@ struct kind {
 	u32 suspends;
 	u32 discard;
 	u32 closes;
+	u32 moves;
 	u32 pause;
 	u32 commit_interval;
 	u32 idle_close;
@@ -56,6 +59,7 @@ struct kind {
 	bool qemu;
 	bool files;
 	bool parents;
+	bool vhd;
 };
 
 /**
@@ -96,7 +100,17 @@ void workload_run(struct workload *workload, const struct kind *kind, u64 seed,
 u64 workload_image(const struct workload *workload, const char *tool,
 		   const char *name);
 void workload_exit(struct workload *workload);
+/* The target for its images. */
+static inline const char *workload_target(const struct workload *workload)
+{
+	return workload->kind->vhd ? "vhd" : "vhdx";
+}
+
 void workload_mark(struct workload *workload, enum mark_kind kind, u32 value);
+
+/* disturb.c */
+void disturb_suspend(struct workload *workload);
+void disturb_move(struct workload *workload);
 
 /* files.c */
 void files_write(struct workload *workload);

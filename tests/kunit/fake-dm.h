@@ -55,6 +55,31 @@ static inline void *fake_bio_rest(struct fake_bio *fbio)
 
 #define FAKE_PHASES	2
 
+/* As tables are opened, beside BLK_OPEN_WRITE. */
+#ifdef VHDX_HAVE_BLK_MODE
+#define FAKE_OPEN_READ	BLK_OPEN_READ
+#else
+#define FAKE_OPEN_READ	FMODE_READ
+#endif
+
+/**
+ * struct fake_path - a device that tables can open
+ * @path: its name
+ * @dev: the device
+ * @read_only: not for writing
+ * @r: a negative errno: not at all
+ * @mode: how it was opened last
+ * @opened: so many have it open
+ */
+struct fake_path {
+	const char *path;
+	struct fake_dev *dev;
+	bool read_only;
+	int r;
+	blk_mode_t mode;
+	unsigned int opened;
+};
+
 /**
  * struct fake_kernel - all that is going on
  * @rnd: decides what goes on next
@@ -63,7 +88,11 @@ static inline void *fake_bio_rest(struct fake_bio *fbio)
  * @bios: on their way to the device
  * @running: works that wait for the device further up the stack
  * @nr_running: how many
+ * @waits_for_works: a kind of work that waits for what others do
  * @table_events: dm_table_event()
+ * @read_only: tables are
+ * @paths: what tables can open
+ * @nr_paths: how many
  * @fua: the devices can be trusted with it
  * @waits: how often something has waited for space
  * @on_wait: called then; has to see to it that there is an end
@@ -73,6 +102,11 @@ static inline void *fake_bio_rest(struct fake_bio *fbio)
  * @noflush: dm_noflush_suspending()
  * @starve: so many allocations that must not wait find no memory
  * @no_memory: all of them do but for what the pools have
+ * @lack_in: 1: there is none for what is next asked for, and so on; 0: there is
+ * @lack_once: only for that
+ * @lacked: so often there was none
+ * @kill_in: 1: whoever next asks whether it is killed is, and so on; 0: nobody
+ * @killed: so often that was said
  * @pools: what of their reserves is taken, since
  * @allocated: what mempool_alloc() has given and has not back
  * @flights: bios that may go to where an entry said, by phase
@@ -87,9 +121,15 @@ struct fake_kernel {
 	struct list_head bios;
 	struct work_struct *running[8];
 	unsigned int nr_running;
+	void (*waits_for_works)(struct work_struct *work);
 	unsigned int table_events;
+	bool read_only;
+	struct fake_path paths[4];
+	unsigned int nr_paths;
 	bool fua;
 	unsigned int waits;
+	bool noio;		/* memory is asked for without I/O ... */
+	u32 io_allocs;		/* so often it was not, by kvmalloc() */
 	void (*on_wait)(void *arg);
 	void *wait_arg;
 	void (*on_unlock)(void *arg);
@@ -97,6 +137,11 @@ struct fake_kernel {
 	bool noflush;
 	unsigned int starve;
 	bool no_memory;
+	unsigned int lack_in;
+	bool lack_once;
+	unsigned int lacked;
+	unsigned int kill_in;
+	unsigned int killed;
 	struct {
 		mempool_t *pool;
 		u32 taken;
@@ -114,11 +159,14 @@ void fake_kernel_init(u32 seed);
 bool fake_kernel_step(bool timers);
 void fake_kernel_run(void);
 void fake_kernel_fire(void);
+void fake_lack_begin(unsigned int n, bool once);
+bool fake_lack_end(void);
 bool fake_kernel_idle(void);
 
 /* So many numbers of tables a mapped device has. */
 #define FAKE_TABLES	(1UL << 20)
 
+struct fake_path *fake_path_add(const char *path, struct fake_dev *dev);
 unsigned long fake_md_new(void);
 void fake_md_remove(unsigned long table);
 unsigned int fake_md_count(void);

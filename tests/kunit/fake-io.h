@@ -59,6 +59,7 @@ struct fake_write {
  * struct fake_dev - the device
  * @bdev: what the code under test sees
  * @parent: of its image, for the table; or NULL
+ * @vhd: its image is VHD
  * @disk: gives it a name for messages
  * @bytes: its size
  * @logical_bytes: smallest unit of I/O
@@ -66,6 +67,7 @@ struct fake_write {
  *        @grown_off on; zeros elsewhere
  * @base: where durable sectors come from that @media has not
  * @media: durable sectors, 4 KiB pages
+ * @version: of @media: each change gives it a number that no device had before
  * @cache: what reads see before that
  * @writes: what a flush makes durable
  * @flush_loses: a flush that fails drops what it should have made durable
@@ -86,6 +88,7 @@ struct fake_write {
 struct fake_dev {
 	struct block_device bdev;
 	struct fake_dev *parent;
+	bool vhd;
 	struct gendisk disk;
 	u64 bytes;
 	u32 logical_bytes;
@@ -95,6 +98,7 @@ struct fake_dev {
 	u64 grown_off;
 	struct fake_dev *base;
 	struct xarray media;
+	u64 version;
 	struct xarray cache;
 	struct list_head writes;
 	bool flush_loses;
@@ -120,6 +124,7 @@ static inline struct fake_dev *fake_dev_of(struct block_device *bdev)
 
 struct fake_dev *fake_dev_new(u64 bytes);
 void fake_dev_free(struct fake_dev *dev);
+struct fake_dev *fake_dev_bare(struct fake_dev *dev);
 struct fake_dev *fake_dev_crash(struct fake_dev *dev, struct rnd_state *rnd);
 void fake_dev_detach(struct fake_dev *crash);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Block layer, device mapper and workqueues as far as the target needs them.
+ * Block layer and workqueues as far as the target needs them; device mapper is in
+ * fake-md.c.
  *
  * Nothing happens by itself: work and bios queue up until the test lets one of
  * them, chosen at random, go on.  It may do so from the hook of the device, too:
@@ -101,6 +102,82 @@ void fake_wait(void)
 		fake.on_wait(fake.wait_arg);
 }
 
+/**
+ * fake_noio_save() - memalloc_noio_save()
+ *
+ * Return: for fake_noio_restore().
+ */
+unsigned int fake_noio_save(void)
+{
+	bool was = fake.noio;
+
+	fake.noio = true;
+	return was;
+}
+
+void fake_noio_restore(unsigned int flags)
+{
+	fake.noio = flags;
+}
+
+void fake_note_alloc(void)
+{
+	fake.io_allocs += !fake.noio;
+}
+
+/**
+ * fake_lacks() - is there no memory for something that is asked for now?
+ * @gfp: how it is asked for
+ *
+ * Return: true if so.
+ */
+bool fake_lacks(gfp_t gfp)
+{
+	if ((gfp & __GFP_NOFAIL) || !fake.lack_in)
+		return false;
+	if (fake.lack_in > 1) {
+		fake.lack_in--;
+		return false;
+	}
+	fake.lacked++;
+	if (fake.lack_once)
+		fake.lack_in = 0;
+	return true;
+}
+
+/* Once it is so it stays so. */
+bool fake_killed(void)
+{
+	if (fake.kill_in > 1)
+		fake.kill_in--;
+	else if (fake.kill_in)
+		fake.killed++;
+	return fake.killed;
+}
+
+/**
+ * fake_lack_begin() - there will be no memory
+ * @n: 1: for what is next asked for, 2: for the second, and so on
+ * @once: there is some again for what is asked for after that
+ */
+void fake_lack_begin(unsigned int n, bool once)
+{
+	fake.lack_in = n;
+	fake.lack_once = once;
+	fake.lacked = 0;
+}
+
+/**
+ * fake_lack_end() - there is memory again
+ *
+ * Return: true if some was asked for when there was none.
+ */
+bool fake_lack_end(void)
+{
+	fake.lack_in = 0;
+	return fake.lacked;
+}
+
 #undef spin_unlock_irq
 
 /**
@@ -186,7 +263,8 @@ static bool fake_work_running(struct work_struct *work)
 {
 	unsigned int i;
 
-	if (work->func == vhdx_free_work && fake.nr_running)
+	if ((work->func == vhdx_free_work ||
+	     work->func == fake.waits_for_works) && fake.nr_running)
 		return true;
 	for (i = 0; i < fake.nr_running; i++)
 		if (fake.running[i] == work)
@@ -289,9 +367,11 @@ void fake_bio_free(struct fake_bio *fbio)
 	kfree(fbio);
 }
 
+#ifdef CONFIG_BLK_CGROUP	/* else it is inline, and empty */
 void fake_bio_associate_blkg(struct bio *bio)
 {
 }
+#endif
 
 void *fake_per_bio_data(struct bio *bio, size_t bytes)
 {
@@ -347,127 +427,6 @@ static void fake_bio_complete(struct fake_bio *fbio)
 	bio->bi_status = errno_to_blk_status(r);
 	bio_endio(bio);
 	fake_dev_after(dev, FAKE_BIO, off, bytes, r);
-}
-
-/* ------------------------------------------------------------------------
- * Device mapper
- */
-
-void fake_table_event(struct dm_table *t)
-{
-	might_sleep();
-	fake.table_events++;
-}
-
-blk_mode_t fake_table_get_mode(struct dm_table *t)
-{
-	return BLK_OPEN_WRITE;
-}
-
-/* Tables are numbers, those of a mapped device from its own number on. */
-struct mapped_device *fake_table_get_md(struct dm_table *t)
-{
-	return (struct mapped_device *)((unsigned long)t & ~(FAKE_TABLES - 1));
-}
-
-/**
- * struct fake_md - what others see of a mapped device
- * @list: all that somebody has a reference to
- * @number: its number
- * @disk: with
- * @part0: its block device
- * @refs: references to @disk, that of the mapped device included
- */
-struct fake_md {
-	struct list_head list;
-	unsigned long number;
-	struct gendisk disk;
-	struct block_device part0;
-	unsigned int refs;
-};
-
-static LIST_HEAD(fake_mds);
-static unsigned long fake_md_last;
-
-static struct fake_md *fake_md_find(unsigned long number)
-{
-	struct fake_md *md;
-
-	list_for_each_entry(md, &fake_mds, list)
-		if (md->number == number && !test_bit(GD_DEAD, &md->disk.state))
-			return md;
-	return NULL;
-}
-
-/**
- * fake_md_new() - make a mapped device
- *
- * Return: its number, which is that of its first table as well; the next
- * FAKE_TABLES - 1 are for further ones.
- */
-unsigned long fake_md_new(void)
-{
-	struct fake_md *md = kzalloc(sizeof(*md), GFP_KERNEL | __GFP_NOFAIL);
-
-	/* A few addresses in turn, as an allocator does. */
-	md->number = (1 + fake_md_last++ % 4) * FAKE_TABLES;
-	md->disk.part0 = &md->part0;
-	md->refs = 1;
-	list_add(&md->list, &fake_mds);
-	return md->number;
-}
-
-/**
- * fake_md_remove() - remove a mapped device
- * @table: number of one of its tables
- */
-void fake_md_remove(unsigned long table)
-{
-	struct fake_md *md = fake_md_find(table & ~(FAKE_TABLES - 1));
-
-	set_bit(GD_DEAD, &md->disk.state);
-	put_disk(&md->disk);
-}
-
-/**
- * fake_md_count() - how many mapped devices are still known to somebody?
- *
- * Return: the number.
- */
-unsigned int fake_md_count(void)
-{
-	unsigned int count = 0;
-	struct fake_md *md;
-
-	list_for_each_entry(md, &fake_mds, list)
-		count++;
-	return count;
-}
-
-struct gendisk *fake_disk(struct mapped_device *md)
-{
-	return &fake_md_find((unsigned long)md)->disk;
-}
-
-struct device *fake_get_device(struct device *dev)
-{
-	container_of(dev, struct fake_md, part0.bd_device)->refs++;
-	return dev;
-}
-
-void fake_put_disk(struct gendisk *disk)
-{
-	struct fake_md *md = container_of(disk, struct fake_md, disk);
-
-	if (--md->refs)
-		return;
-	list_del(&md->list);
-	kfree(md);
-}
-
-int fake_noflush_suspending(struct dm_target *ti)
-{
-	return fake.noflush;
 }
 
 /* ------------------------------------------------------------------------

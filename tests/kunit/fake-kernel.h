@@ -12,6 +12,8 @@
 #define dm_table_event			fake_table_event
 #define dm_table_get_mode		fake_table_get_mode
 #define dm_table_get_md			fake_table_get_md
+#define dm_get_device			fake_dm_get_device
+#define dm_put_device			fake_dm_put_device
 #define dm_disk				fake_disk
 #define get_device			fake_get_device
 #define put_disk			fake_put_disk
@@ -28,7 +30,13 @@
 
 #include <linux/delay.h>
 #include <linux/device-mapper.h>
+#include <linux/mempool.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include <linux/slab.h>
+#include <linux/vmalloc.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "compat/srcu-down.h"
 
@@ -52,6 +60,110 @@ void fake_wait(void);
 #undef wait_event_timeout
 #define wait_event_timeout(wq, condition, timeout) \
 	({ (void)(wq); if (!(condition)) fake_wait(); 0; })
+#undef wait_event_idle
+#define wait_event_idle(wq, condition) \
+	do { (void)(wq); while (!(condition)) fake_wait(); } while (0)
+
+/* Is memory asked for while reclaim may wait for I/O? */
+unsigned int fake_noio_save(void);
+void fake_noio_restore(unsigned int flags);
+#undef memalloc_noio_save
+#undef memalloc_noio_restore
+#define memalloc_noio_save		fake_noio_save
+#define memalloc_noio_restore		fake_noio_restore
+
+/* There may be none: when the test says so. */
+bool fake_lacks(gfp_t gfp);
+void fake_note_alloc(void);
+
+static inline void *fake_kmalloc(size_t bytes, gfp_t gfp)
+{
+	return fake_lacks(gfp) ? NULL : kmalloc(bytes, gfp);
+}
+
+static inline void *fake_kmemdup(const void *from, size_t bytes, gfp_t gfp)
+{
+	return fake_lacks(gfp) ? NULL : kmemdup(from, bytes, gfp);
+}
+
+static inline void *fake_krealloc(const void *from, size_t bytes, gfp_t gfp)
+{
+	return fake_lacks(gfp) ? NULL : krealloc(from, bytes, gfp);
+}
+
+static inline void *fake_kvmalloc(size_t bytes, gfp_t gfp)
+{
+	fake_note_alloc();
+	return fake_lacks(gfp) ? NULL : kvmalloc(bytes, gfp);
+}
+
+static inline void *fake_kvmalloc_array(size_t n, size_t bytes, gfp_t gfp)
+{
+	return fake_lacks(gfp) ? NULL : kvmalloc_array(n, bytes, gfp);
+}
+
+static inline void *fake_vmalloc(size_t bytes, gfp_t gfp)
+{
+	return fake_lacks(gfp) ? NULL : __vmalloc(bytes, gfp);
+}
+
+static inline struct workqueue_struct *
+fake_alloc_workqueue(const char *name, unsigned int flags, int max_active)
+{
+	return fake_lacks(GFP_KERNEL) ? NULL :
+	       alloc_workqueue("%s", flags, max_active, name);
+}
+
+static inline int fake_kmalloc_pool(mempool_t *pool, int min_nr, size_t bytes)
+{
+	return fake_lacks(GFP_KERNEL) ? -ENOMEM :
+	       mempool_init_kmalloc_pool(pool, min_nr, bytes);
+}
+
+static inline int fake_page_pool(mempool_t *pool, int min_nr, int order)
+{
+	return fake_lacks(GFP_KERNEL) ? -ENOMEM :
+	       mempool_init_page_pool(pool, min_nr, order);
+}
+
+#undef kmalloc
+#undef kzalloc
+#undef kmemdup
+#undef krealloc
+#undef kvmalloc
+#undef kvzalloc
+#undef kvmalloc_array
+#undef kvcalloc
+#undef vmalloc
+#undef __vmalloc
+#undef alloc_workqueue
+#undef mempool_init_kmalloc_pool
+#undef mempool_init_page_pool
+#define kmalloc				fake_kmalloc
+#define kzalloc(bytes, gfp)		fake_kmalloc(bytes, (gfp) | __GFP_ZERO)
+#define kmemdup				fake_kmemdup
+#define krealloc			fake_krealloc
+#define kvmalloc			fake_kvmalloc
+#define kvzalloc(bytes, gfp)		fake_kvmalloc_array(1, bytes, (gfp) | __GFP_ZERO)
+#define kvmalloc_array			fake_kvmalloc_array
+#define kvcalloc(n, bytes, gfp)		fake_kvmalloc_array(n, bytes, (gfp) | __GFP_ZERO)
+#define vmalloc(bytes)			fake_vmalloc(bytes, GFP_KERNEL)
+#define __vmalloc			fake_vmalloc
+#define alloc_workqueue(name, flags, max_active, ...) \
+	fake_alloc_workqueue(name, flags, max_active)
+#define mempool_init_kmalloc_pool	fake_kmalloc_pool
+#define mempool_init_page_pool		fake_page_pool
+
+/* Whoever loads an image may be killed meanwhile. */
+bool fake_killed(void);
+
+static inline bool fake_fatal_signal(struct task_struct *task)
+{
+	return fake_killed() || fatal_signal_pending(task);
+}
+
+#undef fatal_signal_pending
+#define fatal_signal_pending		fake_fatal_signal
 
 /* Whoever waits for a lock may have it before the next line. */
 void fake_unlock_irq(spinlock_t *lock);

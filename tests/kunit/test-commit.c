@@ -270,7 +270,7 @@ static void commit_many_sectors(struct kunit *test)
 	t->dev->hook_arg = t;
 	t->crash_part = 200;
 	for (i = 0; i < ARRAY_SIZE(sectors); i++) {
-		u64 entries = t->vt->stats.entries;
+		u64 entries = vhdx_stat(&t->vt->stats, VHDX_STAT_ENTRIES);
 
 		t->check.step = i;
 		/* Backwards, and two in some sectors: the batch is sorted. */
@@ -283,7 +283,7 @@ static void commit_many_sectors(struct kunit *test)
 		fake_dev_forget(t->dev);
 		vhdx_commit_work(&t->vt->commit);
 		t->dev->hook = NULL;
-		KUNIT_EXPECT_EQ(test, t->vt->stats.entries - entries,
+		KUNIT_EXPECT_EQ(test, vhdx_stat(&t->vt->stats, VHDX_STAT_ENTRIES) - entries,
 				DIV_ROUND_UP(sectors[i], VHDX_LOG_FIRST_DESCS));
 		KUNIT_EXPECT_EQ(test, t->vt->nr_dirty, 0);
 		memcpy(t->before, t->after,

@@ -123,7 +123,10 @@ static void map_present_runs(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 0);
 }
 
-/* A block that is not durable yet is as good as another one in a run. */
+/*
+ * A block that is not durable yet is as good as another one in a run of reads.  Writes
+ * to it have to be looked at: it may be moving.
+ */
 static void map_pending_runs(struct kunit *test)
 {
 	struct map_test *t = test->priv;
@@ -133,7 +136,7 @@ static void map_pending_runs(struct kunit *test)
 	map_test_map(t, REQ_OP_READ, 2048 + 100, 3 * 2048);
 	map_expect_sent(t, MAP_FIRST_MIB, 100, 3 * 2048 - 100);
 	map_test_map(t, REQ_OP_WRITE, 2048 + 100, 3 * 2048);
-	map_expect_sent(t, MAP_FIRST_MIB, 100, 3 * 2048 - 100);
+	map_expect_sent(t, MAP_FIRST_MIB, 100, 2048 - 100);
 	t->vt->bat[1] |= VHDX_E_PENDING;
 	t->vt->bat[2] &= ~VHDX_E_PENDING;
 	map_test_map(t, REQ_OP_READ, 2048, 2 * 2048);
@@ -232,7 +235,7 @@ static void map_deferred_writes(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, t->fbio->done);
 	KUNIT_EXPECT_EQ(test, t->fbio->status, 0);
 	KUNIT_EXPECT_EQ(test, t->vt->session, VHDX_SESSION_OPEN);
-	KUNIT_EXPECT_EQ(test, t->vt->nr_allocs, 0);
+	KUNIT_EXPECT_EQ(test, vhdx_stat(&t->vt->stats, VHDX_STAT_ALLOCATED), 0);
 
 	map_test_map(t, REQ_OP_WRITE, 5 * 2048 + 2000, 100);
 	KUNIT_EXPECT_EQ(test, bio_sectors(&t->fbio->bio), 48);
@@ -267,7 +270,7 @@ static void map_new_blocks(struct kunit *test)
 	vhdx_unhook_bio(&t->fbio->bio);
 	KUNIT_EXPECT_EQ(test, t->vt->nr_dirty, 2);
 	KUNIT_EXPECT_TRUE(test, list_empty(&fake.works));
-	KUNIT_EXPECT_EQ(test, t->vt->nr_allocs, 2);
+	KUNIT_EXPECT_EQ(test, vhdx_stat(&t->vt->stats, VHDX_STAT_ALLOCATED), 2);
 
 	/* An anchor's space may hold anything. */
 	mib = vhdx_e_mib(t->vt->bat[6]);
@@ -276,7 +279,7 @@ static void map_new_blocks(struct kunit *test)
 	fake_kernel_run();
 	KUNIT_EXPECT_TRUE(test, t->fbio->done);
 	KUNIT_EXPECT_EQ(test, vhdx_e_mib(t->vt->bat[6]), mib);
-	KUNIT_EXPECT_EQ(test, t->vt->stats.zeroed, 1);
+	KUNIT_EXPECT_EQ(test, vhdx_stat(&t->vt->stats, VHDX_STAT_ZEROED), 1);
 	vk_target_suspend(&t->vkt, false);
 }
 
@@ -430,9 +433,9 @@ static void map_fua(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, t->vt->nr_dirty, 0);
 		KUNIT_EXPECT_FALSE(test, t->vt->bat[block] & VHDX_E_PENDING);
 		KUNIT_EXPECT_TRUE(test, list_empty(&t->dev->writes));
-		KUNIT_EXPECT_EQ(test, t->vt->stats.commits, 1 + zeroed);
+		KUNIT_EXPECT_EQ(test, vhdx_stat(&t->vt->stats, VHDX_STAT_COMMITS), 1 + zeroed);
 	}
-	KUNIT_EXPECT_EQ(test, t->vt->stats.zeroed, 1);
+	KUNIT_EXPECT_EQ(test, vhdx_stat(&t->vt->stats, VHDX_STAT_ZEROED), 1);
 
 	/* To a present one whose commit is due, too: block 6, then again. */
 	KUNIT_EXPECT_EQ(test, 0,

@@ -24,6 +24,7 @@ struct part_test {
 	struct vk_target vkt;
 	struct vk_target more[3];
 	struct vhdx_target *vt;
+	struct fake_bio *late;
 	u8 *buf;
 };
 
@@ -209,7 +210,7 @@ static void part_one_entry(struct kunit *test)
 	}
 	KUNIT_EXPECT_EQ(test, done, PART_PARENT);
 	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
-	KUNIT_EXPECT_EQ(test, t->vt->stats.entries, t->vt->stats.commits);
+	KUNIT_EXPECT_EQ(test, vhdx_stat(&t->vt->stats, VHDX_STAT_ENTRIES), vhdx_stat(&t->vt->stats, VHDX_STAT_COMMITS));
 }
 
 /* Claim 26: what others have left in a bitmap means nothing. */
@@ -458,7 +459,7 @@ static void part_zeroed_stays(struct kunit *test)
 		vk_target_drop(live);
 		t->vt = next->vt;
 		KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, sector, 8));
-		KUNIT_EXPECT_EQ(test, t->vt->stats.zeroed, (u64)(how == 1));
+		KUNIT_EXPECT_EQ(test, vhdx_stat(&t->vt->stats, VHDX_STAT_ZEROED), (u64)(how == 1));
 		vk_target_suspend(next, false);
 		/* For another mapped device nothing is known of it. */
 		vk_target_free(next);
@@ -503,6 +504,74 @@ static void part_bitmap_again(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, part_read(t, 8), PART_NEW);
 }
 
+/* A write to a block in parts, while that is copied. */
+static void part_during_move(struct fake_dev *dev, const struct fake_event *event)
+{
+	struct part_test *t = dev->hook_arg;
+	struct fake_bio *fbio;
+
+	if (event->op != FAKE_WRITE || t->vt->moving != 1 || t->late)
+		return;
+	fbio = fake_bio_new(REQ_OP_WRITE, VK_BEGIN + PART_BLOCK_SECTORS + 16, 8);
+	memset(fake_bio_data(fbio), PART_NEW, 4096);
+	t->late = fbio;
+	vk_guest_submit(&t->vkt, fbio);
+	fake_kernel_run();
+	if (fbio->done)
+		vk_fail(&t->check, "it does not wait");
+}
+
+/* Claims 37 and 40: bits and all; writes that have landed by then are in, later ones wait. */
+static void part_moves(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	struct vhdx_target *vt = part_start(t);
+	struct fake_bio *early;
+	char answer[32];
+	u32 to, i;
+
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, 0, 8));
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, PART_BLOCK_SECTORS, 8));
+	to = vhdx_e_mib(vt->bat[0]);
+	mutex_lock(&vt->publish);
+	KUNIT_EXPECT_TRUE(test, vhdx_free_block(vt, 0));
+	mutex_unlock(&vt->publish);
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+	fake_kernel_run();
+	KUNIT_EXPECT_EQ(test, vt->limbo_mib, 0U);
+
+	/* Its bits are set by the worker, which is waited for, and has no memory at first. */
+	fake.starve = 2;
+	fake.allocated++;
+	early = fake_bio_new(REQ_OP_WRITE, VK_BEGIN + PART_BLOCK_SECTORS + 8, 8);
+	memset(fake_bio_data(early), PART_NEW, 4096);
+	vk_guest_submit(&t->vkt, early);
+	t->dev->hook = part_during_move;
+	t->dev->hook_arg = t;
+	KUNIT_EXPECT_EQ(test, 0, vk_target_move(&t->vkt, 1, true, answer,
+						sizeof(answer)));
+	t->dev->hook = NULL;
+	fake.allocated--;
+	KUNIT_EXPECT_TRUE(test, early->done && !strncmp(answer, "moved", 5));
+	fake_bio_free(early);
+	KUNIT_EXPECT_EQ(test, vhdx_e_mib(vt->bat[1]), to);
+	fake_kernel_run();
+	KUNIT_ASSERT_TRUE(test, t->late && t->late->done);
+	fake_bio_free(t->late);
+	vk_target_suspend(&t->vkt, false);
+	vt->stale = true;
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkt));
+	KUNIT_EXPECT_EQ(test, part_read(t, 0), 0);
+	for (i = 0; i < 24; i += 8)
+		KUNIT_EXPECT_EQ(test, part_read(t, PART_BLOCK_SECTORS + i), PART_NEW);
+	KUNIT_EXPECT_EQ(test, part_read(t, PART_BLOCK_SECTORS + 24), PART_OLD);
+	/* What it has itself may be zeros: that says nothing. */
+	fake_dev_poke(t->dev, (u64)to << 20, NULL, PART_BLOCK_MIB * SZ_1M);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_move(&t->vkt, 1, true, answer,
+						sizeof(answer)));
+	KUNIT_EXPECT_EQ(test, 0, strncmp(answer, "stays", 5));
+}
+
 static struct kunit_case part_cases[] = {
 	KUNIT_CASE(part_first_write),
 	KUNIT_CASE(part_data_first),
@@ -513,6 +582,7 @@ static struct kunit_case part_cases[] = {
 	KUNIT_CASE(part_nobody_has_it),
 	KUNIT_CASE(part_becomes_full),
 	KUNIT_CASE(part_discard),
+	KUNIT_CASE(part_moves),
 	KUNIT_CASE(part_parent_edited),
 	KUNIT_CASE(part_bitmap_aside),
 	KUNIT_CASE(part_zeroed_stays),

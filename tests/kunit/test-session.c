@@ -135,17 +135,21 @@ static void session_open_order(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, 0, vhdx_session_open(vt));
 	KUNIT_EXPECT_EQ(test, vt->session, VHDX_SESSION_OPEN);
 	KUNIT_EXPECT_TRUE(test, vt->may_overwrite);
-	/* An empty entry, durable; the header that names it, twice. */
-	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 6);
-	KUNIT_EXPECT_TRUE(test, session_test_is(t, 0, FAKE_WRITE, VK_LOG_OFF));
-	KUNIT_EXPECT_EQ(test, t->dev->events[0].bytes, VHDX_SECTOR);
-	KUNIT_EXPECT_TRUE(test, session_test_is(t, 1, FAKE_FLUSH, 0));
-	KUNIT_EXPECT_TRUE(test, session_test_is(t, 2, FAKE_WRITE,
+	/*
+	 * What was read, durable; an empty entry; the header that names it,
+	 * twice.
+	 */
+	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 7);
+	KUNIT_EXPECT_TRUE(test, session_test_is(t, 0, FAKE_FLUSH, 0));
+	KUNIT_EXPECT_TRUE(test, session_test_is(t, 1, FAKE_WRITE, VK_LOG_OFF));
+	KUNIT_EXPECT_EQ(test, t->dev->events[1].bytes, VHDX_SECTOR);
+	KUNIT_EXPECT_TRUE(test, session_test_is(t, 2, FAKE_FLUSH, 0));
+	KUNIT_EXPECT_TRUE(test, session_test_is(t, 3, FAKE_WRITE,
 						VHDX_HEADER_OFF(0)));
-	KUNIT_EXPECT_TRUE(test, session_test_is(t, 3, FAKE_FLUSH, 0));
-	KUNIT_EXPECT_TRUE(test, session_test_is(t, 4, FAKE_WRITE,
+	KUNIT_EXPECT_TRUE(test, session_test_is(t, 4, FAKE_FLUSH, 0));
+	KUNIT_EXPECT_TRUE(test, session_test_is(t, 5, FAKE_WRITE,
 						VHDX_HEADER_OFF(1)));
-	KUNIT_EXPECT_TRUE(test, session_test_is(t, 5, FAKE_FLUSH, 0));
+	KUNIT_EXPECT_TRUE(test, session_test_is(t, 6, FAKE_FLUSH, 0));
 	KUNIT_EXPECT_EQ(test, t->dev->misused, 0);
 }
 
@@ -181,10 +185,10 @@ static void session_open_first(struct kunit *test)
 	t->dev->hook_arg = t;
 	KUNIT_EXPECT_EQ(test, 0, vhdx_session_open(t->vkt.vt));
 	t->dev->hook = NULL;
-	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 6);
+	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 7);
 	KUNIT_EXPECT_EQ(test, t->writes, 0);
 	fake_kernel_run();
-	KUNIT_EXPECT_EQ(test, t->writes, 6);
+	KUNIT_EXPECT_EQ(test, t->writes, 7);
 }
 
 /* All is in place and durable before the header gives up the log. */
@@ -226,11 +230,16 @@ static void session_close_order(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, session_test_is(t, i - 1, FAKE_FLUSH, 0));
 	KUNIT_EXPECT_TRUE(test, session_test_is(t, i + 1, FAKE_FLUSH, 0));
 	KUNIT_EXPECT_TRUE(test, session_test_is(t, i + 3, FAKE_FLUSH, 0));
-	/* A second time there is nothing to close. */
+	/* A second time there is nothing to close; overwrites may have landed. */
 	fake_dev_forget(t->dev);
 	vhdx_session_end(t->vkt.vt);
 	KUNIT_EXPECT_EQ(test, t->vkt.vt->mode, VHDX_MODE_RW);
-	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 0);
+	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 1);
+	KUNIT_EXPECT_TRUE(test, session_test_is(t, 0, FAKE_FLUSH, 0));
+	/* They may be lost. */
+	t->dev->fail_in[FAKE_FLUSH] = 1;
+	vhdx_session_end(t->vkt.vt);
+	KUNIT_EXPECT_EQ(test, t->vkt.vt->mode, VHDX_MODE_RO);
 }
 
 /* Case 8: a clean log may have had any version; ours has the one we write. */
@@ -302,6 +311,58 @@ static void session_crash(struct kunit *test)
 		t->dev->hook = NULL;
 	}
 	kunit_info(test, "%u crash states\n", t->check.crashes);
+}
+
+static void session_opens_hook(struct fake_dev *dev,
+			       const struct fake_event *event)
+{
+	struct session_test *t = dev->hook_arg;
+	struct vhdx_image *image;
+	const char *error = NULL;
+	struct fake_dev *crash;
+	u32 i;
+
+	t->check.step++;
+	for (i = 0; i < 30 && !t->check.failed; i++) {
+		image = kzalloc(sizeof(*image), GFP_KERNEL | __GFP_NOFAIL);
+		crash = fake_dev_crash(dev, &t->check.rnd);
+		vhdx_image_init(image, &crash->bdev, true);
+		if (vhdx_image_load(image, &error))
+			vk_fail(&t->check, "it does not open: %s", error);
+		vhdx_image_unload(image);
+		kfree(image);
+		fake_dev_free(crash);
+	}
+}
+
+/*
+ * Somebody has closed the image, and not waited for the header that says so: it
+ * is read, and lost in a power cut.  The one before it needs the log's only entry.
+ */
+static void session_read_not_durable(struct kunit *test)
+{
+	struct session_test *t = test->priv;
+	struct vhdx_header header;
+	struct vk_entry entry;
+	bool damaged;
+
+	vk_get_header(t->dev, &header, &damaged);
+	guid_gen(&header.log_guid);
+	vk_set_header(t->dev, &header);
+	vk_entry_begin(&entry);
+	vk_entry_write(&entry, t->dev, &header.log_guid, 1, 0, 0,
+		       t->dev->bytes);
+	header.log_guid = guid_null;
+	header.sequence++;
+	vhdx_header_encode(&header, t->buf);
+	fake_dev_begin_write(t->dev, VHDX_HEADER_OFF(0), t->buf,
+			     VHDX_HEADER_BYTES)->in_flight = false;
+
+	session_test_start(t);
+	t->dev->hook = session_opens_hook;
+	t->dev->hook_arg = t;
+	KUNIT_EXPECT_EQ(test, 0, vhdx_session_open(t->vkt.vt));
+	t->dev->hook = NULL;
 }
 
 /* Case 17, both ways; a crash state always has a table to use. */
@@ -507,6 +568,7 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(session_open_first),
 	KUNIT_CASE(session_close_order),
 	KUNIT_CASE(session_crash),
+	KUNIT_CASE(session_read_not_durable),
 	KUNIT_CASE(session_mend_regions),
 	KUNIT_CASE(session_errors),
 	KUNIT_CASE(session_late_write),

@@ -110,8 +110,8 @@ static void space_blocks_in_order(struct kunit *test)
 		space_test_block(t, block);
 	}
 	KUNIT_EXPECT_EQ(test, vt->image.allocated_blocks, 10);
-	KUNIT_EXPECT_EQ(test, vt->nr_allocs, 10);
-	KUNIT_EXPECT_EQ(test, vt->stats.zeroed, 10);
+	KUNIT_EXPECT_EQ(test, vhdx_stat(&vt->stats, VHDX_STAT_ALLOCATED), 10);
+	KUNIT_EXPECT_EQ(test, vhdx_stat(&vt->stats, VHDX_STAT_ZEROED), 10);
 	KUNIT_EXPECT_EQ(test, t->dev->misused, 0);
 	vk_target_suspend(&t->vkt, false);
 }
@@ -127,7 +127,7 @@ static void space_zeroed_from(struct kunit *test)
 	t->dev->fill_end = (u64)vt->zeroed_from_mib << 20;
 	for (i = 0; i < 6; i++) {
 		KUNIT_EXPECT_EQ(test, 0, space_test_write(t, i));
-		KUNIT_EXPECT_EQ(test, vt->stats.zeroed, min(i + 1, 3U));
+		KUNIT_EXPECT_EQ(test, vhdx_stat(&vt->stats, VHDX_STAT_ZEROED), min(i + 1, 3U));
 		space_test_block(t, i);
 	}
 	/* Taken once, given back: may hold anything. */
@@ -138,7 +138,7 @@ static void space_zeroed_from(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 6));
 	KUNIT_EXPECT_EQ(test, vhdx_e_mib(vt->bat[6]),
 			mib + 5 * SPACE_BLOCK_MIB);
-	KUNIT_EXPECT_EQ(test, vt->stats.zeroed, 4);
+	KUNIT_EXPECT_EQ(test, vhdx_stat(&vt->stats, VHDX_STAT_ZEROED), 4);
 	space_test_block(t, 6);
 }
 
@@ -159,7 +159,7 @@ static void space_message_zeroed(struct kunit *test)
 
 	for (i = 0; i < 2; i++)
 		KUNIT_EXPECT_EQ(test, 0, space_test_write(t, i));
-	KUNIT_EXPECT_EQ(test, vt->stats.zeroed, 2);
+	KUNIT_EXPECT_EQ(test, vhdx_stat(&vt->stats, VHDX_STAT_ZEROED), 2);
 	/* By four blocks, the first and the last of which are not zero. */
 	t->dev->fill_end = (u64)(mib + 3 * SPACE_BLOCK_MIB) << 20;
 	t->dev->bytes += 4 * SPACE_BLOCK_MIB * SZ_1M;
@@ -171,7 +171,7 @@ static void space_message_zeroed(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, space_test_write(t, i));
 		space_test_block(t, i);
 	}
-	KUNIT_EXPECT_EQ(test, vt->stats.zeroed, 4);
+	KUNIT_EXPECT_EQ(test, vhdx_stat(&vt->stats, VHDX_STAT_ZEROED), 4);
 
 	KUNIT_EXPECT_EQ(test, -EINVAL, space_test_zeroed(t, to, from));
 	KUNIT_EXPECT_EQ(test, -EINVAL, space_test_zeroed(t, "0", "x"));
@@ -213,7 +213,7 @@ static void space_anchor(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 9));
 	KUNIT_EXPECT_EQ(test, vt->bat[9], vhdx_e_make(VHDX_BLOCK_FULL, mib) |
 			VHDX_E_PENDING);
-	KUNIT_EXPECT_EQ(test, vt->stats.zeroed, 2);
+	KUNIT_EXPECT_EQ(test, vhdx_stat(&vt->stats, VHDX_STAT_ZEROED), 2);
 	space_test_block(t, 9);
 }
 
@@ -332,7 +332,7 @@ static void space_writes_wait(struct kunit *test)
 		}
 	}
 	fake_kernel_run();
-	KUNIT_EXPECT_EQ(test, vt->nr_allocs, 1);
+	KUNIT_EXPECT_EQ(test, vhdx_stat(&vt->stats, VHDX_STAT_ALLOCATED), 1);
 	for (i = 0; i < ARRAY_SIZE(bios); i++) {
 		KUNIT_EXPECT_TRUE(test, bios[i]->done);
 		KUNIT_EXPECT_EQ(test, bios[i]->status, 0);
@@ -344,7 +344,7 @@ static void space_writes_wait(struct kunit *test)
 	}
 	/* The FUA write has seen to a commit. */
 	KUNIT_EXPECT_EQ(test, vt->nr_dirty, 0);
-	KUNIT_EXPECT_EQ(test, vt->stats.commits, 1);
+	KUNIT_EXPECT_EQ(test, vhdx_stat(&vt->stats, VHDX_STAT_COMMITS), 1);
 }
 
 /* The block's first write fails: those that waited try for themselves. */

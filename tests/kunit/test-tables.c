@@ -3,6 +3,8 @@
  * The tables of a mapped device: when they are judged, what they leave to each
  * other, and what of it is gone with the device.
  */
+#include <linux/sizes.h>
+
 #include "vk-tables.h"
 
 /* ------------------------------------------------------------------------
@@ -98,7 +100,7 @@ static void tables_lost_round(struct tables_test *t, enum tables_between what,
 	/* The lost block's space is free, and not zero. */
 	KUNIT_EXPECT_EQ(test, 0, tables_write(t, 2, 9));
 	KUNIT_EXPECT_EQ(test, vhdx_e_mib(vt->bat[9]), from);
-	KUNIT_EXPECT_EQ(test, vt->stats.zeroed, 1);
+	KUNIT_EXPECT_EQ(test, vhdx_stat(&vt->stats, VHDX_STAT_ZEROED), 1);
 	vk_target_suspend(&t->vkts[2], false);
 	/* It was told: once. */
 	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkts[2]));
@@ -209,10 +211,10 @@ static int tables_write_zeroed(struct tables_test *t, u32 slot, u32 block,
 			       bool *zeroed)
 {
 	struct vhdx_target *vt = t->vkts[slot].vt;
-	u64 before = vt->stats.zeroed;
+	u64 before = vhdx_stat(&vt->stats, VHDX_STAT_ZEROED);
 	int r = tables_write(t, slot, block);
 
-	*zeroed = vt->stats.zeroed > before;
+	*zeroed = vhdx_stat(&vt->stats, VHDX_STAT_ZEROED) > before;
 	memset(t->buf, 0x55, VHDX_SECTOR);
 	r = r ?: vk_guest_io(&t->vkts[slot], REQ_OP_READ, block * 2048, 8,
 			     t->buf);
@@ -427,6 +429,87 @@ static void tables_judged_too_early(struct kunit *test)
 	vk_target_suspend(&t->vkts[0], false);
 }
 
+/* The module goes: whoever has lost writes hears of it now, or never. */
+static void tables_lost_for_good(struct kunit *test)
+{
+	struct tables_test *t = test->priv;
+	u32 lost;
+
+	for (lost = 0; lost < 2; lost++) {
+		tables_start(t);
+		if (lost)
+			tables_lose(t, 0, false);
+		else
+			vk_target_suspend(&t->vkts[0], false);
+		vk_target_drop(&t->vkts[0]);
+		fake.messages = 0;
+		vhdx_registry_exit();
+		KUNIT_EXPECT_EQ(test, fake.messages, lost);
+		if (lost)
+			KUNIT_EXPECT_TRUE(test, strstr(fake.message,
+					  ": acknowledged writes are lost, and no flush will say so now\n"));
+		KUNIT_EXPECT_EQ(test, fake_md_count(), t->mds + 1);
+		fake_md_remove(t->table);
+		t->table = 0;
+	}
+}
+
+/* What dm has asked for when the table was loaded has to stay as it was. */
+static void tables_sectors_change(struct kunit *test)
+{
+	struct tables_test *t = test->priv;
+	struct vhdx_target *vt = tables_start(t);
+
+	KUNIT_EXPECT_EQ(test, vt->user.limits.logical, 512);
+	KUNIT_EXPECT_EQ(test, vt->user.limits.physical, 4096);
+	KUNIT_EXPECT_EQ(test, vt->user.limits.block, SZ_1M);
+	KUNIT_EXPECT_TRUE(test, vt->user.limits.frees);
+	vk_target_suspend(&t->vkts[0], false);
+	vt->user.limits.logical = 4096;
+	vt->stale = true;
+	KUNIT_EXPECT_EQ(test, -EINVAL, vk_target_resume(&t->vkts[0]));
+	KUNIT_EXPECT_TRUE(test, strstr(fake.message,
+			  "fake: cannot resume: The sector size has changed: remove the mapping and create it again\n"));
+	KUNIT_EXPECT_FALSE(test, vt->image.loaded);
+	vt->user.limits.logical = 512;
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkts[0]));
+	vk_target_suspend(&t->vkts[0], false);
+}
+
+/* A log that cannot be replayed, for one reason or another; and then it can. */
+static void tables_replay_fails(struct kunit *test)
+{
+	struct tables_test *t = test->priv;
+	struct vk_target *vkt = &t->vkts[1];
+	struct fake_dev *crash;
+	u32 how;
+
+	tables_start(t);
+	KUNIT_EXPECT_EQ(test, 0, tables_write(t, 0, 5));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkts[0]));
+	crash = fake_dev_bare(t->dev);
+	fake_dev_detach(crash);
+	crash->bdev.bd_dev = MKDEV(7, 7);
+	KUNIT_ASSERT_EQ(test, 0, vk_target_new(vkt, crash, 0));
+	for (how = 0; how < 2; how++) {
+		crash->fail_errno = how ? -ENOSPC : 0;
+		crash->fail_in[FAKE_WRITE] = 1;
+		KUNIT_EXPECT_EQ(test, how ? -ENOSPC : -EIO, vk_target_resume(vkt));
+		KUNIT_EXPECT_TRUE(test, strstr(fake.message, how ?
+				  "fake: cannot resume: there is no space for the log's changes: free some below the device\n" :
+				  "fake: cannot resume: the log cannot be replayed\n"));
+		KUNIT_EXPECT_TRUE(test, vkt->vt->stale);
+		KUNIT_EXPECT_STREQ(test, vhdx_mode_name(vkt->vt->mode), "fail");
+	}
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(vkt));
+	KUNIT_EXPECT_FALSE(test, vkt->vt->stale);
+	KUNIT_EXPECT_TRUE(test, vhdx_e_present(vkt->vt->bat[5]));
+	vk_target_suspend(vkt, false);
+	vk_target_free(vkt);
+	fake_dev_free(crash);
+	vk_target_suspend(&t->vkts[0], false);
+}
+
 static struct kunit_case tables_cases[] = {
 	KUNIT_CASE(tables_lost),
 	KUNIT_CASE(tables_lost_untold),
@@ -438,6 +521,9 @@ static struct kunit_case tables_cases[] = {
 	KUNIT_CASE(tables_judged),
 	KUNIT_CASE(tables_judged_after_failure),
 	KUNIT_CASE(tables_judged_too_early),
+	KUNIT_CASE(tables_lost_for_good),
+	KUNIT_CASE(tables_sectors_change),
+	KUNIT_CASE(tables_replay_fails),
 	{}
 };
 

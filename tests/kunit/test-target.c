@@ -7,7 +7,7 @@ static void target_hook_ro(struct fake_dev *dev, const struct fake_event *event)
 {
 	struct tables_test *t = dev->hook_arg;
 
-	if (dev->nr_events == 6)
+	if (dev->nr_events == 7)
 		vhdx_set_mode(t->vkts[0].vt, VHDX_MODE_RO, "a test");
 }
 
@@ -16,15 +16,17 @@ static void target_may_overwrite(struct kunit *test)
 	struct tables_test *t = test->priv;
 	struct vhdx_target *vt = tables_start(t);
 
-	/* Entry, flush, header, flush, header, flush. */
+	/* Flush, entry, flush, header, flush, header, flush. */
 	fake_dev_forget(t->dev);
 	t->dev->hook = target_hook_ro;
 	t->dev->hook_arg = t;
 	KUNIT_EXPECT_EQ(test, -EIO, tables_write(t, 0, 1));
 	t->dev->hook = NULL;
-	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 6);
+	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 7);
 	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RO);
 	KUNIT_EXPECT_FALSE(test, vt->may_overwrite);
+	KUNIT_EXPECT_FALSE(test, vt->dozing);
+	KUNIT_EXPECT_TRUE(test, vt->stale);
 	/* And if it were: not beyond a suspend, whatever the mode. */
 	vt->may_overwrite = true;
 	vk_target_suspend(&t->vkts[0], false);
@@ -33,6 +35,12 @@ static void target_may_overwrite(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkts[0]));
 	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
 	KUNIT_EXPECT_EQ(test, 0, tables_write(t, 0, 1));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkts[0]));
+	/* Nor does it doze in another mode. */
+	vt->dozing = true;
+	vhdx_set_mode(vt, VHDX_MODE_RO, "a test");
+	KUNIT_EXPECT_FALSE(test, vt->dozing);
+	KUNIT_EXPECT_TRUE(test, vt->stale);
 	vk_target_suspend(&t->vkts[0], false);
 }
 
@@ -80,6 +88,7 @@ static void target_limits(struct kunit *test)
 		{ 65536, 131072, 0, 65536, 131072 },	/* a RAID's stripes */
 		{ 512, 131072, 0, 4096, 131072 },
 		{ 4096, SZ_1M, 0, 4096, SZ_1M },
+		{ 512, 4096, 0, 4096, 4096 },
 		{ 65536, 3 * 65536, 0, 4096, 0 },	/* no part of a MiB */
 		{ 65536, SZ_2M, 0, 4096, 0 },
 		{ 65536, 131072, 512, 4096, 0 },	/* and at odds with it */
@@ -104,6 +113,7 @@ static void target_limits(struct kunit *test)
 		limits.flags |= BLK_FLAG_MISALIGNED;
 #else
 		limits.misaligned = 1;
+		limits.discard_misaligned = 1;
 #endif
 		vk_target_hints(&t->vkts[0], &limits);
 		if (limits.io_min != cases[i].min ||
@@ -115,6 +125,7 @@ static void target_limits(struct kunit *test)
 		KUNIT_EXPECT_FALSE(test, limits.flags & BLK_FLAG_MISALIGNED);
 #else
 		KUNIT_EXPECT_FALSE(test, limits.misaligned);
+		KUNIT_EXPECT_FALSE(test, limits.discard_misaligned);
 #endif
 	}
 	vk_target_suspend(&t->vkts[0], false);
@@ -128,12 +139,12 @@ static void target_measured(struct kunit *test)
 
 	vk_target_status_as(&t->vkts[0], STATUSTYPE_IMA, line, sizeof(line));
 	KUNIT_EXPECT_STREQ(test, line,
-			   "target_name=vhdx,target_version=1.5.0,device_name=7:0,read_only=n,error_if_no_space=n,no_unmap=n,no_discard=n,no_discard_passdown=n,commit_interval=1000,idle_close=5000,ignore_parent_id=n;");
+			   "target_name=vhdx,target_version=1.7.0,device_name=7:0,read_only=n,error_if_no_space=n,no_unmap=n,no_discard=n,no_discard_passdown=n,commit_interval=1000,idle_close=5000,ignore_parent_id=n;");
 	vt->zeroed_from_mib = 8;
 	vt->error_if_no_space = true;
 	vk_target_status_as(&t->vkts[0], STATUSTYPE_IMA, line, sizeof(line));
 	KUNIT_EXPECT_STREQ(test, line,
-			   "target_name=vhdx,target_version=1.5.0,device_name=7:0,read_only=n,error_if_no_space=y,no_unmap=n,no_discard=n,no_discard_passdown=n,commit_interval=1000,idle_close=5000,ignore_parent_id=n,zeroed_from=16384;");
+			   "target_name=vhdx,target_version=1.7.0,device_name=7:0,read_only=n,error_if_no_space=y,no_unmap=n,no_discard=n,no_discard_passdown=n,commit_interval=1000,idle_close=5000,ignore_parent_id=n,zeroed_from=16384;");
 	vk_target_suspend(&t->vkts[0], false);
 }
 

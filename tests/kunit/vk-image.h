@@ -112,6 +112,8 @@ int vk_target_new(struct vk_target *vkt, struct fake_dev *dev, u64 sectors);
 int vk_target_next(struct vk_target *vkt, const struct vk_target *live);
 int vk_target_load(struct vk_target *vkt, unsigned long table,
 		   struct fake_dev *dev, u64 sectors, bool read_only);
+int vk_target_ctr(struct vk_target *vkt, struct fake_dev *dev,
+		  unsigned long table, const char *line);
 void vk_target_drop(struct vk_target *vkt);
 void vk_target_free(struct vk_target *vkt);
 int vk_target_preresume(struct vk_target *vkt);
@@ -119,12 +121,26 @@ int vk_target_resume(struct vk_target *vkt);
 void vk_target_suspend(struct vk_target *vkt, bool noflush);
 void vk_target_suspend_undo(struct vk_target *vkt, bool noflush);
 int vk_target_message(struct vk_target *vkt, char *message);
+int vk_target_tell(struct vk_target *vkt, const char *line, char *answer,
+		   unsigned int bytes);
+int vk_target_move(struct vk_target *vkt, u32 block, bool zeros, char *answer,
+		   unsigned int bytes);
 void vk_target_status(struct vk_target *vkt, char *result, unsigned int bytes);
 void vk_target_status_as(struct vk_target *vkt, status_type_t type,
 			 char *result, unsigned int bytes);
+int vk_target_iterate(struct vk_target *vkt, iterate_devices_callout_fn fn,
+		      void *data);
 void vk_target_hints(struct vk_target *vkt, struct queue_limits *limits);
 
+/* Writes at once. */
+#define VK_BURST		8U
+#define VK_BURST_SECTORS	8U
+
 void vk_guest_submit(struct vk_target *vkt, struct fake_bio *fbio);
+int vk_guest_some(struct vk_target *vkt, blk_opf_t opf, sector_t sector,
+		  u32 *sectors, void *data);
+int vk_guest_burst(struct vk_target *vkt, const u32 *sector, u32 *sectors,
+		   u32 count, const u8 *data);
 int vk_guest_io(struct vk_target *vkt, blk_opf_t opf, sector_t sector,
 		u32 sectors, void *data);
 int vk_guest_flush(struct vk_target *vkt);

@@ -448,6 +448,23 @@ void life_zero(struct life_test *t)
 }
 
 /**
+ * life_move() - move a block, wherever it is
+ * @t: the test
+ */
+void life_move(struct life_test *t)
+{
+	u32 block = life_blocks[vk_rnd(&t->check.rnd, LIFE_BLOCKS)];
+	char answer[32];
+	int r = vk_target_move(t->vkt, block, vk_rnd(&t->check.rnd, 2), answer,
+			       sizeof(answer));
+
+	t->moves += !strncmp(answer, "moved", 5);
+	if (r && !t->failures)
+		vk_fail(&t->check, "block %u does not move: %s", block,
+			fake.message);
+}
+
+/**
  * life_read() - begin a read, which judges what it finds
  * @t: the test
  */

@@ -35,6 +35,9 @@ static int vk_target_parents(struct vk_target *vkt)
 			vt->chain->parents[vt->chain->nr_parents - 1].bdev =
 				&parent->bdev;
 	}
+	/* A VHD image is in parts even if it has none. */
+	if (vkt->dev->vhd && !vkt->dev->parent)
+		r = vhdx_chain_open(vt, &vkt->ti.error);
 	return r;
 }
 
@@ -50,7 +53,7 @@ static int vk_target_make(struct vk_target *vkt, struct fake_dev *dev,
 	vkt->ti.begin = VK_BEGIN;
 	vkt->ti.len = sectors;
 	vkt->ti.table = (struct dm_table *)table;
-	vkt->ti.type = &vhdx_target;
+	vkt->ti.type = dev->vhd ? &vhd_target : &vhdx_target;
 	vt = vhdx_new_target(&vkt->ti);
 	vkt->vt = vt;
 	if (!vt)
@@ -69,8 +72,9 @@ static u64 vk_target_sectors(struct fake_dev *dev)
 	const char *error;
 	u64 sectors = 0;
 
-	vhdx_image_init(image, &dev->bdev, true);
-	image->parents = dev->parent;
+	vhdx_image_init(image, &dev->bdev, false);
+	image->parents = true;
+	image->is_vhd = dev->vhd;
 	if (!vhdx_image_load(image, &error))
 		sectors = image->layout.geo.disk_bytes >> SECTOR_SHIFT;
 	vhdx_image_unload(image);
@@ -123,6 +127,55 @@ int vk_target_load(struct vk_target *vkt, unsigned long table,
 	return vk_target_make(vkt, dev, sectors ?: vk_target_sectors(dev),
 			      (table & ~(FAKE_TABLES - 1)) +
 			      ++last % FAKE_TABLES, read_only);
+}
+
+/* As device mapper does it. */
+static unsigned int vk_target_words(char *line, char **argv, unsigned int max)
+{
+	unsigned int argc = 0;
+	char *word;
+
+	while (argc < max && (word = strsep(&line, " ")))
+		if (*word)
+			argv[argc++] = word;
+	return argc;
+}
+
+/**
+ * vk_target_ctr() - make a target from a table line
+ * @vkt: result; must stay where it is
+ * @dev: device with the image, for the table's length
+ * @table: number of a table of the mapped device
+ * @line: what follows the target's name
+ *
+ * Return: 0, or a negative errno; then @vkt->ti.error says what is wrong.
+ */
+int vk_target_ctr(struct vk_target *vkt, struct fake_dev *dev,
+		  unsigned long table, const char *line)
+{
+	char *words = kmemdup(line, strlen(line) + 1, GFP_KERNEL | __GFP_NOFAIL);
+	unsigned int max = strlen(line) + 1;
+	char **argv = kvzalloc(max * sizeof(*argv), GFP_KERNEL | __GFP_NOFAIL);
+	unsigned int lack_in = fake.lack_in, fail_in = dev->fail_in[FAKE_READ];
+	int r;
+
+	memset(vkt, 0, sizeof(*vkt));
+	vkt->dev = dev;
+	vkt->ti.begin = VK_BEGIN;
+	/* What is to fail is the target's. */
+	fake.lack_in = 0;
+	dev->fail_in[FAKE_READ] = 0;
+	vkt->ti.len = vk_target_sectors(dev);
+	fake.lack_in = lack_in;
+	dev->fail_in[FAKE_READ] = fail_in;
+	vkt->ti.table = (struct dm_table *)table;
+	vkt->ti.type = dev->vhd ? &vhd_target : &vhdx_target;
+	r = vkt->ti.type->ctr(&vkt->ti, vk_target_words(words, argv, max), argv);
+	if (!r)
+		vkt->vt = vkt->ti.private;
+	kvfree(argv);
+	kfree(words);
+	return r;
 }
 
 /**
@@ -200,6 +253,49 @@ int vk_target_message(struct vk_target *vkt, char *message)
 	return vhdx_message(&vkt->ti, 1, &message, NULL, 0);
 }
 
+/**
+ * vk_target_tell() - a message of any words
+ * @vkt: the target
+ * @line: the words
+ * @answer: takes it; empty if there is none
+ * @bytes: its size
+ *
+ * Return: 0, 1 if there is an answer, or a negative errno.
+ */
+int vk_target_tell(struct vk_target *vkt, const char *line, char *answer,
+		   unsigned int bytes)
+{
+	char words[64], *argv[8];
+
+	strscpy(words, line, sizeof(words));
+	answer[0] = '\0';
+	return vhdx_message(&vkt->ti, vk_target_words(words, argv, ARRAY_SIZE(argv)),
+			    argv, answer, bytes);
+}
+
+/**
+ * vk_target_move() - the message "move"
+ * @vkt: the target
+ * @block: which
+ * @zeros: with that word
+ * @answer: takes it; empty if there is none
+ * @bytes: its size
+ *
+ * Return: 0 or a negative errno.
+ */
+int vk_target_move(struct vk_target *vkt, u32 block, bool zeros, char *answer,
+		   unsigned int bytes)
+{
+	char name[] = "move", how[] = "zeros", which[16];
+	char *argv[] = { name, which, how };
+	int r;
+
+	snprintf(which, sizeof(which), "%u", block);
+	answer[0] = '\0';
+	r = vhdx_message(&vkt->ti, zeros ? 3 : 2, argv, answer, bytes);
+	return r == 1 ? 0 : r;
+}
+
 void vk_target_status(struct vk_target *vkt, char *result, unsigned int bytes)
 {
 	vhdx_status(&vkt->ti, STATUSTYPE_INFO, 0, result, bytes);
@@ -217,9 +313,28 @@ void vk_target_status_as(struct vk_target *vkt, status_type_t type,
 {
 	struct dm_dev dev = { .name = "7:0" };
 
+	/* One that was not made from a table line has opened none. */
+	if (vkt->vt->dev) {
+		vhdx_status(&vkt->ti, type, 0, result, bytes);
+		return;
+	}
 	vkt->vt->dev = &dev;
 	vhdx_status(&vkt->ti, type, 0, result, bytes);
 	vkt->vt->dev = NULL;
+}
+
+/**
+ * vk_target_iterate() - the devices of a target, as dm asks for them
+ * @vkt: the target, made from a table line
+ * @fn: called for each
+ * @data: for @fn
+ *
+ * Return: what @fn has returned last.
+ */
+int vk_target_iterate(struct vk_target *vkt, iterate_devices_callout_fn fn,
+		      void *data)
+{
+	return vkt->ti.type->iterate_devices(&vkt->ti, fn, data);
 }
 
 void vk_target_hints(struct vk_target *vkt, struct queue_limits *limits)
@@ -235,7 +350,7 @@ void vk_target_hints(struct vk_target *vkt, struct queue_limits *limits)
  */
 void vk_guest_submit(struct vk_target *vkt, struct fake_bio *fbio)
 {
-	switch (vhdx_map(&vkt->ti, &fbio->bio)) {
+	switch (vkt->ti.type->map(&vkt->ti, &fbio->bio)) {
 	case DM_MAPIO_SUBMITTED:
 		break;
 	case DM_MAPIO_REMAPPED:
@@ -247,6 +362,70 @@ void vk_guest_submit(struct vk_target *vkt, struct fake_bio *fbio)
 		bio_io_error(&fbio->bio);
 		break;
 	}
+}
+
+/**
+ * vk_guest_some() - read or write what the target accepts at once, and wait for it
+ * @vkt: the target
+ * @opf: REQ_OP_READ or REQ_OP_WRITE, and flags
+ * @sector: of the virtual disk
+ * @sectors: how many; takes how many it has accepted
+ * @data: to write, or result
+ *
+ * Return: 0 or a negative errno.
+ */
+int vk_guest_some(struct vk_target *vkt, blk_opf_t opf, sector_t sector,
+		  u32 *sectors, void *data)
+{
+	struct fake_bio *fbio = fake_bio_new(opf, VK_BEGIN + sector, *sectors);
+	int status;
+
+	if (op_is_write(opf) && data)
+		memcpy(fake_bio_data(fbio), data, *sectors << SECTOR_SHIFT);
+	vk_guest_submit(vkt, fbio);
+	fake_kernel_run();
+	if (!op_is_write(opf) && data)
+		memcpy(data, fake_bio_data(fbio), *sectors << SECTOR_SHIFT);
+	*sectors = fbio->sectors;
+	status = fbio->done ? fbio->status : -ETIMEDOUT;
+	if (fbio->done)
+		fake_bio_free(fbio);
+	return status;
+}
+
+/**
+ * vk_guest_burst() - write at several places at once, and wait for it
+ * @vkt: the target
+ * @sector: of the virtual disk, for each
+ * @sectors: how many; takes how many were accepted
+ * @count: of writes; at most VK_BURST
+ * @data: VK_BURST_SECTORS for each
+ *
+ * Return: 0 or a negative errno, of one that has failed.
+ */
+int vk_guest_burst(struct vk_target *vkt, const u32 *sector, u32 *sectors,
+		   u32 count, const u8 *data)
+{
+	struct fake_bio *fbios[VK_BURST];
+	int r = 0;
+	u32 i;
+
+	for (i = 0; i < count; i++) {
+		fbios[i] = fake_bio_new(REQ_OP_WRITE, VK_BEGIN + sector[i],
+					sectors[i]);
+		memcpy(fake_bio_data(fbios[i]), data +
+		       i * (VK_BURST_SECTORS << SECTOR_SHIFT),
+		       sectors[i] << SECTOR_SHIFT);
+		vk_guest_submit(vkt, fbios[i]);
+	}
+	fake_kernel_run();
+	for (i = 0; i < count; i++) {
+		sectors[i] = fbios[i]->sectors;
+		r = r ?: fbios[i]->done ? fbios[i]->status : -ETIMEDOUT;
+		if (fbios[i]->done)
+			fake_bio_free(fbios[i]);
+	}
+	return r;
 }
 
 /**
@@ -262,19 +441,7 @@ void vk_guest_submit(struct vk_target *vkt, struct fake_bio *fbio)
 int vk_guest_io(struct vk_target *vkt, blk_opf_t opf, sector_t sector,
 		u32 sectors, void *data)
 {
-	struct fake_bio *fbio = fake_bio_new(opf, VK_BEGIN + sector, sectors);
-	int status;
-
-	if (op_is_write(opf))
-		memcpy(fake_bio_data(fbio), data, sectors << SECTOR_SHIFT);
-	vk_guest_submit(vkt, fbio);
-	fake_kernel_run();
-	if (!op_is_write(opf))
-		memcpy(data, fake_bio_data(fbio), sectors << SECTOR_SHIFT);
-	status = fbio->done ? fbio->status : -ETIMEDOUT;
-	if (fbio->done)
-		fake_bio_free(fbio);
-	return status;
+	return vk_guest_some(vkt, opf, sector, &sectors, data);
 }
 
 /**

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0
+/* VHD images that have no place for a block. */
+#include "vk-vhd.h"
+
+/* An image that ends at 2 TiB: no device would be large enough for more. */
+static void vhd_no_place(struct kunit *test)
+{
+	struct vhd_test *t = test->priv;
+	u32 block, written = 0;
+	__be32 *bat;
+
+	/* Block 1 is a few blocks before the end of what an entry can name. */
+	t->dev->bytes = 3ULL << 40;
+	fake_dev_peek(t->dev, VHD_TEST_BAT_OFF, t->raw, VHD_SECTOR);
+	bat = (__be32 *)t->raw;
+	bat[1] = cpu_to_be32(U32_MAX - 5 * VHD_TEST_SECTORS);
+	fake_dev_poke(t->dev, VHD_TEST_BAT_OFF, t->raw, VHD_SECTOR);
+	vhd_test_start(t);
+	for (block = 2; block < 8; block++) {
+		int r = vk_guest_io(&t->vkt, REQ_OP_WRITE,
+				    block * VHD_TEST_SECTORS, 1, t->buf);
+
+		if (r) {
+			KUNIT_EXPECT_EQ(test, -ENOSPC, r);
+			break;
+		}
+		written++;
+	}
+	KUNIT_EXPECT_EQ(test, 3U, written);
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(t->vt->no_place.lacking));
+	KUNIT_EXPECT_FALSE(test, READ_ONCE(t->vt->no_room.lacking));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_io(&t->vkt, REQ_OP_WRITE,
+					     3 * VHD_TEST_SECTORS, 1, t->buf));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+}
+
+/* One that has a place for each block, and a device that has shrunk: it may grow again. */
+static void vhd_shrinks(struct kunit *test)
+{
+	struct vhd_test *t = test->priv;
+
+	vhd_test_start(t);
+	KUNIT_EXPECT_EQ(test, t->vt->image.space.size, t->vt->image.max_mib);
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_io(&t->vkt, REQ_OP_WRITE,
+					     5 * VHD_TEST_SECTORS, 1, t->buf));
+	t->vt->no_room.fail_at_once = true;
+	t->dev->bytes = vhd_slot_end(t->vt->image.vhd, 1) << SECTOR_SHIFT;
+	KUNIT_EXPECT_EQ(test, -ENOSPC, vk_guest_io(&t->vkt, REQ_OP_WRITE,
+						   6 * VHD_TEST_SECTORS, 1, t->buf));
+	KUNIT_EXPECT_TRUE(test, READ_ONCE(t->vt->no_room.lacking));
+	KUNIT_EXPECT_FALSE(test, READ_ONCE(t->vt->no_place.lacking));
+	t->dev->bytes = t->vt->image.bytes;
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_io(&t->vkt, REQ_OP_WRITE,
+					     6 * VHD_TEST_SECTORS, 1, t->buf));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+}
+
+static struct kunit_case vhd_room_cases[] = {
+	KUNIT_CASE(vhd_no_place),
+	KUNIT_CASE(vhd_shrinks),
+	{}
+};
+
+static struct kunit_suite vhd_room_suite = {
+	.name = "vhdx-vhd-room",
+	.init = vhd_test_init,
+	.exit = vhd_test_exit,
+	.test_cases = vhd_room_cases,
+};
+
+kunit_test_suite(vhd_room_suite);
