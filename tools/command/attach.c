@@ -14,12 +14,14 @@
 #include "output.h"
 #include "resolve.h"
 #include "search.h"
+#include "size.h"
 #include "stock.h"
 #include "tab.h"
 
 /* Options without a short form. */
 enum {
 	ATTACH_NO_GROW = OPTION_LONG,
+	ATTACH_MAX_SIZE,
 	ATTACH_PARTITIONS,
 	ATTACH_NO_PARTITIONS,
 	ATTACH_TAB_FILE,
@@ -37,6 +39,7 @@ enum {
  * @verbose: say what is done
  * @read_only: the image is not written
  * @grow: the file may be extended
+ * @most_bytes: but not beyond this; 0: as far as it takes
  * @force: attach an image that has children
  * @search: where to look for parents
  * @json: print JSON
@@ -55,6 +58,7 @@ struct attach {
 	bool verbose;
 	bool read_only;
 	bool grow;
+	u64 most_bytes;
 	bool force;
 	struct parent_search search;
 	bool json;
@@ -177,6 +181,8 @@ static int attach_image(const struct attach *attach, const char *path,
 	image->verbose = attach->verbose;
 	image->read_only |= attach->read_only;
 	image->grow &= attach->grow;
+	if (attach->most_bytes)
+		image->most_bytes = attach->most_bytes;
 	image->force = attach->force;
 	if (!entry)
 		image->search = attach->search;
@@ -297,6 +303,11 @@ static void attach_option(struct attach *attach, int c)
 	attach->force |= c == 'f';
 	attach->search.any_id |= c == ATTACH_IGNORE_PARENT_ID;
 	search_option(attach->self, &attach->search, c);
+	if (c == ATTACH_MAX_SIZE &&
+	    (size_parse(optarg, &attach->most_bytes) ||
+	     attach->most_bytes < SZ_1M))
+		command_usage(attach->self, "--max-size '%s' is no size of 1M or more",
+			      optarg);
 	if (c == 't')
 		attach->entry = optarg;
 	else if (c == ATTACH_TAB_FILE)
@@ -316,6 +327,8 @@ static void attach_check(const struct attach *attach, int argc, char **argv)
 
 	if (attach->all && attach->entry)
 		command_usage(attach->self, "--all and --tab exclude each other");
+	if (attach->most_bytes && (!attach->grow || attach->stock))
+		command_usage(attach->self, "--max-size goes with neither --no-grow nor --stock");
 	if (tab && attach->stock)
 		command_usage(attach->self, "--stock is for a FILE, not for the table");
 	if (attach->stock && *attach->options.text)
@@ -334,6 +347,7 @@ static int attach_run(const struct command *self, int argc, char **argv)
 	static const struct option options[] = {
 		{ "read-only", no_argument, NULL, 'r' },
 		{ "no-grow", no_argument, NULL, ATTACH_NO_GROW },
+		{ "max-size", required_argument, NULL, ATTACH_MAX_SIZE },
 		{ "partitions", no_argument, NULL, ATTACH_PARTITIONS },
 		{ "no-partitions", no_argument, NULL, ATTACH_NO_PARTITIONS },
 		{ "stock", no_argument, NULL, ATTACH_STOCK },
@@ -378,6 +392,8 @@ const struct command command_attach = {
 "  -r, --read-only            never write to the image\n"
 "      --no-grow              do not extend the file; writes to new blocks wait or\n"
 "                             fail when it is full\n"
+"      --max-size SIZE        do not let the file get larger than that; writes to new\n"
+"                             blocks wait or fail then\n"
 "      --partitions           map the partitions even if the whole disk carries a\n"
 "                             file system\n"
 "      --no-partitions        do not map partitions\n"

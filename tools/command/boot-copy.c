@@ -51,7 +51,7 @@ static int copy_image(void *arg, const char *name,
 	int *worst = arg, r;
 
 	(void)image;
-	if (mapping_get(name, &disk) || strcmp(disk.target, "vhdx"))
+	if (mapping_get(name, &disk) || !mapping_is_ours(&disk))
 		return 0;
 	backing_get(&backing, &disk);
 	if (!backing.on_file)

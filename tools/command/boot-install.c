@@ -40,6 +40,7 @@ enum {
  * @grub: custom.cfg, if the user says
  * @title: of the entry, if the user says
  * @parameters: more of them, from the user
+ * @gone: there is no such image any more
  * @image: absolute path of the image
  * @source: the image, for rd.vhdx=
  * @bootdir: the directory
@@ -48,6 +49,7 @@ enum {
 struct boot {
 	bool write;
 	bool remove;
+	bool gone;
 	const char *directory;
 	const char *grub;
 	const char *title;
@@ -116,6 +118,33 @@ static int boot_source_file(struct boot *boot)
 	return 0;
 }
 
+/* The image itself.  One that is gone has no longer to be there to be forgotten. */
+static int boot_find_image(struct boot *boot, const char *image,
+			   struct stat *st)
+{
+	const char *name = strrchr(image, '/');
+	char dir[PATH_MAX];
+	int r;
+
+	memset(st, 0, sizeof(*st));
+	if (realpath(image, boot->image) && !stat(boot->image, st))
+		return 0;
+	r = -errno;
+	name = name ? name + 1 : image;
+	snprintf(dir, sizeof(dir), "%.*s", (int)(name - image), image);
+	if (r == -ENOENT && boot->remove && *name &&
+	    realpath(*dir ? dir : ".", boot->image) &&
+	    strlen(boot->image) + strlen(name) + 1 < PATH_MAX) {
+		if (strcmp(boot->image, "/"))
+			strcat(boot->image, "/");
+		strcat(boot->image, name);
+		boot->gone = true;
+		return 0;
+	}
+	complain_errno(image, r, "cannot be found");
+	return r;
+}
+
 /* Where all of it is and goes. */
 static int boot_find(struct boot *boot, const char *image)
 {
@@ -123,11 +152,9 @@ static int boot_find(struct boot *boot, const char *image)
 	struct stat st;
 	int r;
 
-	if (!realpath(image, boot->image) || stat(boot->image, &st)) {
-		r = -errno;
-		complain_errno(image, r, "cannot be found");
+	r = boot_find_image(boot, image, &st);
+	if (r)
 		return r;
-	}
 	if (S_ISBLK(st.st_mode) && !boot->directory) {
 		complain(image, "say where with --directory, such as '/boot/vhdx'",
 			 "a device has no place beside it for kernels");
@@ -155,6 +182,14 @@ static int boot_find(struct boot *boot, const char *image)
 	       memset(boot->place.dir, 0, 1), "/");
 	strncat(boot->place.dir, strrchr(boot->bootdir.path, '/') + 1,
 		PATH_MAX - strlen(boot->place.dir) - 1);
+	if (boot->remove)
+		return 0;
+	if (boot->place.hidden) {
+		complain(boot->bootdir.path, "say with --directory where GRUB can read, such as '/boot/vhdx'",
+			 "GRUB could not read kernels there: it is %s",
+			 boot->place.hidden);
+		return -EINVAL;
+	}
 	if (S_ISBLK(st.st_mode))
 		boot_source_device(boot);
 	else
@@ -203,8 +238,11 @@ static int boot_settings(struct boot *boot, const struct inside *inside)
 	boot_escape(place, sizeof(place), boot->place.dir);
 	/* Hooks in there have to find a directory that is elsewhere. */
 	n = snprintf(bootdir->parameters, sizeof(bootdir->parameters),
-		     "root=UUID=%s ro rd.vhdx=%s%s%s%s%s %s",
-		     inside->uuid[inside->root], boot->source,
+		     "root=UUID=%s ro %s%s%srd.vhdx=%s%s%s%s%s %s",
+		     inside->uuid[inside->root],
+		     *inside->subvolume ? "rootflags=subvol=" : "",
+		     inside->subvolume, *inside->subvolume ? " " : "",
+		     boot->source,
 		     boot->directory ? " vhdx.boot=UUID=" : "",
 		     boot->directory ? boot->place.uuid : "",
 		     boot->directory ? ":" : "", boot->directory ? place : "",
@@ -260,9 +298,14 @@ static int boot_install(struct boot *boot)
 
 static int boot_remove(struct boot *boot)
 {
+	bool there = grub_has(boot_grub(boot), &boot->place);
 	int r = 0;
 
-	if (grub_has(boot_grub(boot), &boot->place))
+	if (boot->gone && !there && access(boot->bootdir.path, F_OK)) {
+		complain_errno(boot->image, ENOENT, "cannot be found");
+		return -ENOENT;
+	}
+	if (there)
 		r = grub_replace(boot_grub(boot), &boot->place, NULL);
 	return r ?: bootdir_remove(&boot->bootdir);
 }

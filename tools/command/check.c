@@ -281,7 +281,11 @@ static int check_parent(struct check *check, struct image *image)
 	if (!r)
 		r = parent_find(parent, image, locator, &check->search);
 	free(locator);
-	if (!r && !parent->path)
+	if (r < 0)
+		complain_errno(image->path, r, "cannot look for its parent");
+	else if (!r && !parent->path && parent_complain_refused(parent, image->path))
+		r = parent->error;
+	else if (!r && !parent->path)
 		r = parent->other ? (int)VHDX_FAULT_CHAIN_LINKAGE :
 				    (int)AUDIT_PARENT_MISSING;
 	other = r ? NULL : calloc(1, sizeof(*other));
@@ -314,10 +318,8 @@ static int check_image(struct check *check, struct image *image)
 	if (r)
 		return CHECK_FAILED;
 	r = check_parent(check, image);
-	if (r) {
-		complain_errno(image->path, r, "cannot look for its parent");
+	if (r)
 		return CHECK_FAILED;
-	}
 	if (audit_errors(&check->audit, NULL))
 		status = CHECK_ERRORS;
 	/* What is left after a repair another one will leave, too. */

@@ -9,6 +9,7 @@
 #include "chain.h"
 #include "child.h"
 #include "command.h"
+#include "disk.h"
 #include "format.h"
 #include "guid.h"
 #include "message.h"
@@ -172,6 +173,11 @@ static int create_open_parent(const struct command *self, struct create *create)
 	struct stat st;
 	int r;
 
+	if (vhd_image_is_at(create->parent)) {
+		complain(create->parent, "add '--format vhd'",
+			 "a VHD image, whose children are VHD images");
+		return -EINVAL;
+	}
 	r = chain_open(chain, create->parent, IMAGE_READ, &create->search);
 	if (r)
 		return r;
@@ -500,6 +506,9 @@ static int create_run(const struct command *self, int argc, char **argv)
 			     create_prepare(self, create);
 	if (!r)
 		r = create_anywhere(create);
+	if (!r && !create->is_vhd &&
+	    disk_format_of_name(create->path) == DISK_VHD)
+		note(create->path, "made as VHDX, whatever the name says: '--format vhd' makes a VHD image");
 	if (!r && create->json)
 		create_print(create);
 	vhd_parent_free(&create->vhd.format.parent);

@@ -311,8 +311,7 @@ static int detach_mapping(struct detach *detach)
 		close(monitor);
 	}
 	signals_release(&before);
-	/* The file of a VHD image was not extended. */
-	if (!r && detach->trim && !mapping_is_vhd(&detach->disk))
+	if (!r && detach->trim)
 		detach_trim(&detach->backing.file,
 			    strstr(detach->disk.table, " no_unmap"));
 	if (!r)

@@ -5,121 +5,104 @@
 
 #include "command.h"
 #include "copy.h"
+#include "flat.h"
 #include "message.h"
-#include "newfile.h"
 #include "output.h"
 #include "search.h"
 #include "size.h"
+#include "vhd-image.h"
 
 /**
- * struct flatten - what is to be done, and what was
+ * struct flatten - a run of the command
  * @chain: from here
  * @search: where its parents are
- * @format: what the new image is like
- * @path: its name
- * @force: replace what has it
- * @copied: bytes written
+ * @job: what is to be done, and what was
+ * @flat: the same, of VHD images
+ * @block_bytes: --block-size; 0: it was not given
  */
 struct flatten {
 	struct chain chain;
 	struct parent_search search;
-	struct format format;
-	const char *path;
-	bool force;
-	u64 copied;
+	struct copy_job job;
+	struct flat flat;
+	u64 block_bytes;
 };
-
-/* The new image appears when it is finished. */
-static int flatten_write(struct flatten *flatten, const struct stat *old)
-{
-	struct newfile file;
-	int r;
-
-	r = newfile_open(&file, flatten->path);
-	if (!r && old)
-		r = newfile_inherit(&file, old);
-	if (!r)
-		r = copy_into_file(&flatten->chain, &flatten->format, file.fd,
-				   flatten->path, &flatten->copied);
-	if (!r)
-		r = newfile_commit(&file, old);
-	newfile_abort(&file);
-	if (r == -EEXIST)
-		complain(flatten->path, "take another name or remove it",
-			 "appeared in the meantime");
-	else if (r)
-		complain_errno(flatten->path, r, "cannot create");
-	return r;
-}
-
-static int flatten_create(struct flatten *flatten)
-{
-	struct image image;
-	struct stat st;
-	int r;
-
-	if (stat(flatten->path, &st))
-		return flatten_write(flatten, NULL);
-	if (chain_has_file(&flatten->chain, &st)) {
-		complain(flatten->path, "take another name",
-			 "is one of the images that are to be read");
-		return -EEXIST;
-	}
-	if (!S_ISREG(st.st_mode)) {
-		complain(flatten->path, "name a new file", "is no regular file");
-		return -EINVAL;
-	}
-	if (!flatten->force) {
-		complain(flatten->path, "take another name, or use --force to replace it",
-			 "exists");
-		return -EEXIST;
-	}
-	/* Only to find out whether it is in use. */
-	r = image_open(&image, flatten->path, IMAGE_WRITE);
-	if (!r)
-		r = flatten_write(flatten, &image.st);
-	image_close(&image);
-	return r;
-}
 
 static void flatten_print(const struct flatten *flatten, bool json)
 {
-	const struct vhdx_meta *meta = &flatten->format.meta;
+	const struct vhdx_meta *meta = &flatten->job.format.meta;
 	struct output out;
 
 	if (!json)
 		return;
 	output_begin(&out, true);
-	output_text(&out, "file", NULL, flatten->path);
+	output_text(&out, "file", NULL, flatten->job.path);
 	output_number(&out, "layers", NULL, flatten->chain.count);
 	output_size(&out, "virtual_size", NULL, meta->disk_bytes);
 	output_size(&out, "block_size", NULL, meta->block_bytes);
 	output_guid(&out, "disk_id", NULL, &meta->disk_id);
-	output_size(&out, "copied", NULL, flatten->copied);
+	output_size(&out, "copied", NULL, flatten->job.copied);
+	output_size(&out, "shared", NULL, flatten->job.shared);
 	output_end(&out);
 }
 
-/* As large as the chain's blocks are, unless the user says so. */
-static void flatten_plan(struct flatten *flatten, u64 block_bytes)
+static void flatten_print_vhd(const struct flatten *flatten, bool json)
 {
-	struct format *format = &flatten->format;
+	const struct flat *flat = &flatten->flat;
+	struct output out;
 
-	format->meta = chain_leaf(&flatten->chain)->layout.meta;
-	format->meta.has_parent = false;
-	format->meta.leave_allocated = false;
-	if (block_bytes)
-		format->meta.block_bytes = block_bytes;
-	format->log_bytes = SZ_1M;
+	if (!json)
+		return;
+	output_begin(&out, true);
+	output_text(&out, "file", NULL, flat->job.path);
+	output_text(&out, "format", NULL, disk_format_name(flat->to.format));
+	output_number(&out, "layers", NULL, flat->job.layers);
+	output_size(&out, "virtual_size", NULL, flat->to.bytes);
+	output_size(&out, "block_size", NULL, flat->to.vhd.block_bytes);
+	output_size(&out, "copied", NULL, flat->job.copied);
+	output_size(&out, "shared", NULL, flat->job.shared);
+	output_end(&out);
 }
 
-static u64 flatten_block_size(const struct command *self, const char *text)
+/* VHD images are of their own kind, all of a chain. */
+static int flatten_vhd(struct flatten *flatten, const char *path, bool json)
+{
+	struct flat *flat = &flatten->flat;
+	int r;
+
+	flat->job.path = flatten->job.path;
+	flat->job.force = flatten->job.force;
+	flat->block_bytes = flatten->block_bytes;
+	r = flat_create(flat, path, &flatten->search);
+	if (!r)
+		flatten_print_vhd(flatten, json);
+	flat_close(flat);
+	return r;
+}
+
+static int flatten_vhdx(struct flatten *flatten, const char *path, bool json)
+{
+	int r = chain_open(&flatten->chain, path, IMAGE_READ, &flatten->search);
+
+	if (!r) {
+		copy_plan(&flatten->job, &flatten->chain, flatten->block_bytes);
+		r = copy_create(&flatten->job);
+	}
+	if (!r)
+		flatten_print(flatten, json);
+	chain_close(&flatten->chain);
+	return r;
+}
+
+static u64 flatten_block_size(const struct command *self, const char *text,
+			      u64 min)
 {
 	u64 bytes;
 
 	if (size_parse(text, &bytes) || !is_power_of_2(bytes) ||
-	    bytes < VHDX_MIN_BLOCK || bytes > VHDX_MAX_BLOCK)
-		command_usage(self, "--block-size '%s' is no power of two from 1M to 256M",
-			      text);
+	    bytes < min || bytes > VHDX_MAX_BLOCK)
+		command_usage(self, "--block-size '%s' is no power of two from %s to 256M",
+			      text, min == VHD_MIN_BLOCK ? "4K" : "1M");
 	return bytes;
 }
 
@@ -134,8 +117,8 @@ static int flatten_run(const struct command *self, int argc, char **argv)
 		{}
 	};
 	struct flatten *flatten = calloc(1, sizeof(*flatten));
-	u64 block_bytes = 0;
-	bool json = false;
+	const char *block = NULL;
+	bool json = false, vhd;
 	int c, r;
 
 	if (!flatten) {
@@ -144,24 +127,21 @@ static int flatten_run(const struct command *self, int argc, char **argv)
 	}
 	while ((c = command_option(self, argc, argv, options)) >= 0) {
 		search_option(self, &flatten->search, c);
-		flatten->force |= c == 'f';
+		flatten->job.force |= c == 'f';
 		json |= c == 'J';
 		if (c == 'b')
-			block_bytes = flatten_block_size(self, optarg);
+			block = optarg;
 	}
 	command_operands(self, argc, argv, 2, 2,
 			 optind < argc ? "NEW" : "FILE");
-	flatten->path = argv[optind + 1];
+	flatten->job.path = argv[optind + 1];
 
-	r = chain_open(&flatten->chain, argv[optind], IMAGE_READ,
-		       &flatten->search);
-	if (!r) {
-		flatten_plan(flatten, block_bytes);
-		r = flatten_create(flatten);
-	}
-	if (!r)
-		flatten_print(flatten, json);
-	chain_close(&flatten->chain);
+	vhd = vhd_image_is_at(argv[optind]);
+	if (block)
+		flatten->block_bytes = flatten_block_size(self, block, vhd ?
+						VHD_MIN_BLOCK : VHDX_MIN_BLOCK);
+	r = vhd ? flatten_vhd(flatten, argv[optind], json) :
+		  flatten_vhdx(flatten, argv[optind], json);
 	free(flatten);
 	return r ? STATUS_FAILED : STATUS_OK;
 }
@@ -177,6 +157,7 @@ SEARCH_HELP
 "  -J, --json                 print what was created, as JSON\n"
 "\n"
 "NEW is a dynamic image with the disk of FILE, and appears when it is finished.\n"
+"Of a VHD image it is one, too, unless its name ends with .vhdx.\n"
 "What reads as zeros takes no space in it. FILE and its parents stay as they are.\n"
 "\n",
 	.usage_status = STATUS_USAGE,

@@ -11,7 +11,6 @@
  * machine whose root needs a program, ntfs-3g, which sleeps by then.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,30 +25,14 @@
 #include "state.h"
 #include "sysfs.h"
 
-#define HIBERNATION_DEPTH	16
 #define HIBERNATION_SWAPS	"/proc/swaps"
 
-/* Is a block device, or what is below it, the disk of an image? */
-static bool hibernation_on_image(const char *name, unsigned int depth)
+/* Of what a swap space is on. */
+static int hibernation_is_disk(void *arg, const char *name, const char *uuid)
 {
-	char path[512], uuid[160];
-	struct dirent *each;
-	bool found;
-	DIR *dir;
-
-	snprintf(path, sizeof(path), "class/block/%s/dm/uuid", name);
-	if (!sysfs_read(path, uuid, sizeof(uuid)) &&
-	    (!strncmp(uuid, "VHDX-", 5) || strstr(uuid, "-VHDX-")))
-		return true;
-	snprintf(path, sizeof(path), "/sys/class/block/%s/slaves", name);
-	dir = depth ? opendir(path) : NULL;
-	found = false;
-	while (dir && !found && (each = readdir(dir)))
-		found = each->d_name[0] != '.' &&
-			hibernation_on_image(each->d_name, depth - 1);
-	if (dir)
-		closedir(dir);
-	return found;
+	(void)arg;
+	(void)name;
+	return !strncmp(uuid, "VHDX-", 5) || strstr(uuid, "-VHDX-");
 }
 
 /**
@@ -100,7 +83,7 @@ static bool hibernation_swap_is_bad(const char *path)
 	char name[64];
 
 	return dev && !sysfs_name(dev, name) &&
-	       hibernation_on_image(name, HIBERNATION_DEPTH);
+	       sysfs_each_below(name, hibernation_is_disk, NULL);
 }
 
 static bool hibernation_check_swaps(void)

@@ -20,9 +20,8 @@
 #include "parameter.h"
 #include "resolve.h"
 #include "resume.h"
+#include "resume-place.h"
 #include "state.h"
-
-#define INITRD_RESUME_SECONDS	5	/* how long a device may take to appear */
 
 /* Exit status: some devices are not there yet. */
 #define INITRD_WAITS	3
@@ -45,6 +44,7 @@ enum {
  * @last: nothing more appears: say what is missing
  * @parameters: what the command line wants
  * @tab: the table
+ * @firmware: where systemd has left word that it is
  * @waits: how many devices are not there
  * @failed: how many images cannot be attached
  */
@@ -54,6 +54,7 @@ struct initrd {
 	const char *resume_offset;
 	bool list;
 	bool last;
+	struct resume_place firmware;
 	struct parameters parameters;
 	struct tab tab;
 	unsigned int waits;
@@ -144,16 +145,70 @@ static int initrd_is_missing(struct initrd *initrd,
 	return !entry_is_attached(entry);
 }
 
+/* In seconds. */
+static unsigned int initrd_patience(const struct initrd *initrd)
+{
+	char *rootdelay = parameter_value(initrd->cmdline, "rootdelay=");
+	char *timeout = parameter_value(initrd->cmdline, "rd.timeout=");
+	unsigned int seconds = resume_patience(rootdelay, timeout);
+
+	free(rootdelay);
+	free(timeout);
+	return seconds;
+}
+
+static bool initrd_asks_firmware(struct initrd *initrd)
+{
+	char *off = parameter_value(initrd->cmdline, "noresume");
+	bool asks = !off || !strcmp(off, "=0");
+
+	free(off);
+	return asks && resume_is_possible() &&
+	       !resume_place_efi(&initrd->firmware, RESUME_EFIVARS);
+}
+
+/* From each place once.  Return: whether its device was there. */
+static bool initrd_resume_from(const char *device, const char *offset,
+			       const char *tried)
+{
+	if (state_has(tried))
+		return true;
+	if (resume_try(device, offset) != RESUME_DONE)
+		return false;
+	state_set(tried);
+	return true;
+}
+
+/*
+ * What the firmware knows is the last thing that a system has said before it went
+ * to sleep.  Return: the device that is not there yet; NULL: all has been tried.
+ */
+static const char *initrd_resume(struct initrd *initrd)
+{
+	const char *missing = NULL;
+
+	if (initrd_asks_firmware(initrd) &&
+	    !initrd_resume_from(initrd->firmware.device,
+				initrd->firmware.offset, "resume-firmware"))
+		missing = initrd->firmware.device;
+	if (!initrd_resume_from(initrd->resume, initrd->resume_offset,
+				"resume-parameter"))
+		missing = initrd->resume;
+	return missing;
+}
+
 /* Return: whether the images may be attached by now. */
-static bool initrd_may_write(const struct initrd *initrd)
+static bool initrd_may_write(struct initrd *initrd)
 {
 	static const char waiting[] = "resume-waits", done[] = "resume-tried";
+	const char *missing;
 	struct timespec now;
 	struct stat st;
 
 	if (state_has(done))
 		return true;
-	if (resume_try(initrd->resume, initrd->resume_offset) == RESUME_DONE) {
+	missing = initrd_resume(initrd);
+	if (!missing) {
 		state_set(done);
 		return true;
 	}
@@ -162,10 +217,12 @@ static bool initrd_may_write(const struct initrd *initrd)
 	clock_gettime(CLOCK_REALTIME, &now);
 	if (!initrd->last && !stat(STATE_DIR "/resume-waits", &st) &&
 	    now.tv_sec >= st.st_mtim.tv_sec &&
-	    now.tv_sec - st.st_mtim.tv_sec < INITRD_RESUME_SECONDS)
+	    now.tv_sec - st.st_mtim.tv_sec < initrd_patience(initrd))
 		return false;
-	note(initrd->resume, "not there before the images are attached, so no system that was hibernated to it is looked for");
-	state_set("no-resume");
+	note(missing, "not there before the images are attached, so no system that was hibernated to it is looked for");
+	/* The firmware's word is of one time only. */
+	if (missing == initrd->resume)
+		state_set("no-resume");
 	state_set(done);
 	return true;
 }

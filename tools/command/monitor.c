@@ -169,7 +169,7 @@ static int monitor_look(struct monitor *monitor)
 	/* Another one may have the number by now. */
 	if (strcmp(now.uuid, monitor->mapping.uuid) ||
 	    (!*now.uuid && strcmp(now.name, monitor->mapping.name)) ||
-	    strcmp(now.target, "vhdx"))
+	    !mapping_is_ours(&now))
 		return -ENODEV;
 	monitor->mapping = now;
 	monitor->event = event;
@@ -311,6 +311,10 @@ static u64 monitor_wanted(const struct monitor *monitor)
 
 	u64 bytes = (health->total - health->allocated) * health->block_bytes;
 
+	/* Each has a bitmap, and is aligned. */
+	if (mapping_is_vhd(&monitor->mapping))
+		return bytes + SZ_1M + (health->total - health->allocated) *
+		       round_up_u64(health->block_bytes / 4096, 4096);
 	/* And a sector bitmap for each 4 GiB: those that are there may count twice. */
 	if (layers_count(&monitor->mapping))
 		bytes += (health->total * health->block_bytes >> 32) * SZ_1M +
@@ -324,12 +328,14 @@ static u64 monitor_goal(const struct monitor *monitor, u64 bytes)
 	u64 goal = extent_free_goal(bytes, monitor->health.block_bytes);
 	u64 wanted = monitor_wanted(monitor);
 	u64 free_bytes = monitor_free(monitor, bytes);
+	u64 most = monitor->file.most_bytes ? monitor->file.most_bytes : ~0ULL;
 
 	/* Half of it is what the target takes for low, but for rounding. */
 	if (free_bytes >= wanted || free_bytes > goal / 2 + SZ_1M)
 		return bytes;
-	return round_up_u64(bytes, SZ_1M) + min_t(u64, goal, wanted) -
+	goal = round_up_u64(bytes, SZ_1M) + min_t(u64, goal, wanted) -
 	       free_bytes / SZ_1M * SZ_1M;
+	return max_t(u64, bytes, min_t(u64, goal, most));
 }
 
 static int monitor_extend_to(struct monitor *monitor, struct monitor_file *file,
@@ -466,7 +472,7 @@ static int monitor_check(struct monitor *monitor, const char *name)
 			 "attached with --stock: its file never grows");
 		return -EINVAL;
 	}
-	if (!r && strcmp(monitor->mapping.target, "vhdx")) {
+	if (!r && !mapping_is_ours(&monitor->mapping)) {
 		complain(name, "'vhdx list' shows what is attached",
 			 "no VHDX mapping");
 		return -EINVAL;

@@ -13,6 +13,7 @@
 #include "search.h"
 #include "size.h"
 #include "text.h"
+#include "vhd-image.h"
 
 #define CHAIN_INDENT	3	/* columns of the drawing for each generation */
 
@@ -20,8 +21,10 @@ static const char *const chain_links[] = {
 	[FAMILY_ROOT] = "none",
 	[FAMILY_FOUND] = "ok",
 	[FAMILY_MISSING] = "missing",
+	[FAMILY_REFUSED] = "unreadable",
 	[FAMILY_CHANGED] = "changed",
 	[FAMILY_SECTORS] = "sector-size",
+	[FAMILY_FORMAT] = "format",
 	[FAMILY_LOOP] = "loop",
 };
 
@@ -37,6 +40,16 @@ static const char *chain_type(const struct family_member *member)
 static bool chain_same_disk(const struct family_member *member)
 {
 	return member->sought.other && member->sought.other_is_same;
+}
+
+/* What an image is known by. */
+static const char *chain_guid(char text[GUID_TEXT],
+			      const struct family_member *member,
+			      const guid_t *guid)
+{
+	_Static_assert(GUID_TEXT >= VHD_ID_TEXT, "the longer one");
+	return member->is_vhd ? vhd_image_id(text, guid) :
+				guid_text(text, guid);
 }
 
 /* --- as a drawing ------------------------------------------------------------- */
@@ -68,6 +81,16 @@ static void chain_draw_time(time_t when)
 	fputs(text, stdout);
 }
 
+/* What its parent's file holds, as far as its GUID tells. */
+static const char *chain_what_it_is(const struct family_member *member)
+{
+	if (member->is_vhd)
+		return "another image";
+	return member->sought.other_is_same ?
+	       "the same disk, written since or another generation of it" :
+	       "another disk";
+}
+
 /* What is wrong between an image and its parent. */
 static void chain_draw_problem(const struct family_member *member)
 {
@@ -75,7 +98,7 @@ static void chain_draw_problem(const struct family_member *member)
 	char wants[GUID_TEXT], has[GUID_TEXT];
 	unsigned int i;
 
-	guid_text(wants, &member->linkage);
+	chain_guid(wants, member, &member->linkage);
 	switch (member->link) {
 	case FAMILY_MISSING:
 		printf("its parent %s is missing", wants);
@@ -84,18 +107,31 @@ static void chain_draw_problem(const struct family_member *member)
 			text_print(stdout, sought->sought[i]);
 		}
 		break;
+	case FAMILY_REFUSED:
+		printf("its parent %s may be ", wants);
+		text_print(stdout, sought->refused);
+		printf(", which cannot be read: %s", strerror(-sought->error));
+		break;
 	case FAMILY_CHANGED:
+		if (sought->half_merged) {
+			fputs("a merge of it into ", stdout);
+			text_print(stdout, sought->other);
+			fputs(" was cut off: run the same 'vhdx merge' again", stdout);
+			break;
+		}
 		printf("made from %s, but ", wants);
 		text_print(stdout, sought->other);
 		printf(" is %s: %s; last written ",
-		       guid_text(has, &sought->other_guid),
-		       sought->other_is_same ?
-		       "the same disk, written since or another generation of it" :
-		       "another disk");
+		       chain_guid(has, member, &sought->other_guid),
+		       chain_what_it_is(member));
 		chain_draw_time(sought->other_written);
 		break;
 	case FAMILY_SECTORS:
 		fputs("its parent has sectors of another size", stdout);
+		break;
+	case FAMILY_FORMAT:
+		fputs(member->is_vhd ? "its parent is no VHD image" :
+				       "its parent is a VHD image", stdout);
 		break;
 	default:
 		fputs("its parent is made from it", stdout);
@@ -104,21 +140,28 @@ static void chain_draw_problem(const struct family_member *member)
 	putchar('\n');
 }
 
+static void chain_draw_disk(const struct family_member *member)
+{
+	char size[SIZE_TEXT], block[SIZE_TEXT], guid[GUID_TEXT];
+
+	printf(", %s", size_text(size, member->meta.disk_bytes));
+	/* A fixed VHD has none. */
+	if (member->meta.block_bytes)
+		printf(", blocks of %s",
+		       size_text(block, member->meta.block_bytes));
+	printf(", %s%s", chain_guid(guid, member, &member->guid),
+	       member->dirty ? ", dirty" : "");
+}
+
 static void chain_draw_member(const struct chain_drawing *drawing,
 			      const struct family_member *member,
 			      const char *more, const char *below)
 {
-	char size[SIZE_TEXT], block[SIZE_TEXT], guid[GUID_TEXT];
-
 	chain_draw_prefix(drawing, more);
 	text_print(stdout, member->path);
 	printf("  %s", chain_type(member));
 	if (!member->result)
-		printf(", %s, blocks of %s, %s%s",
-		       size_text(size, member->meta.disk_bytes),
-		       size_text(block, member->meta.block_bytes),
-		       guid_text(guid, &member->guid),
-		       member->dirty ? ", dirty" : "");
+		chain_draw_disk(member);
 	else
 		printf(": %s", vhdx_fault_text(member->result));
 	putchar('\n');
@@ -180,6 +223,15 @@ static int chain_draw(const struct family *family)
 
 /* --- as JSON -------------------------------------------------------------------- */
 
+static void chain_report_guid(struct output *out, const char *key,
+			      const struct family_member *member,
+			      const guid_t *guid)
+{
+	char text[GUID_TEXT];
+
+	output_text(out, key, NULL, chain_guid(text, member, guid));
+}
+
 static void chain_report_parent(struct output *out, const struct family *family,
 				const struct family_member *member)
 {
@@ -189,7 +241,8 @@ static void chain_report_parent(struct output *out, const struct family *family,
 	output_text(out, "parent_state", NULL, chain_links[member->link]);
 	if (member->link == FAMILY_ROOT)
 		return;
-	output_guid(out, "parent_guid", NULL, &member->linkage);
+	chain_report_guid(out, member->is_vhd ? "parent_id" : "parent_guid",
+			  member, &member->linkage);
 	if (member->parent != FAMILY_NOBODY)
 		parent = &family->member[member->parent];
 	if (parent)
@@ -198,9 +251,25 @@ static void chain_report_parent(struct output *out, const struct family *family,
 		output_text(out, "parent_sought", NULL, sought->sought[0]);
 	if (!sought->other || member->link == FAMILY_FOUND)
 		return;
-	output_guid(out, "parent_has_guid", NULL, &sought->other_guid);
-	output_bool(out, "parent_is_same_disk", NULL, chain_same_disk(member));
+	chain_report_guid(out, member->is_vhd ? "parent_has_id" : "parent_has_guid",
+			  member, &sought->other_guid);
+	if (!member->is_vhd)
+		output_bool(out, "parent_is_same_disk", NULL,
+			    chain_same_disk(member));
 	output_number(out, "parent_written", NULL, sought->other_written);
+}
+
+static void chain_report_disk(struct output *out,
+			      const struct family_member *member)
+{
+	output_size(out, "virtual_size", NULL, member->meta.disk_bytes);
+	if (member->meta.block_bytes)
+		output_size(out, "block_size", NULL, member->meta.block_bytes);
+	chain_report_guid(out, "disk_id", member, &member->meta.disk_id);
+	if (member->is_vhd)
+		return;
+	chain_report_guid(out, "data_write_guid", member, &member->guid);
+	output_bool(out, "dirty", NULL, member->dirty);
 }
 
 static void chain_report(const struct family *family)
@@ -222,12 +291,7 @@ static void chain_report(const struct family *family)
 				    vhdx_fault_name(member->result));
 			continue;
 		}
-		output_size(&out, "virtual_size", NULL,
-			    member->meta.disk_bytes);
-		output_size(&out, "block_size", NULL, member->meta.block_bytes);
-		output_guid(&out, "disk_id", NULL, &member->meta.disk_id);
-		output_guid(&out, "data_write_guid", NULL, &member->guid);
-		output_bool(&out, "dirty", NULL, member->dirty);
+		chain_report_disk(&out, member);
 		chain_report_parent(&out, family, member);
 	}
 	output_list_end(&out);

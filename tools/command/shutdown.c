@@ -55,7 +55,7 @@ static int shutdown_close(void *arg, const char *name, dev_t dev)
 	bool *failed = arg;
 	struct mapping disk;
 
-	if (mapping_get(name, &disk) || strcmp(disk.target, "vhdx") ||
+	if (mapping_get(name, &disk) || !mapping_is_ours(&disk) ||
 	    disk.suspended || health_read_only(&disk))
 		return 0;
 	if (target_message(dev, "close")) {

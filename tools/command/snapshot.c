@@ -17,9 +17,12 @@
 #include "graft.h"
 #include "message.h"
 #include "named.h"
+#include "newchild.h"
 #include "output.h"
 #include "search.h"
 #include "size.h"
+#include "vhd-chain.h"
+#include "vhd-image.h"
 
 #define SNAPSHOT_STAMP	"-00000000-000000"	/* how a name ends */
 
@@ -47,9 +50,10 @@ enum snapshot_names {
  * @what: a mapping, or an image
  * @child: the new name; NULL: one that is made up, in @made
  * @made: that
+ * @real: where @what really is, if that is a symbolic link
  * @search: where the parents of a file are
  * @names: which file has which name
- * @block_bytes: of the new leaf
+ * @block_bytes: of the new leaf; 0: as is usual
  * @verbose: say what is done
  * @json: report
  * @keep_name: the new leaf has the name that there was
@@ -60,6 +64,7 @@ struct snapshot {
 	const char *what;
 	const char *child;
 	char *made;
+	char *real;
 	struct parent_search search;
 	enum snapshot_names names;
 	u64 block_bytes;
@@ -149,7 +154,7 @@ static int snapshot_check_names(const struct snapshot *snapshot)
 		complain(snapshot->child, "name a file there",
 			 "with --keep-name the image below takes this name, and has to stay in its directory");
 		r = -EXDEV;
-	} else if (image && !image_glance(image, snapshot->path) &&
+	} else if (image && !newchild_glance(image, snapshot->path) &&
 		   children_find(image, NULL, names)) {
 		complain(snapshot->path, "use --no-keep-name",
 			 "it is the parent of %s, too, and could not be found under another name",
@@ -204,7 +209,7 @@ static void snapshot_print(const struct snapshot *snapshot,
 	output_text(&out, "parent", "Kept as it is", base);
 	output_bool(&out, "attached", NULL, graft);
 	if (graft)
-		output_number(&out, "pause_us", NULL, graft->pause_us);
+		output_number(&out, "pause_us", NULL, graft->swap.pause_us);
 	output_end(&out);
 }
 
@@ -236,30 +241,49 @@ static int snapshot_live(struct snapshot *snapshot, const struct mapping *disk)
 /* All of the chain has to be there, and nobody writes to it. */
 static int snapshot_make_child(struct snapshot *snapshot, struct chain *chain)
 {
-	const struct image *image = chain_leaf(chain);
-	struct format format = { .log_bytes = SZ_1M };
+	struct newchild child;
+	struct stat made;
 	int r;
 
 	if (chain->count == VHDX_MAX_LAYERS) {
 		complain_fault(snapshot->path, VHDX_FAULT_CHAIN_DEEP);
 		return -ELOOP;
 	}
-	format.meta.block_bytes = snapshot->block_bytes;
-	child_inherit(&format.meta, &image->layout.meta);
-	r = child_locate(&format, snapshot->child, snapshot->keep_name ?
-			 snapshot->child : snapshot->path,
-			 &image->layout.header.data_write_guid);
+	r = newchild_plan(&child, chain_leaf(chain), snapshot->block_bytes);
 	if (!r)
-		r = child_write(&format, snapshot->child);
-	free(format.locator);
+		r = newchild_locate(&child, snapshot->child, snapshot->keep_name ?
+				    snapshot->child : snapshot->path);
+	if (!r)
+		r = newchild_write(&child, snapshot->child);
+	newchild_free(&child);
 	if (r || !snapshot->keep_name)
 		return r;
+	/* Whatever becomes of the names, this is not the image. */
+	if (stat(snapshot->child, &made))
+		return -errno;
 	r = child_exchange(snapshot->path, snapshot->child);
 	if (r) {
 		complain_errno(snapshot->path, r, "cannot be renamed");
-		unlink(snapshot->child);
+		child_discard(snapshot->child, &made);
 	}
 	return r;
+}
+
+/* What names are given to, and looked for beside, is the image, not a link to it. */
+static int snapshot_resolve(struct snapshot *snapshot)
+{
+	struct stat st;
+
+	if (lstat(snapshot->what, &st) || !S_ISLNK(st.st_mode) ||
+	    stat(snapshot->what, &st) || !S_ISREG(st.st_mode))
+		return 0;
+	snapshot->real = realpath(snapshot->what, NULL);
+	if (!snapshot->real) {
+		complain_errno(snapshot->what, errno, "cannot be found");
+		return -ENOENT;
+	}
+	snapshot->what = snapshot->real;
+	return 0;
 }
 
 /* Of a file that is not in use. */
@@ -270,7 +294,14 @@ static int snapshot_file(struct snapshot *snapshot)
 
 	if (!chain)
 		return -ENOMEM;
-	r = chain_open(chain, snapshot->what, IMAGE_READ, &snapshot->search);
+	r = snapshot_resolve(snapshot);
+	if (r) {
+		free(chain);
+		return r;
+	}
+	r = vhd_image_is_at(snapshot->what) ?
+	    vhd_chain_open(chain, snapshot->what, IMAGE_READ, &snapshot->search) :
+	    chain_open(chain, snapshot->what, IMAGE_READ, &snapshot->search);
 	if (!r)
 		r = snapshot_name(snapshot, snapshot->what);
 	if (!r)
@@ -292,11 +323,6 @@ static int snapshot_any(struct snapshot *snapshot)
 		if (!r)
 			r = find_leaf(snapshot->what, &disk);
 	}
-	if (!r && mapping_is_vhd(&disk)) {
-		complain(snapshot->what, "detach it, and see 'vhdx create --format vhd --parent'",
-			 "a VHD image, of which there are no snapshots yet");
-		return -EOPNOTSUPP;
-	}
 	if (!r)
 		return snapshot_live(snapshot, &disk);
 	return r == -ENODEV ? snapshot_file(snapshot) : r;
@@ -306,9 +332,9 @@ static u64 snapshot_block(const struct command *self, const char *text)
 {
 	u64 bytes;
 
-	if (size_parse(text, &bytes) || bytes < VHDX_MIN_BLOCK ||
+	if (size_parse(text, &bytes) || bytes < VHD_MIN_BLOCK ||
 	    bytes > VHDX_MAX_BLOCK || bytes & (bytes - 1))
-		command_usage(self, "--block-size is no power of two from 1M to 256M");
+		command_usage(self, "--block-size is no power of two from 1M to 256M, of a VHD from 4K");
 	return bytes;
 }
 
@@ -324,10 +350,7 @@ static int snapshot_run(const struct command *self, int argc, char **argv)
 		OPTION_HELP,
 		{}
 	};
-	struct snapshot snapshot = {
-		.self = self,
-		.block_bytes = CHILD_BLOCK_BYTES,
-	};
+	struct snapshot snapshot = { .self = self };
 	int c, r;
 
 	while ((c = command_option(self, argc, argv, options)) >= 0) {
@@ -347,6 +370,7 @@ static int snapshot_run(const struct command *self, int argc, char **argv)
 		snapshot.child = argv[optind + 1];
 	r = snapshot_any(&snapshot);
 	free(snapshot.made);
+	free(snapshot.real);
 	return r ? STATUS_FAILED : STATUS_OK;
 }
 
@@ -360,7 +384,8 @@ const struct command command_snapshot = {
 "                             under its name; the default for images that\n"
 "                             /etc/vhdxtab or rd.vhdx names\n"
 "      --no-keep-name         the image keeps its name, whoever looks for it\n"
-"  -b, --block-size SIZE      unit of allocation of the new file; default 2M\n"
+"  -b, --block-size SIZE      unit of allocation of the new file; default 2M,\n"
+"                             of a VHD that of the image\n"
 SEARCH_HELP
 "  -v, --verbose              say what is done\n"
 "  -J, --json                 print JSON\n"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* vhdx status: one mapping, in words. */
+#define _GNU_SOURCE
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +13,11 @@
 #include "layers.h"
 #include "mapping.h"
 #include "message.h"
+#include "module.h"
 #include "output.h"
 #include "partition.h"
 #include "size.h"
+#include "target.h"
 
 /* How it is, and what to do if it is not well. */
 static const char *status_words(const struct mapping *disk,
@@ -151,6 +154,41 @@ static void status_print_parents(struct output *out,
 	free(layers);
 }
 
+/* What it has done: in the target's own words. */
+static int status_print_stats(struct output *out, const struct mapping *disk)
+{
+	static const struct output_column columns[] = {
+		{ "STATISTIC", -22 }, { "COUNT", 12 }, {}
+	};
+	char answer[4096], name[64], lack[256];
+	const char *line;
+	u64 count;
+	int r;
+
+	if (module_lacks("stats", lack, sizeof(lack))) {
+		complain(disk->name, MODULE_ADVICE, "%s", lack);
+		return -1;
+	}
+	if (mapping_is_stock(disk)) {
+		complain(disk->name, NULL, "it was attached with --stock: nothing is counted");
+		return -1;
+	}
+	r = target_ask(disk->dev, "stats", answer, sizeof(answer));
+	if (r) {
+		complain_errno(disk->name, -r, "the target does not tell its statistics");
+		return -1;
+	}
+	output_list(out, "statistics", columns);
+	for (line = answer; sscanf(line, "%63s %" SCNu64, name, &count) == 2;
+	     line = strchrnul(line, '\n'), line += *line == '\n') {
+		output_row(out);
+		output_text(out, "name", "", name);
+		output_number(out, "count", "", count);
+	}
+	output_list_end(out);
+	return 0;
+}
+
 static void status_print(struct output *out, const struct mapping *disk,
 			 const struct health *status)
 {
@@ -186,16 +224,22 @@ static int status_run(const struct command *self, int argc, char **argv)
 {
 	static const struct option options[] = {
 		OPTION_JSON,
+		{ "stats", no_argument, NULL, 's' },
 		OPTION_HELP,
 		{}
 	};
 	struct health status;
 	struct mapping disk;
 	struct output out;
-	bool json = false;
+	bool json = false, stats = false;
+	int c;
 
-	while (command_option(self, argc, argv, options) >= 0)
-		json = true;
+	while ((c = command_option(self, argc, argv, options)) >= 0) {
+		if (c == 's')
+			stats = true;
+		else
+			json = true;
+	}
 	command_operands(self, argc, argv, 1, 1, "NAME");
 
 	if (mapping_start() || find_mapping(argv[optind], &disk))
@@ -203,6 +247,8 @@ static int status_run(const struct command *self, int argc, char **argv)
 	health_parse(&disk, &status);
 	output_begin(&out, json);
 	status_print(&out, &disk, &status);
+	if (stats && status_print_stats(&out, &disk))
+		return STATUS_FAILED;
 	output_end(&out);
 	return health_state(&disk, &status) == HEALTH_FAILED ? STATUS_FAILED :
 							       STATUS_OK;
@@ -211,8 +257,9 @@ static int status_run(const struct command *self, int argc, char **argv)
 const struct command command_status = {
 	.name = "status",
 	.summary = "Show how an attached image is",
-	.synopsis = "[--json] NAME|FILE|DEVICE",
+	.synopsis = "[--stats] [--json] NAME|FILE|DEVICE",
 	.help =
+"  -s, --stats                what the target has done since its table was loaded\n"
 "  -J, --json                 print JSON\n"
 "\n"
 "Exit status: 0 all is well, 1 writing or loading the image has failed, or there\n"

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* vhdx create --format vhd */
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <uuid/uuid.h>
 
 #include "message.h"
 #include "size.h"
+#include "vhd-chain.h"
 #include "vhd-image.h"
 #include "vhd.h"
 
@@ -72,17 +74,29 @@ void create_vhd_settle(const struct command *self, const struct create_vhd *vhd)
 		create_vhd_check_blocks(self, vhd->block_bytes);
 }
 
-/* --force would put the child in place of its parent. */
-static bool create_vhd_is_parent(const struct create_vhd *vhd, const char *path)
+/* --force would put the child in place of its parent, or of one of those of that. */
+static int create_vhd_check_place(const struct create_vhd *vhd, const char *path)
 {
-	struct stat parent, child;
+	static const struct parent_search nowhere;
+	struct chain *chain;
+	struct stat st;
+	bool is_parent;
+	int r;
 
-	if (stat(vhd->parent, &parent) || stat(path, &child) ||
-	    parent.st_dev != child.st_dev || parent.st_ino != child.st_ino)
-		return false;
-	complain(path, "give the new image another name",
-		 "an image cannot be its own parent");
-	return true;
+	if (stat(path, &st))
+		return 0;
+	chain = calloc(1, sizeof(*chain));
+	if (!chain)
+		return -ENOMEM;
+	r = vhd_chain_open(chain, vhd->parent, IMAGE_READ, &nowhere);
+	is_parent = chain_has_file(chain, &st);
+	chain_close(chain);
+	free(chain);
+	if (!is_parent)
+		return r;
+	complain(path, "take another name",
+		 "is a parent of what is to be created");
+	return -EEXIST;
 }
 
 /* A child is of its parent's size: to make it another one is to resize it. */
@@ -90,10 +104,10 @@ static int create_vhd_take_parent(struct create_vhd *vhd, const char *path)
 {
 	struct vhd_format *format = &vhd->format;
 	char text[SIZE_TEXT];
-	int r;
+	int r = create_vhd_check_place(vhd, path);
 
-	if (create_vhd_is_parent(vhd, path))
-		return -EINVAL;
+	if (r)
+		return r;
 	r = vhd_parent_describe(&format->parent, vhd->parent, path);
 	if (r)
 		return r;

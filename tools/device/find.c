@@ -7,9 +7,9 @@
 
 #include "backing.h"
 #include "find.h"
+#include "loop.h"
 #include "message.h"
 #include "sysfs.h"
-#include "use.h"
 
 /**
  * struct find - mappings of images found so far
@@ -88,7 +88,7 @@ static void find_by_stat(struct find *find, const struct stat *st)
 	if (S_ISBLK(st->st_mode))
 		find_by_device(find, st->st_rdev);
 	else
-		use_each_loop(st, find_take_loop, find);
+		loop_each(st, find_take_loop, find);
 }
 
 /**
@@ -137,7 +137,7 @@ int find_leaf(const char *what, struct mapping *disk)
 
 	if (!strchr(what, '/'))
 		r = mapping_get(what, disk);
-	if (!r && mapping_is_ours(disk))
+	if (!r && mapping_is_image(disk))
 		return 0;
 	if (stat(what, &st))
 		return -ENODEV;

@@ -4,62 +4,41 @@
  *
  * What takes time is done before: the new leaf is made, complete and durable,
  * and has its loop device; the old one gets a read-only one; what is in memory
- * is written.  Then
+ * is written.  Then, while the disk is suspended (see swap.c) and the old leaf
+ * closed, clean and durable:
  *
- *  1. file systems on the partitions and on the disk are frozen, and the disk is
- *     suspended: the old leaf is closed, clean and durable.
- *  2. The GUID that the old leaf has now is that which the new one names.  It
+ *  1. The GUID that the old leaf has now is that which the new one names.  It
  *     changes only if the old one was closed in between and opened again.
- *  3. The old leaf's file is cut off behind what it has used, and the new table
+ *  2. The old leaf's file is cut off behind what it has used, and the new table
  *     is loaded, with the old leaf as the first parent.
- *  4. With --keep-name the files change names.  Before the first write to the
+ *  3. With --keep-name the files change names.  Before the first write to the
  *     new leaf: from then on what is attached under the old name must be it.
  *     A crash before that leaves an empty child that nobody misses; a crash after
  *     it leaves a leaf that shows what its parent holds.
- *  5. The disk is resumed, with the new table, and then its partitions.
  *
- * If a step fails those before it are undone, and the old table is resumed.  The
- * old leaf's writable loop device is held open until then, or it would be gone.
- * While the disk is suspended nothing is printed: it may be where the terminal's
- * log or this program is.
+ * The old leaf's writable loop device is held open until then, or it would be
+ * gone.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
-#include <linux/fs.h>
-#include <mntent.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/sysmacros.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "busy.h"
 #include "child.h"
+#include "edit.h"
 #include "graft.h"
 #include "guid.h"
 #include "health.h"
-#include "kmsg.h"
 #include "locator.h"
 #include "message.h"
 #include "module.h"
 #include "reparent.h"
 #include "signals.h"
 #include "use.h"
-
-static void graft_why(struct graft *graft, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
-
-static void graft_why(struct graft *graft, const char *fmt, ...)
-{
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(graft->why, sizeof(graft->why), fmt, args);
-	va_end(args);
-}
+#include "vhd-extent.h"
+#include "vhd-repair.h"
 
 /* Is what is under the mapping's name still what it is on? */
 static int graft_check_file(const struct graft *graft)
@@ -83,6 +62,11 @@ static int graft_check(const struct graft *graft)
 	struct health health;
 	char lack[256];
 
+	if (mapping_is_stock(disk)) {
+		complain(disk->name, "attach it without that",
+			 "attached with --stock, which serves no image with a parent");
+		return -EOPNOTSUPP;
+	}
 	health_parse(disk, &health);
 	if (health_state(disk, &health) != HEALTH_ACTIVE) {
 		complain(disk->name, "'vhdx status' tells more",
@@ -98,6 +82,10 @@ static int graft_check(const struct graft *graft)
 		complain(disk->name, MODULE_ADVICE, "%s", lack);
 		return -EOPNOTSUPP;
 	}
+	if (!graft->merges && layers_merging(disk)) {
+		complain(disk->name, "wait for its end", "a merge of it is going on");
+		return -EBUSY;
+	}
 	return graft_check_file(graft);
 }
 
@@ -108,14 +96,12 @@ static int graft_describe(struct graft *graft)
 
 	if (!image)
 		return -ENOMEM;
-	r = image_glance(image, graft->path);
+	r = newchild_glance(image, graft->path);
 	if (r) {
 		complain_fault(graft->path, r);
 	} else {
-		graft->guid = image->layout.header.data_write_guid;
-		graft->format.meta.block_bytes = graft->block_bytes;
-		graft->format.log_bytes = SZ_1M;
-		child_inherit(&graft->format.meta, &image->layout.meta);
+		graft->logical_bytes = image->layout.meta.logical_bytes;
+		r = newchild_plan(&graft->new, image, graft->block_bytes);
 	}
 	image_close(image);
 	free(image);
@@ -137,32 +123,12 @@ int graft_look(struct graft *graft)
 	graft->old = -1;
 	graft->base.fd = -1;
 	graft->base_fd = -1;
+	graft->base_image.fd = -1;
 	backing_get(&graft->backing, &graft->disk);
 	graft->path = graft->backing.on_file ? graft->backing.file.path :
 					       graft->backing.device;
 	r = graft_check(graft);
 	return r ? r : graft_describe(graft);
-}
-
-/* What the old table has, but for what depends on the file. */
-static void graft_keep_options(struct graft *graft)
-{
-	struct options *options = &graft->leaf->options;
-	char *copy = strdup(graft->disk.table), *rest = copy, *word, *value;
-	char why[OPTIONS_WHY];
-
-	word = strtok_r(rest, " ", &rest);
-	word = word ? strtok_r(rest, " ", &rest) : NULL;
-	while (word && (word = strtok_r(rest, " ", &rest))) {
-		graft->leaf->search.any_id |= !strcmp(word, "ignore_parent_id");
-		if (!options_known(word))
-			continue;
-		value = options_takes_value(word) ? strtok_r(rest, " ", &rest) :
-						    NULL;
-		if (strcmp(word, "zeroed_from") && strcmp(word, "no_unmap"))
-			options_add(options, word, value, why);
-	}
-	free(copy);
 }
 
 /* The old leaf, so that it can be a parent. */
@@ -181,7 +147,7 @@ static int graft_make_base(struct graft *graft)
 		graft->base_fd = open(graft->path, O_RDONLY | O_CLOEXEC);
 		r = graft->base_fd < 0 ? -errno :
 		    loop_attach(&graft->base, graft->base_fd, graft->path,
-				graft->format.meta.logical_bytes, true);
+				graft->logical_bytes, true);
 		if (!r && fstat(graft->base.fd, &st))
 			r = -errno;
 		dev = st.st_rdev;
@@ -214,16 +180,20 @@ static int graft_prepare(struct graft *graft)
 	leaf->verbose = graft->verbose;
 	snprintf(leaf->disk.name, sizeof(leaf->disk.name), "%s",
 		 graft->disk.name);
-	graft_keep_options(graft);
-	r = child_locate(&graft->format, graft->child, graft->keep_name ?
-			 graft->child : graft->path, &graft->guid);
+	attachment_keep_options(leaf, graft->disk.table);
+	leaf->most_bytes = graft->backing.file.most_bytes;
+	leaf->is_vhd = graft->new.is_vhd;
+	r = newchild_locate(&graft->new, graft->child, graft->keep_name ?
+			    graft->child : graft->path);
 	if (!r)
-		r = child_write(&graft->format, graft->child);
+		r = newchild_write(&graft->new, graft->child);
 	if (r) {
 		graft->child = NULL;	/* not ours to remove */
 		return r;
 	}
-	r = layers_of(&leaf->parents, &graft->disk);
+	r = stat(graft->child, &graft->made) ? -errno : 0;
+	if (!r)
+		r = layers_of(&leaf->parents, &graft->disk);
 	if (!r)
 		r = graft_make_base(graft);
 	if (!r)
@@ -231,94 +201,12 @@ static int graft_prepare(struct graft *graft)
 	return r ? r : attachment_table(leaf, dev);
 }
 
-/* Is a file system's device the disk or one of its partitions? */
-static bool graft_is_on(const struct graft *graft, dev_t dev)
+/* The old leaf has another GUID than it had: the new one is told. */
+static int graft_relink(struct graft *graft, const guid_t *guid)
 {
-	struct mapping part;
-	unsigned int i;
-
-	if (dev == graft->disk.dev)
-		return true;
-	for (i = 0; i < graft->partitions.count; i++)
-		if (!mapping_get(graft->partitions.name[i], &part) &&
-		    part.dev == dev)
-			return true;
-	return false;
-}
-
-/* What is written now need not be written while I/O waits. */
-static void graft_flush(const struct graft *graft)
-{
-	struct mntent *entry;
-	struct stat st;
-	FILE *mounts;
-	char path[256];
-	int fd;
-
-	mounts = setmntent("/proc/self/mounts", "re");
-	while (mounts && (entry = getmntent(mounts))) {
-		/* Others are left alone: a server may not answer. */
-		if (*entry->mnt_fsname != '/' ||
-		    stat(entry->mnt_fsname, &st) || !S_ISBLK(st.st_mode) ||
-		    !graft_is_on(graft, st.st_rdev))
-			continue;
-		fd = open(entry->mnt_dir, O_RDONLY | O_CLOEXEC);
-		if (fd < 0)
-			continue;
-		syncfs(fd);
-		close(fd);
-	}
-	if (mounts)
-		endmntent(mounts);
-	fd = open(mapping_path(path, sizeof(path), graft->disk.name),
-		  O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	fsync(fd);
-	close(fd);
-}
-
-/* File systems on partitions are frozen, one after the other, then the disk. */
-static int graft_suspend(struct graft *graft)
-{
-	const struct partitions *partitions = &graft->partitions;
-	const char *name = graft->disk.name;
-	int r = 0;
-
-	for (; !r && graft->still < partitions->count; graft->still++) {
-		name = partitions->name[graft->still];
-		r = mapping_suspend(name);
-		if (r)
-			break;
-	}
-	if (!r) {
-		name = graft->disk.name;
-		r = mapping_suspend(name);
-	}
-	if (r)
-		graft_why(graft, "'%s' cannot be suspended: %s", name,
-			  mapping_error());
-	return r;
-}
-
-/* The old leaf is closed: does the new one name what it is? */
-static int graft_link(struct graft *graft, struct image *old)
-{
-	const guid_t *guid = &old->layout.header.data_write_guid;
-	struct format *format = &graft->format;
+	struct format *format = &graft->new.vhdx;
 	int r;
 
-	r = image_glance(old, graft->path);
-	if (!r && old->dirty)
-		r = -EBUSY;
-	if (r) {
-		graft_why(graft, "'%s' was not closed: %s", graft->path,
-			  r > 0 ? vhdx_fault_text(r) : r == -EBUSY ?
-			  "its log is not empty" : strerror(-r));
-		return r;
-	}
-	if (guid_equal(guid, &graft->guid))
-		return 0;
 	free(format->locator);
 	format->locator = NULL;
 	r = locator_make(&format->locator, &format->locator_bytes, graft->child,
@@ -328,11 +216,32 @@ static int graft_link(struct graft *graft, struct image *old)
 		r = reparent_locator(graft->leaf->image, format->locator,
 				     format->locator_bytes);
 	if (r)
-		graft_why(graft, "'%s' cannot be linked to its parent: %s",
+		swap_why(&graft->swap, "'%s' cannot be linked to its parent: %s",
 			  graft->child, strerror(-r));
 	return r;
 }
 
+/* The old leaf is closed: does the new one name what it is?  VHD has one name for good. */
+static int graft_link(struct graft *graft, struct image *old)
+{
+	const guid_t *guid = &old->layout.header.data_write_guid;
+	int r;
+
+	r = newchild_glance(old, graft->path);
+	if (!r && old->dirty)
+		r = -EBUSY;
+	if (r) {
+		swap_why(&graft->swap, "'%s' was not closed: %s", graft->path,
+			  r > 0 ? vhdx_fault_text(r) : r == -EBUSY ?
+			  "its log is not empty" : strerror(-r));
+		return r;
+	}
+	if (graft->new.is_vhd || guid_equal(guid, &graft->new.guid))
+		return 0;
+	return graft_relink(graft, guid);
+}
+
+/* @bytes: a new size of the old leaf's file. */
 static void graft_resize(const struct graft *graft, u64 bytes)
 {
 	if (truncate(graft->path, bytes))
@@ -340,16 +249,10 @@ static void graft_resize(const struct graft *graft, u64 bytes)
 	loop_grow(graft->base.fd);
 }
 
-/*
- * The old leaf does not grow any more: cut off what it has not used.  Now, as a
- * parent must not change once it is one.
- */
-static void graft_trim(struct graft *graft, struct image *old)
+static void graft_trim_vhdx(struct graft *graft, struct image *old)
 {
 	struct extent extent;
 
-	if (!graft->backing.on_file || !graft->backing.file.autoclear)
-		return;
 	image_forget(old);
 	if (image_load(old) || old->dirty || old->layout.meta.leave_allocated ||
 	    extent_load(&extent, old) || extent.end >= old->file_bytes)
@@ -358,19 +261,60 @@ static void graft_trim(struct graft *graft, struct image *old)
 	graft_resize(graft, extent.end);
 }
 
-static int graft_load(struct graft *graft)
+/* Of a VHD image the footer goes with the end.  @bytes: what it was; 0: cut it off. */
+static int graft_trim_vhd(struct graft *graft, u64 bytes)
 {
-	char reason[GRAFT_WHY / 2];
-	int kmsg = kmsg_open(), r;
+	struct image *old = calloc(1, sizeof(*old));
+	int fd = open(graft->path, O_RDWR | O_CLOEXEC);
+	struct vhd_image vhd = {};
+	int r = old && fd >= 0 ? image_take(old, graft->path, fd) : -EIO;
 
-	r = mapping_load(&graft->leaf->disk);
-	if (r) {
-		if (!kmsg_find(kmsg, "vhdx: ", reason, sizeof(reason)))
-			snprintf(reason, sizeof(reason), "%s", mapping_error());
-		graft_why(graft, "the new table cannot be loaded: %s", reason);
+	if (!r && bytes) {
+		r = vhd_image_load(&vhd, old);
+		if (!r)
+			r = edit_resize(old, bytes);
+		if (!r)
+			r = vhd_repair_footer(&vhd, 0);
+	} else if (!r) {
+		graft->old_bytes = old->file_bytes;
+		r = vhd_extent_trim(old);
 	}
-	kmsg_close(kmsg);
+	loop_grow(graft->base.fd);
+	vhd_image_free(&vhd);
+	if (old)
+		image_close(old);
+	free(old);
+	if (fd >= 0)
+		close(fd);
 	return r;
+}
+
+/*
+ * The old leaf does not grow any more: cut off what it has not used.  Now, as a
+ * parent must not change once it is one.
+ */
+static int graft_trim(struct graft *graft, struct image *old)
+{
+	int r = 0;
+
+	if (!graft->backing.on_file || !graft->backing.file.autoclear)
+		return 0;
+	if (!graft->new.is_vhd)
+		graft_trim_vhdx(graft, old);
+	else
+		r = graft_trim_vhd(graft, 0);
+	if (r)
+		swap_why(&graft->swap, "the file of '%s' cannot be cut off: %s",
+			 graft->path, r > 0 ? vhdx_fault_text(r) : strerror(-r));
+	return r;
+}
+
+static void graft_untrim(struct graft *graft)
+{
+	if (graft->new.is_vhd)
+		graft_trim_vhd(graft, graft->old_bytes);
+	else
+		graft_resize(graft, graft->old_bytes);
 }
 
 static int graft_exchange(struct graft *graft)
@@ -378,82 +322,42 @@ static int graft_exchange(struct graft *graft)
 	int r = graft->keep_name ? child_exchange(graft->path, graft->child) : 0;
 
 	graft->exchanged = graft->keep_name && !r;
-	if (r)
-		graft_why(graft, "'%s' and '%s' cannot change names: %s",
+	if (r == -ENOTRECOVERABLE)
+		swap_disorder(&graft->swap, graft->path, graft->child);
+	else if (r)
+		swap_why(&graft->swap, "'%s' and '%s' cannot change names: %s",
 			  graft->path, graft->child, strerror(-r));
 	return r;
 }
 
-/* The table that has been, unless it is still there. */
-static int graft_go_back(struct graft *graft, bool lost)
-{
-	if (graft->exchanged && !child_exchange(graft->path, graft->child))
-		graft->exchanged = false;
-	if (graft->old_bytes && !graft->exchanged)
-		graft_resize(graft, graft->old_bytes);
-	return lost ? mapping_load(&graft->disk) :
-		      mapping_clear(graft->disk.name);
-}
-
-static u64 graft_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000000ULL + now.tv_nsec / 1000;
-}
-
-/* The disk goes on, and so do they: whatever was in the way may be gone already. */
-static void graft_resume_partitions(struct graft *graft, u32 *cookie)
-{
-	while (graft->still) {
-		const char *name = graft->partitions.name[--graft->still];
-
-		if (mapping_resume_begin(name, cookie) &&
-		    mapping_resume_begin(name, cookie))
-			complain(name, "the kernel log ('dmesg') tells more; 'dmsetup resume' it",
-				 "it stays suspended: %s", mapping_error());
-	}
-}
-
 /* While I/O waits. */
-static int graft_swap(struct graft *graft, struct image *old)
+static int graft_change(void *arg)
 {
-	const char *name = graft->disk.name;
-	bool suspended, lost = false;
-	u64 start = graft_now();
-	u32 cookie = 0;
-	int r, back = 0;
+	struct graft *graft = arg;
+	int r;
 
-	r = graft_suspend(graft);
-	suspended = !r;
+	r = graft_link(graft, &graft->base_image);
+	if (!r && graft->closed)
+		r = graft->closed(graft);
 	if (!r)
-		r = graft_link(graft, old);
-	if (!r) {
-		graft_trim(graft, old);
-		r = graft_load(graft);
-	}
+		r = graft_trim(graft, &graft->base_image);
 	if (!r)
-		r = graft_exchange(graft);
-	if (!r) {
-		r = mapping_resume_begin(name, &cookie);
-		lost = r;
-		if (r)
-			graft_why(graft, "the new table cannot be resumed: %s",
-				  mapping_error());
-	}
-	if (r && suspended) {
-		back = graft_go_back(graft, lost);
-		if (!back || !lost)
-			back = mapping_resume_begin(name, &cookie);
-	}
-	graft_resume_partitions(graft, &cookie);
-	graft->pause_us = graft_now() - start;
-	mapping_resume_end(cookie);
-	if (back)
-		complain(name, "the kernel log ('dmesg') tells more; 'dmsetup resume' it",
-			 "it stays suspended: %s", mapping_error());
-	return r;
+		r = swap_load(&graft->swap, &graft->leaf->disk);
+	return r ? r : graft_exchange(graft);
+}
+
+static void graft_undo(void *arg)
+{
+	struct graft *graft = arg;
+
+	/* The new leaf, which has its name, is not needed any more. */
+	if (graft->exchanged && (!child_exchange(graft->path, graft->child) ||
+				 !rename(graft->child, graft->path)))
+		graft->exchanged = false;
+	if (graft->exchanged)
+		swap_disorder(&graft->swap, graft->path, graft->child);
+	if (graft->old_bytes && !graft->exchanged)
+		graft_untrim(graft);
 }
 
 /* The old leaf is a parent: nobody may write to it. */
@@ -472,44 +376,26 @@ static void graft_lock(struct graft *graft)
 		usleep(BUSY_WAIT_US / 10);
 }
 
-static void graft_say(const struct graft *graft)
-{
-	const char *advice = "everything is as it was; the kernel log ('dmesg') may tell more";
-
-	if (*graft->why)
-		complain(graft->disk.name, advice, "%s", graft->why);
-	if (graft->verbose)
-		note(graft->disk.name, "I/O waited for %llu.%03llu ms",
-		     (unsigned long long)graft->pause_us / 1000,
-		     (unsigned long long)graft->pause_us % 1000);
-}
-
 static int graft_steps(struct graft *graft)
 {
-	char foreign[MAPPING_NAME];
-	struct image *old = calloc(1, sizeof(*old));
-	int r = old ? graft_prepare(graft) : -ENOMEM;
+	static const struct swap_steps steps = {
+		.change = graft_change,
+		.undo = graft_undo,
+	};
+	int r = graft_prepare(graft);
 
 	if (!r)
 		r = signals_pending();
 	if (!r) {
-		/* What else is on the disk keeps its I/O for a moment. */
-		partitions_find(&graft->partitions, &graft->disk, foreign);
-		graft_flush(graft);
-		/* This program may be on the disk, too. */
-		if (mlockall(MCL_CURRENT | MCL_FUTURE))
-			note(graft->disk.name, "memory cannot be locked");
-		r = graft_swap(graft, old);
-		munlockall();
-		graft_say(graft);
+		graft->swap.disk = &graft->disk;
+		r = swap_tables(&graft->swap, &steps, graft);
+		swap_say(&graft->swap, graft->verbose);
 	}
-	if (old)
-		image_close(old);
-	free(old);
+	image_close(&graft->base_image);
 	if (!r)
 		graft_lock(graft);
-	if (r && graft->child && !graft->exchanged)
-		unlink(graft->child);
+	if (r && graft->child)
+		child_discard(graft->child, &graft->made);
 	if (graft->leaf)
 		attachment_drop(graft->leaf);
 	if (!r)
@@ -550,5 +436,5 @@ void graft_free(struct graft *graft)
 		close(graft->old);
 	if (graft->leaf)
 		attachment_free(graft->leaf);
-	free(graft->format.locator);
+	newchild_free(&graft->new);
 }

@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 
 #include "layers.h"
 #include "message.h"
+#include "use.h"
 
 #define LAYERS_WORD	" parent "
 
@@ -201,6 +203,74 @@ int layers_put_first(struct layers *layers, const char *file,
 }
 
 /**
+ * layers_drop() - forget the closest parents
+ * @layers: from layers_of()
+ * @count: how many
+ */
+void layers_drop(struct layers *layers, unsigned int count)
+{
+	unsigned int i;
+
+	for (i = 0; i < count; i++)
+		free(layers->layer[i].file);
+	layers->count -= count;
+	memmove(layers->layer, layers->layer + count,
+		layers->count * sizeof(*layers->layer));
+}
+
+/**
+ * layers_cut() - take the closest parents out of a table
+ * @table: its arguments
+ * @count: how many
+ *
+ * Return: 0, or -EINVAL if there are not so many.
+ */
+int layers_cut(char *table, unsigned int count)
+{
+	char *copy = strdup(table), *at, *rest;
+	unsigned int words, i;
+	int device, options, r = -EINVAL;
+
+	if (!copy || sscanf(copy, "%*s%n %u%n", &device, &words, &options) < 1)
+		goto out;
+	for (i = 0; i < count; i++) {
+		at = strstr(copy + options, LAYERS_WORD);
+		if (!at)
+			goto out;
+		rest = at + strlen(LAYERS_WORD);
+		rest += strcspn(rest, " ");
+		memmove(at, rest, strlen(rest) + 1);
+	}
+	words -= 2 * count;
+	copy[device] = '\0';
+	if (words)
+		sprintf(table, "%s %u%s", copy, words, copy + options);
+	else
+		strcpy(table, copy);
+	r = 0;
+out:
+	free(copy);
+	return r;
+}
+
+/**
+ * layers_are_same() - are these the same parents?
+ * @a: of one mapping
+ * @b: of another one
+ *
+ * Return: true if so.
+ */
+bool layers_are_same(const struct layers *a, const struct layers *b)
+{
+	unsigned int i;
+
+	for (i = 0; a->count == b->count && i < a->count; i++)
+		if (a->layer[i].dev != b->layer[i].dev)
+			return false;
+	return a->count == b->count;
+}
+
+/**
  * layers_count() - how many parents a mapping has
  * @disk: the mapping
  *
@@ -288,4 +358,32 @@ void layers_close(struct layers *layers)
 	layers_release(layers);
 	while (layers->count)
 		free(layers->layer[--layers->count].file);
+}
+
+/**
+ * layers_merging() - is there a merge below a disk right now?
+ * @disk: the mapping
+ *
+ * Return: true if so.
+ */
+bool layers_merging(const struct mapping *disk)
+{
+	struct layers *parents = calloc(1, sizeof(*parents));
+	bool going = false;
+	unsigned int i;
+	int fd;
+
+	if (!parents)
+		return false;
+	layers_of(parents, disk);
+	for (i = 0; !going && i < parents->count; i++) {
+		fd = parents->layer[i].file ?
+		     open(parents->layer[i].file, O_RDONLY | O_CLOEXEC) : -1;
+		going = fd >= 0 && use_probe(fd);
+		if (fd >= 0)
+			close(fd);
+	}
+	layers_close(parents);
+	free(parents);
+	return going;
 }

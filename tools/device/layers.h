@@ -47,11 +47,15 @@ void layers_pretend(struct layers *layers, const struct chain *chain);
 int layers_of(struct layers *layers, const struct mapping *disk);
 int layers_put_first(struct layers *layers, const char *file,
 		     const char *device, dev_t dev);
+void layers_drop(struct layers *layers, unsigned int count);
+int layers_cut(char *table, unsigned int count);
+bool layers_are_same(const struct layers *a, const struct layers *b);
 unsigned int layers_count(const struct mapping *disk);
 int layers_print(const struct layers *layers, char *text, size_t size,
 		 bool numbers);
 char *layers_text(const struct layers *layers);
 void layers_release(struct layers *layers);
 void layers_close(struct layers *layers);
+bool layers_merging(const struct mapping *disk);
 
 #endif /* VHDX_TOOLS_LAYERS_H */

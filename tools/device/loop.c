@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
+#include <dirent.h>
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <linux/loop.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "loop.h"
 #include "sysfs.h"
-#include "use.h"
 
 #define LOOP_TRIES	64	/* others may take the device that was free */
 
@@ -113,6 +114,59 @@ int loop_attach(struct loop *loop, int fd, const char *path, u32 block_bytes,
 	return r;
 }
 
+/* Is loop device @name backed by the file @st? */
+static bool loop_matches(const char *name, const struct stat *st)
+{
+	char path[64], file[PATH_MAX];
+	struct loop_info64 info;
+	struct stat other;
+	int fd, r;
+
+	snprintf(path, sizeof(path), "block/%s/loop/backing_file", name);
+	if (sysfs_read(path, file, sizeof(file)))
+		return false;
+
+	snprintf(path, sizeof(path), "/dev/%s", name);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		r = ioctl(fd, LOOP_GET_STATUS64, &info);
+		close(fd);
+		if (!r)
+			return info.lo_device == st->st_dev &&
+			       info.lo_inode == st->st_ino;
+	}
+	/* Not allowed to ask the device: go by the name of the file. */
+	return !stat(file, &other) && other.st_dev == st->st_dev &&
+	       other.st_ino == st->st_ino;
+}
+
+/**
+ * loop_each() - visit the loop devices over a file
+ * @st: the file
+ * @visit: called with @arg and the kernel name of each, such as "loop0";
+ *         non-zero ends it
+ * @arg: for @visit
+ *
+ * Return: what @visit returned last, or 0.
+ */
+int loop_each(const struct stat *st, loop_visit_fn visit, void *arg)
+{
+	struct dirent *entry;
+	int r = 0;
+	DIR *dir;
+
+	dir = opendir("/sys/block");
+	if (!dir)
+		return 0;
+	while (!r && (entry = readdir(dir)))
+		if (!strncmp(entry->d_name, "loop", 4) &&
+		    strlen(entry->d_name) < LOOP_NAME &&
+		    loop_matches(entry->d_name, st))
+			r = visit(arg, entry->d_name);
+	closedir(dir);
+	return r;
+}
+
 /*
  * Does it show all of the file and nothing else, read-only?  One that goes
  * through the page cache, as users make them, would do worse than one of ours,
@@ -186,7 +240,7 @@ int loop_share(struct loop *loop, const struct stat *st, u32 block_bytes)
 	};
 
 	loop->fd = -1;
-	if (use_each_loop(st, loop_try_sharing, &search))
+	if (loop_each(st, loop_try_sharing, &search))
 		return 0;
 	*loop->path = '\0';
 	return -ENOENT;
@@ -201,6 +255,25 @@ void loop_close(struct loop *loop)
 	if (loop->fd >= 0)
 		close(loop->fd);
 	loop->fd = -1;
+}
+
+/**
+ * loop_limit() - let a loop device show no more than the beginning of its file
+ * @loop: the device
+ * @bytes: how much, whole sectors
+ *
+ * However large the file is, or gets.
+ *
+ * Return: 0 or a negative errno.
+ */
+int loop_limit(const struct loop *loop, u64 bytes)
+{
+	struct loop_info64 info;
+
+	if (ioctl(loop->fd, LOOP_GET_STATUS64, &info))
+		return -errno;
+	info.lo_sizelimit = bytes;
+	return ioctl(loop->fd, LOOP_SET_STATUS64, &info) ? -errno : 0;
 }
 
 /**
@@ -266,5 +339,6 @@ int loop_backing(dev_t dev, struct loop_backing *backing)
 	backing->inode = info.lo_inode;
 	backing->autoclear = info.lo_flags & LO_FLAGS_AUTOCLEAR;
 	backing->read_only = info.lo_flags & LO_FLAGS_READ_ONLY;
+	backing->most_bytes = info.lo_sizelimit;
 	return 0;
 }

@@ -27,6 +27,9 @@ static const struct module_feature {
 	{ "no_discard_passdown", "option", 1, 3 },
 	{ "parents", "feature", 1, 4 },
 	{ "vhd", "feature", 1, 5 },
+	{ "vhd-growing", "feature", 1, 6 },
+	{ "stats", "message", 1, 6 },
+	{ "move", "message", 1, 7 },
 	{}
 };
 

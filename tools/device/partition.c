@@ -13,35 +13,45 @@
 #include "partition.h"
 #include "sysfs.h"
 
-static int partition_create(struct partitions *partitions,
-			    const struct mapping *disk, blkid_partition part)
+/* Return: false for a container of others, nothing, or what is behind the disk's end. */
+static bool partition_describe(struct mapping *mapping,
+			       const struct mapping *disk, blkid_partition part)
 {
 	u64 start = blkid_partition_get_start(part);
 	u64 size = blkid_partition_get_size(part);
-	int number = blkid_partition_get_partno(part), r;
+	int number = blkid_partition_get_partno(part);
 	size_t length = strlen(disk->name);
-	struct mapping mapping = {
-		.read_only = disk->read_only,
-		.target = "linear",
-	};
 
-	/* A container of others, nothing, or beyond the end of the disk. */
 	if (blkid_partition_is_extended(part) || !size || number <= 0 ||
 	    start >= disk->sectors)
-		return 0;
-	mapping.sectors = min_t(u64, size, disk->sectors - start);
-	snprintf(mapping.name, sizeof(mapping.name), "%.100s%s%d", disk->name,
+		return false;
+	memset(mapping, 0, sizeof(*mapping));
+	mapping->read_only = disk->read_only;
+	strcpy(mapping->target, "linear");
+	mapping->sectors = min_t(u64, size, disk->sectors - start);
+	snprintf(mapping->name, sizeof(mapping->name), "%.100s%s%d", disk->name,
 		 isdigit((unsigned char)disk->name[length - 1]) ? "p" : "",
 		 number);
-	snprintf(mapping.uuid, sizeof(mapping.uuid), "part%d-%.110s", number,
+	snprintf(mapping->uuid, sizeof(mapping->uuid), "part%d-%.110s", number,
 		 disk->uuid);
-	snprintf(mapping.table, sizeof(mapping.table), "%u:%u %llu",
+	snprintf(mapping->table, sizeof(mapping->table), "%u:%u %llu",
 		 major(disk->dev), minor(disk->dev), (unsigned long long)start);
+	return true;
+}
+
+static int partition_create(struct partitions *partitions,
+			    const struct mapping *disk, blkid_partition part)
+{
+	struct mapping mapping;
+	int r;
+
+	if (!partition_describe(&mapping, disk, part))
+		return 0;
 	r = mapping_create(&mapping);
 	if (r) {
 		complain(mapping.name, "choose another name for the mapping, or remove what is in the way",
-			 "cannot map partition %d: %s", number,
-			 mapping_error());
+			 "cannot map partition %d: %s",
+			 blkid_partition_get_partno(part), mapping_error());
 		return r;
 	}
 	strcpy(partitions->name[partitions->count++], mapping.name);
@@ -122,6 +132,61 @@ int partitions_create(struct partitions *partitions, const struct mapping *disk,
 		blkid_free_probe(whole);
 	}
 	r = partitions_create_all(partitions, disk, list);
+	blkid_free_probe(probe);
+	return r;
+}
+
+/* One that is mapped; what is elsewhere now is left to who has moved it. */
+static int partition_follow(const struct mapping *disk, blkid_partition part)
+{
+	struct mapping mapping, now;
+	int r;
+
+	if (!partition_describe(&mapping, disk, part) ||
+	    mapping_get(mapping.name, &now) ||
+	    strcmp(now.uuid, mapping.uuid) || now.targets != 1 ||
+	    strcmp(now.target, mapping.target) ||
+	    strcmp(now.table, mapping.table) ||
+	    now.sectors == mapping.sectors)
+		return 0;
+	if (now.sectors > mapping.sectors && now.open_count) {
+		note(now.name, "in use, and larger than its partition: it stays so until the disk is attached again");
+		return 0;
+	}
+	r = mapping_load(&mapping);
+	if (!r)
+		r = mapping_resume(mapping.name);
+	if (r)
+		complain(mapping.name, "the kernel log ('dmesg') may tell more",
+			 "cannot get the size of its partition: %s",
+			 mapping_error());
+	return r;
+}
+
+/**
+ * partitions_follow() - give partition mappings the sizes that the table says
+ * @disk: the disk, as it is now
+ *
+ * Those that are there, while they are in use, too.  Says what is wrong.
+ *
+ * Return: 0 or a negative errno.
+ */
+int partitions_follow(const struct mapping *disk)
+{
+	blkid_partlist list;
+	blkid_probe probe;
+	char path[256];
+	int i, r = 0;
+
+	mapping_path(path, sizeof(path), disk->name);
+	probe = blkid_new_probe_from_filename(path);
+	if (!probe)
+		return 0;
+	blkid_probe_enable_superblocks(probe, 0);
+	blkid_probe_enable_partitions(probe, 1);
+	list = blkid_probe_get_partitions(probe);
+	for (i = 0; !r && list && i < blkid_partlist_numof_partitions(list); i++)
+		r = partition_follow(disk, blkid_partlist_get_partition(list, i));
 	blkid_free_probe(probe);
 	return r;
 }

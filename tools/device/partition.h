@@ -32,6 +32,7 @@ enum partitions_wanted {
 int partitions_create(struct partitions *partitions,
 		      const struct mapping *disk,
 		      enum partitions_wanted wanted);
+int partitions_follow(const struct mapping *disk);
 int partitions_find(struct partitions *partitions, const struct mapping *disk,
 		    char foreign[MAPPING_NAME]);
 int partitions_remove(struct partitions *partitions);

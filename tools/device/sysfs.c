@@ -11,6 +11,8 @@
 
 #include "sysfs.h"
 
+#define SYSFS_DEPTH	16	/* of devices on devices */
+
 /**
  * sysfs_name() - the kernel's name of a block device
  * @dev: the device
@@ -148,6 +150,46 @@ bool sysfs_first_holder(const char *disk, char holder[64],
 		return false;
 	sysfs_holder_name(holder, name);
 	return true;
+}
+
+static int sysfs_walk_below(const char *name, int (*visit)(void *arg,
+			    const char *name, const char *uuid), void *arg,
+			    unsigned int depth)
+{
+	char path[PATH_MAX], uuid[160];
+	struct dirent *entry;
+	DIR *dir = NULL;
+	int r;
+
+	snprintf(path, sizeof(path), "class/block/%s/dm/uuid", name);
+	if (sysfs_read(path, uuid, sizeof(uuid)))
+		*uuid = '\0';
+	r = visit(arg, name, uuid);
+	snprintf(path, sizeof(path), "/sys/class/block/%s/slaves", name);
+	if (!r && depth)
+		dir = opendir(path);
+	while (dir && !r && (entry = readdir(dir)))
+		if (entry->d_name[0] != '.')
+			r = sysfs_walk_below(entry->d_name, visit, arg,
+					     depth - 1);
+	if (dir)
+		closedir(dir);
+	return r;
+}
+
+/**
+ * sysfs_each_below() - visit a block device and all that it is on
+ * @name: its kernel name, such as "dm-0"
+ * @visit: called with @arg, the kernel name of each, and its device-mapper UUID,
+ *         which is empty if it has none; non-zero ends it
+ * @arg: for @visit
+ *
+ * Return: what @visit returned last, or 0.
+ */
+int sysfs_each_below(const char *name, int (*visit)(void *arg,
+		     const char *name, const char *uuid), void *arg)
+{
+	return sysfs_walk_below(name, visit, arg, SYSFS_DEPTH);
 }
 
 /**

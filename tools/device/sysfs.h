@@ -13,6 +13,8 @@
 int sysfs_number(const char *name, dev_t *dev);
 int sysfs_name(dev_t dev, char name[64]);
 int sysfs_read(const char *path, char *text, size_t size);
+int sysfs_each_below(const char *name, int (*visit)(void *arg,
+		     const char *name, const char *uuid), void *arg);
 int sysfs_device_path(dev_t dev, char path[SYSFS_PATH]);
 void sysfs_holder_name(const char *holder, char name[SYSFS_DM_NAME]);
 bool sysfs_first_holder(const char *disk, char holder[64],

@@ -4,6 +4,7 @@
  * while somebody waits for events of this one.
  */
 #define _GNU_SOURCE
+#include <stdio.h>
 #include <sys/sysmacros.h>
 
 #include "target.h"
@@ -79,6 +80,33 @@ int target_wait(dev_t dev, u32 event)
 }
 
 /**
+ * target_ask() - send a message to the target of a device, and take the answer
+ * @dev: the device
+ * @message: words
+ * @answer: takes it, empty if there is none; may be NULL
+ * @size: of @answer
+ *
+ * Return: 0 or a negative errno.
+ */
+int target_ask(dev_t dev, const char *message, char *answer, size_t size)
+{
+	struct dm_task *task = target_task(DM_DEVICE_TARGET_MSG, dev);
+	const char *text = NULL;
+	int r;
+
+	if (!task)
+		return -ENOMEM;
+	r = dm_task_set_sector(task, 0) && dm_task_set_message(task, message) ?
+	    task_run(task) : -EINVAL;
+	if (!r)
+		text = dm_task_get_message_response(task);
+	if (answer)
+		snprintf(answer, size, "%s", text ? text : "");
+	dm_task_destroy(task);
+	return r;
+}
+
+/**
  * target_message() - send a message to the target of a device
  * @dev: the device
  * @message: words
@@ -87,13 +115,5 @@ int target_wait(dev_t dev, u32 event)
  */
 int target_message(dev_t dev, const char *message)
 {
-	struct dm_task *task = target_task(DM_DEVICE_TARGET_MSG, dev);
-	int r;
-
-	if (!task)
-		return -ENOMEM;
-	r = dm_task_set_sector(task, 0) && dm_task_set_message(task, message) ?
-	    task_run(task) : -EINVAL;
-	dm_task_destroy(task);
-	return r;
+	return target_ask(dev, message, NULL, 0);
 }

@@ -7,6 +7,7 @@
 
 int target_get(dev_t dev, struct mapping *mapping, u32 *event);
 int target_wait(dev_t dev, u32 event);
+int target_ask(dev_t dev, const char *message, char *answer, size_t size);
 int target_message(dev_t dev, const char *message);
 
 #endif /* VHDX_TOOLS_TARGET_H */

@@ -11,16 +11,12 @@
  * is detached.
  */
 #define _GNU_SOURCE
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <linux/loop.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -68,6 +64,20 @@ static int use_set_lock(int fd, short type, off_t start, off_t bytes)
 	       (errno == EAGAIN || errno == EACCES) ? -EAGAIN : 0;
 }
 
+/* Does anybody write it, or is there a merge into it? */
+static bool use_is_written(int fd)
+{
+	struct flock lock = {
+		.l_type = F_RDLCK,
+		.l_whence = SEEK_SET,
+		.l_len = USE_READS + 1,
+	};
+
+	if (!fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK)
+		return true;
+	return use_qemu_writes(fd);
+}
+
 /**
  * use_lock_shared() - lock an image against writers
  * @fd: the image
@@ -83,7 +93,21 @@ int use_lock_shared(int fd)
 		r = use_set_lock(fd, F_RDLCK, USE_NO_WRITES, 1);
 	if (!r)
 		r = use_set_lock(fd, F_RDLCK, USE_NO_RESIZE, 1);
-	return r || use_qemu_writes(fd) ? -EAGAIN : 0;
+	return r || use_is_written(fd) ? -EAGAIN : 0;
+}
+
+/**
+ * use_lock_merge() - lock an image against all but those who read it now
+ * @fd: the image, open for writing
+ *
+ * use_lock() of the same file takes the rest, once those are gone.
+ *
+ * Return: 0, also where the file system has no locks; -EAGAIN if somebody
+ * writes it.
+ */
+int use_lock_merge(int fd)
+{
+	return use_set_lock(fd, F_WRLCK, 0, USE_READS);
 }
 
 /**
@@ -107,16 +131,7 @@ int use_lock(int fd)
  */
 int use_probe(int fd)
 {
-	struct flock lock = {
-		.l_type = F_RDLCK,
-		.l_whence = SEEK_SET,
-		.l_start = USE_READS,
-		.l_len = 1,
-	};
-
-	if (!fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK)
-		return -EAGAIN;
-	return use_qemu_writes(fd) ? -EAGAIN : 0;
+	return use_is_written(fd) ? -EAGAIN : 0;
 }
 
 static void use_alarm(int signal)
@@ -146,62 +161,9 @@ int use_lock_wait(int fd, unsigned int seconds)
 	return r == EINTR || r == EAGAIN || r == EACCES ? -EAGAIN : 0;
 }
 
-/* Is loop device @name backed by the file @st? */
-static bool use_loop_matches(const char *name, const struct stat *st)
-{
-	char path[64], file[PATH_MAX];
-	struct loop_info64 info;
-	struct stat other;
-	int fd, r;
-
-	snprintf(path, sizeof(path), "block/%s/loop/backing_file", name);
-	if (sysfs_read(path, file, sizeof(file)))
-		return false;
-
-	snprintf(path, sizeof(path), "/dev/%s", name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd >= 0) {
-		r = ioctl(fd, LOOP_GET_STATUS64, &info);
-		close(fd);
-		if (!r)
-			return info.lo_device == st->st_dev &&
-			       info.lo_inode == st->st_ino;
-	}
-	/* Not allowed to ask the device: go by the name of the file. */
-	return !stat(file, &other) && other.st_dev == st->st_dev &&
-	       other.st_ino == st->st_ino;
-}
-
-/**
- * use_each_loop() - visit the loop devices over a file
- * @st: the file
- * @visit: called with @arg and the kernel name of each, such as "loop0";
- *         non-zero ends it
- * @arg: for @visit
- *
- * Return: what @visit returned last, or 0.
- */
-int use_each_loop(const struct stat *st, use_visit_fn visit, void *arg)
-{
-	struct dirent *entry;
-	int r = 0;
-	DIR *dir;
-
-	dir = opendir("/sys/block");
-	if (!dir)
-		return 0;
-	while (!r && (entry = readdir(dir)))
-		if (!strncmp(entry->d_name, "loop", 4) &&
-		    strlen(entry->d_name) < USE_LOOP_NAME &&
-		    use_loop_matches(entry->d_name, st))
-			r = visit(arg, entry->d_name);
-	closedir(dir);
-	return r;
-}
-
 static int use_take_loop(void *arg, const char *name)
 {
-	snprintf(arg, USE_LOOP_NAME, "%s", name);
+	snprintf(arg, LOOP_NAME, "%s", name);
 	return 1;
 }
 
@@ -244,7 +206,7 @@ bool use_is_read_only(const struct stat *st)
 			 major(st->st_rdev), minor(st->st_rdev));
 		sysfs_each_holder(disk, use_count_device, &kinds);
 	} else {
-		use_each_loop(st, use_count_device, &kinds);
+		loop_each(st, use_count_device, &kinds);
 	}
 	return kinds.readers && !kinds.writers;
 }
@@ -274,7 +236,7 @@ static bool use_is_parent(const char *disk, const char *name)
  */
 bool use_find(const struct stat *st, char *by, size_t size)
 {
-	char disk[64], loop[USE_LOOP_NAME] = "", holder[64];
+	char disk[64], loop[LOOP_NAME] = "", holder[64];
 	char name[SYSFS_DM_NAME];
 	bool held;
 
@@ -282,7 +244,7 @@ bool use_find(const struct stat *st, char *by, size_t size)
 		snprintf(disk, sizeof(disk), "dev/block/%u:%u",
 			 major(st->st_rdev), minor(st->st_rdev));
 	} else {
-		if (!use_each_loop(st, use_take_loop, loop))
+		if (!loop_each(st, use_take_loop, loop))
 			return false;
 		snprintf(disk, sizeof(disk), "block/%s", loop);
 	}

@@ -8,16 +8,13 @@
 #include <sys/stat.h>
 
 #define USE_TEXT	256
-#define USE_LOOP_NAME	32
-
-typedef int (*use_visit_fn)(void *arg, const char *name);
 
 int use_probe(int fd);
 int use_lock_shared(int fd);
+int use_lock_merge(int fd);
 int use_lock(int fd);
 int use_lock_wait(int fd, unsigned int seconds);
 bool use_is_read_only(const struct stat *st);
 bool use_find(const struct stat *st, char *by, size_t size);
-int use_each_loop(const struct stat *st, use_visit_fn visit, void *arg);
 
 #endif /* VHDX_TOOLS_USE_H */

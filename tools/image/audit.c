@@ -172,6 +172,18 @@ bool audit_fixable(int kind, const struct image *image)
 }
 
 /**
+ * audit_is_damaged() - is there an error, other than a log to replay?
+ * @audit: what was found
+ *
+ * Return: true if so.
+ */
+bool audit_is_damaged(const struct audit *audit)
+{
+	return !audit->readable || audit_errors(audit, NULL) >
+				   audit->problem[AUDIT_LOG_DIRTY].count;
+}
+
+/**
  * audit_errors() - count the problems that something has to be done about
  * @audit: what was found
  * @kinds: takes of how many kinds they are; may be NULL

@@ -119,6 +119,7 @@ int audit_image(struct audit *audit, struct image *image);
 int audit_image_with(struct audit *audit, struct image *image,
 		     const struct vhdx_header *header);
 void audit_add_problem(struct audit *audit, int kind);
+bool audit_is_damaged(const struct audit *audit);
 u64 audit_errors(const struct audit *audit, unsigned int *kinds);
 bool audit_fixable(int kind, const struct image *image);
 bool audit_is_headless(int kind);

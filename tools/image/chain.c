@@ -49,7 +49,15 @@ static int chain_load_bat(struct chain_layer *layer)
 	return r;
 }
 
-static int chain_load_layer(struct chain_layer *layer)
+/**
+ * chain_load_layer() - read all of a layer but its BAT
+ * @layer: its image is open
+ *
+ * Says what is wrong.
+ *
+ * Return: 0, a fault or a negative errno.
+ */
+int chain_load_layer(struct chain_layer *layer)
 {
 	struct image *image = &layer->image;
 	int r;
@@ -239,7 +247,7 @@ static int chain_add_parent(struct chain *chain, enum image_mode mode,
 	} else if (!parent.path) {
 		parent_complain(&parent, image, child->locator);
 		chain->missing = parent;
-		return -ENOENT;
+		return parent.refused ? parent.error : -ENOENT;
 	} else if (chain_refuse_vhd(child, &parent)) {
 		r = -EOPNOTSUPP;
 	} else {
@@ -257,6 +265,28 @@ static int chain_add_parent(struct chain *chain, enum image_mode mode,
 	return r;
 }
 
+/**
+ * chain_add_parents() - the parents of a leaf
+ * @chain: that is its only layer, loaded
+ * @mode: how it was opened; they are opened for reading
+ * @search: where else to look for them
+ *
+ * Says what is wrong.
+ *
+ * Return: 0, a fault or a negative errno.
+ */
+int chain_add_parents(struct chain *chain, enum image_mode mode,
+		      const struct parent_search *search)
+{
+	int r = 0;
+
+	/* A parent is never written to. */
+	mode = mode >= IMAGE_WRITE ? IMAGE_READ : mode;
+	while (!r && chain->layer[chain->count - 1]->locator)
+		r = chain_add_parent(chain, mode, search);
+	return r;
+}
+
 /* The first layer whose sectors are not those of the leaf, or the leaf. */
 static const char *chain_find_sectors(const struct chain *chain)
 {
@@ -269,7 +299,15 @@ static const char *chain_find_sectors(const struct chain *chain)
 	return chain->layer[0]->path;
 }
 
-static int chain_join(struct chain *chain)
+/**
+ * chain_join() - make a disk of layers
+ * @chain: all of its layers are loaded, but for their BATs
+ *
+ * Says what is wrong.
+ *
+ * Return: 0, a fault or a negative errno.
+ */
+int chain_join(struct chain *chain)
 {
 	unsigned int i;
 	int r;
@@ -329,10 +367,8 @@ int chain_open_layers(struct chain *chain, const char *path,
 
 	chain_begin(chain);
 	r = chain_add(chain, path, mode);
-	/* A parent is never written to. */
-	mode = mode >= IMAGE_WRITE ? IMAGE_READ : mode;
-	while (!r && chain->layer[chain->count - 1]->locator)
-		r = chain_add_parent(chain, mode, search);
+	if (!r)
+		r = chain_add_parents(chain, mode, search);
 	return r ? r : chain_join(chain);
 }
 

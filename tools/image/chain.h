@@ -74,7 +74,16 @@ int chain_open_alone(struct chain *chain, const char *path,
 int chain_load_bats(struct chain *chain, unsigned int from);
 int chain_open(struct chain *chain, const char *path, enum image_mode mode,
 	       const struct parent_search *search);
+int chain_open_known(struct chain *chain, char *const *path,
+		     unsigned int count);
+int chain_take_file(struct chain *chain, const char *path, int fd);
+int chain_open_taken(struct chain *chain, const char *path, int fd,
+		     const struct parent_search *search);
+int chain_add_parents(struct chain *chain, enum image_mode mode,
+		      const struct parent_search *search);
 void chain_close(struct chain *chain);
+int chain_load_layer(struct chain_layer *layer);
+int chain_join(struct chain *chain);
 int chain_walk(struct chain *chain, u64 from, u64 to, chain_run_fn fn,
 	       void *arg);
 int chain_run_at(struct chain *chain, u64 at, struct chain_run *run);

@@ -53,21 +53,22 @@ int child_locate(struct format *format, const char *child, const char *parent,
 
 /**
  * child_write() - write a new image into a new file
- * @format: what it is to be like
+ * @fill: called with @arg, an empty file, and @path
+ * @arg: for that
  * @path: where; there must be nothing
  *
  * Durable on return.  Says what is wrong.
  *
  * Return: 0 or a negative errno.
  */
-int child_write(const struct format *format, const char *path)
+int child_write(child_fill_fn fill, const void *arg, const char *path)
 {
 	struct newfile file;
 	int r;
 
 	r = newfile_open(&file, path);
 	if (!r)
-		r = format_file(format, file.fd, path);
+		r = fill(arg, file.fd, path);
 	if (!r)
 		r = newfile_commit(&file, false);
 	newfile_abort(&file);
@@ -89,14 +90,26 @@ static int child_exchange_slowly(const char *a, const char *b)
 
 	if (asprintf(&temp, "%s.%08x", b, (unsigned int)getpid()) < 0)
 		return -ENOMEM;
-	if (rename(b, temp))
+	if (rename(b, temp)) {
 		r = -errno;
-	else if (rename(a, b))
-		r = rename(temp, b) ? -EIO : -errno;
-	else if (rename(temp, a))
+	} else if (rename(a, b)) {
+		r = rename(temp, b) ? -ENOTRECOVERABLE : -errno;
+	} else if (rename(temp, a)) {
 		r = -errno;
+		if (rename(b, a) || rename(temp, b))
+			r = -ENOTRECOVERABLE;
+	}
 	free(temp);
 	return r;
+}
+
+static int child_exchange_names(const char *a, const char *b)
+{
+	int r = 0;
+
+	if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE))
+		r = -errno;
+	return r == -EINVAL || r == -ENOSYS ? child_exchange_slowly(a, b) : r;
 }
 
 static int child_sync_dir(const char *path)
@@ -125,15 +138,31 @@ static int child_sync_dir(const char *path)
  *
  * At once, where the file system can do that; durable on return.
  *
- * Return: 0 or a negative errno.
+ * Return: 0 or a negative errno: then they have the names that they had, unless it
+ * is -ENOTRECOVERABLE.
  */
 int child_exchange(const char *a, const char *b)
 {
-	int r = 0;
+	int r = child_exchange_names(a, b);
 
-	if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE))
-		r = -errno;
-	if (r == -EINVAL || r == -ENOSYS)
-		r = child_exchange_slowly(a, b);
-	return r ? r : child_sync_dir(a);
+	if (r)
+		return r;
+	r = child_sync_dir(a);
+	if (r && child_exchange_names(a, b))
+		return -ENOTRECOVERABLE;
+	return r;
+}
+
+/**
+ * child_discard() - delete a new file that is not needed after all
+ * @path: its name
+ * @st: the file; if another one has the name now nothing is deleted
+ */
+void child_discard(const char *path, const struct stat *st)
+{
+	struct stat now;
+
+	if (!lstat(path, &now) && now.st_dev == st->st_dev &&
+	    now.st_ino == st->st_ino)
+		unlink(path);
 }

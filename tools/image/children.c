@@ -17,6 +17,24 @@
 #define CHILDREN_NAMED	3	/* so many are told by name */
 
 /*
+ * A snapshot that was killed before the names were exchanged leaves a file that
+ * names itself: nobody will ever miss it.
+ */
+static bool child_names_itself(const struct image *child,
+			       const struct parent *found)
+{
+	struct stat st;
+	unsigned int i;
+
+	for (i = 0; i < found->count; i++)
+		if (!stat(found->sought[i], &st) &&
+		    st.st_dev == child->st.st_dev &&
+		    st.st_ino == child->st.st_ino)
+			return true;
+	return false;
+}
+
+/*
  * Does a locator mean this image?  There may be copies of it with the same
  * GUID: then the path decides, if it leads to one of them.
  */
@@ -35,12 +53,14 @@ static bool child_means(const struct image *child, const void *locator,
 	    !stat(found.path, &st))
 		means = st.st_dev == parent->st.st_dev &&
 			st.st_ino == parent->st.st_ino;
+	else
+		means = !child_names_itself(child, &found);
 	parent_free(&found);
 	return means;
 }
 
 static bool child_is_of(const char *path, const struct image *parent,
-			const struct stat *except)
+			const struct children_known *known)
 {
 	struct image *child = calloc(1, sizeof(*child));
 	void *locator = NULL;
@@ -48,8 +68,9 @@ static bool child_is_of(const char *path, const struct image *parent,
 
 	if (child && !image_peek(child, path) &&
 	    child->layout.meta.has_parent &&
-	    !(except && child->st.st_dev == except->st_dev &&
-	      child->st.st_ino == except->st_ino) &&
+	    !(known && chain_has_file(known->chain, &child->st)) &&
+	    !(known && guid_equal(&child->layout.header.data_write_guid,
+				  &known->merged)) &&
 	    !parent_load_locator(child, &locator))
 		is = child_means(child, locator, parent);
 	free(locator);
@@ -60,7 +81,8 @@ static bool child_is_of(const char *path, const struct image *parent,
 }
 
 /* A VHD image names its parent by what both of them never change. */
-static bool child_is_of_vhd(const char *path, const struct image *parent)
+static bool child_is_of_vhd(const char *path, const struct image *parent,
+			    const struct children_known *known)
 {
 	struct image *child = calloc(1, sizeof(*child));
 	struct vhd_image vhd = {};
@@ -68,6 +90,7 @@ static bool child_is_of_vhd(const char *path, const struct image *parent)
 
 	/* It can be read, but is no VHDX image. */
 	if (child && image_peek(child, path) > 0 && vhd_image_is(child) &&
+	    !(known && chain_has_file(known->chain, &child->st)) &&
 	    !vhd_image_load(&vhd, child))
 		is = vhd.layout.footer.type == VHD_TYPE_DIFFERENCING &&
 		     guid_equal(&vhd.layout.header.parent_id,
@@ -101,13 +124,13 @@ static char *children_directory(const char *path)
 /**
  * children_find() - find the children of an image in its directory
  * @parent: the image, loaded; on a block device none are found
- * @except: a child that is known; NULL: none
+ * @known: children that do not count; NULL: none
  * @names: takes the names of some, for people
  *
  * Return: how many there are; 0 also if the directory cannot be read.
  */
-int children_find(const struct image *parent, const struct stat *except,
-		  char names[CHILDREN_TEXT])
+int children_find(const struct image *parent,
+		  const struct children_known *known, char names[CHILDREN_TEXT])
 {
 	char *dir = children_directory(parent->path), *path, more[32];
 	bool is_vhd = vhd_image_is(parent);
@@ -120,8 +143,9 @@ int children_find(const struct image *parent, const struct stat *except,
 		all = scandir(*dir ? dir : "/", &entry, NULL, alphasort);
 	for (i = 0; i < all; i++) {
 		if (asprintf(&path, "%s/%s", dir, entry[i]->d_name) >= 0) {
-			if (is_vhd ? child_is_of_vhd(path, parent) :
-			    identify_begins(path) && child_is_of(path, parent, except))
+			if (is_vhd ? child_is_of_vhd(path, parent, known) :
+			    identify_begins(path) &&
+			    child_is_of(path, parent, known))
 				children_name(names, path, ++count);
 			free(path);
 		}

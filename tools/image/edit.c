@@ -22,6 +22,7 @@
 #include "edit.h"
 #include "guid.h"
 #include "hostfs.h"
+#include "message.h"
 #include "size.h"
 
 #define EDIT_ZERO_BYTES	SZ_1M	/* written at a time where all else fails */
@@ -53,6 +54,35 @@ int edit_write(struct image *image, u64 off, const void *buf, u64 bytes)
 		bytes -= n;
 	}
 	return 0;
+}
+
+/**
+ * edit_share() - let an image have the same space as another one, as if copied
+ * @image: the image, open for writing
+ * @off: bytes from its start
+ * @from: the other one, which has no log
+ * @from_off: bytes from its start
+ * @bytes: how much
+ *
+ * Return: 0 or a negative errno: then nothing has changed.
+ */
+int edit_share(struct image *image, u64 off, const struct image *from,
+	       u64 from_off, u64 bytes)
+{
+	struct file_clone_range range = {
+		.src_fd = from->fd,
+		.src_offset = from_off,
+		.src_length = bytes,
+		.dest_offset = off,
+	};
+
+	if (image->block_device || from->block_device)
+		return -EOPNOTSUPP;
+	/* No file system has smaller units. */
+	if ((off | from_off | bytes) % 4096 ||
+	    from_off + bytes > from->file_bytes)
+		return -EINVAL;
+	return ioctl(image->fd, FICLONERANGE, &range) ? -errno : 0;
 }
 
 static int edit_write_zeros(struct image *image, u64 off, u64 bytes)
@@ -259,4 +289,32 @@ int edit_replay(struct image *image)
 	/* First, as it may be impossible; that changes nothing of the image. */
 	r = end > image->file_bytes ? edit_resize(image, end) : 0;
 	return r ? r : edit_apply_log(image, ~0ULL);
+}
+
+/**
+ * edit_replay_first() - have an image without a log, before something else is done
+ * @image: loaded, dirty or not; open for writing unless @dry_run
+ * @dry_run: nothing may be written
+ *
+ * Says what is wrong.  An image that was dirty has to be loaded again.
+ *
+ * Return: 0, a fault or a negative errno.
+ */
+int edit_replay_first(struct image *image, bool dry_run)
+{
+	int r;
+
+	if (!image->dirty)
+		return 0;
+	if (dry_run) {
+		complain(image->path, "run 'vhdx replay' on it first",
+			 "has a log to replay, which --dry-run does not");
+		return -EINVAL;
+	}
+	r = edit_replay(image);
+	if (r < 0)
+		complain_errno(image->path, r, "cannot replay the log");
+	else if (r)
+		complain_fault(image->path, r);
+	return r;
 }

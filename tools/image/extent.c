@@ -4,10 +4,9 @@
 
 #include "edit.h"
 #include "extent.h"
-#include "message.h"
 #include "size.h"
-
-#define EXTENT_FIRST_BYTES	(16 * (u64)SZ_1M)
+#include "vhd-extent.h"
+#include "vhd-image.h"
 
 struct extent_scan {
 	struct extent *extent;
@@ -75,143 +74,32 @@ int extent_load(struct extent *extent, struct image *image)
 /**
  * extent_data_end() - where the data in an image's file ends
  * @image: the image
- * @from: bytes from its start, a multiple of 1 MiB
+ * @from: bytes from its start
  *
  * A crash may have left the file at the size that it could grow to: what
- * counts is not its size but the data in it.
+ * counts is not its size but the data in it.  In the last MiB there may be a
+ * footer, and the target does not take that for zeros.
  *
  * Return: bytes from the start of the file, a multiple of 1 MiB, not below
  * @from; everything behind that reads as zeros.
  */
 u64 extent_data_end(const struct image *image, u64 from)
 {
-	off_t data, hole = from;
+	off_t data, hole = round_up_u64(from, SZ_1M);
+	bool is_vhd = vhd_image_is(image);
 
 	for (;;) {
 		data = lseek(image->fd, hole, SEEK_DATA);
-		if (data < 0 && errno == ENXIO)
+		if ((data < 0 && errno == ENXIO) ||
+		    (is_vhd && data >= 0 &&
+		     (u64)data / SZ_1M == (image->file_bytes - 1) / SZ_1M))
 			return round_up_u64(hole, SZ_1M);
 		if (data >= 0)
 			hole = lseek(image->fd, data, SEEK_HOLE);
 		if (data < 0 || hole < 0)
-			return max_t(u64, from, round_up_u64(image->file_bytes,
-							     SZ_1M));
+			return round_up_u64(max_t(u64, from, image->file_bytes),
+					    SZ_1M);
 	}
-}
-
-/* To the largest size it can have, without taking space. */
-static int extent_grow_holes(const struct extent *extent, struct image *image)
-{
-	u64 low = image->file_bytes / SZ_1M;
-	u64 high = extent->max_bytes / SZ_1M, mib;
-	char size[SIZE_TEXT];
-	int r;
-
-	r = edit_resize(image, extent->max_bytes);
-	if (r != -EFBIG && r != -EINVAL)
-		return r;
-	while (high - low > 1) {
-		mib = low + (high - low) / 2;
-		if (edit_resize(image, mib * SZ_1M))
-			high = mib;
-		else
-			low = mib;
-	}
-	note(image->path, "the file system takes no file large enough for the whole disk, so writes may fail from %s on",
-	     size_text(size, image->file_bytes));
-	return image->file_bytes < extent->end ? -EFBIG : 0;
-}
-
-static int extent_extend(struct image *image, const struct hostfs *host,
-			 u64 bytes)
-{
-	int r;
-
-	if (bytes <= image->file_bytes)
-		return 0;
-	r = hostfs_extend(host, image->fd, image->file_bytes, bytes, NULL);
-	if (!r)
-		image->file_bytes = bytes;
-	return r;
-}
-
-/* To what it needs now, and for the first writes.  Zeros take their time. */
-static int extent_grow_solid(const struct extent *extent, struct image *image,
-			     const struct hostfs *host)
-{
-	u64 block_bytes = image->layout.meta.block_bytes;
-	u64 bytes = extent->end + max_t(u64, block_bytes, EXTENT_FIRST_BYTES);
-	char size[SIZE_TEXT];
-	int r;
-
-	r = extent_extend(image, host, extent->end);
-	if (r)
-		return r;
-	if (host->max_bytes && extent->max_bytes > host->max_bytes)
-		note(image->path, "%s takes no file larger than 4 GiB, so writes may fail when it has that size",
-		     host->name);
-	bytes = min_t(u64, bytes, extent->max_bytes);
-	do {
-		r = extent_extend(image, host, bytes);
-		bytes -= min_t(u64, bytes, block_bytes);
-	} while ((r == -ENOSPC || r == -EFBIG) && bytes > extent->end);
-	if (r == -ENOSPC || r == -EFBIG) {
-		note(image->path, "the file system has %s left: writes to new blocks wait, and fail after a minute, unless space gets free",
-		     size_text(size, hostfs_free_bytes(image->fd)));
-		r = 0;
-	}
-	return r;
-}
-
-/**
- * extent_grow() - extend an image's file so that blocks have room
- * @extent: from extent_load()
- * @image: the image, open for writing
- * @host: the file and its file system
- * @steps: takes whether there is not yet room for all of them: then it has to
- *         be extended while it is in use
- *
- * What is added reads as zeros.  Where the file system can do that it takes no
- * space, and all blocks have room then; where it does not take such a large
- * file, the largest it takes will have to do.  The size is durable on return:
- * the log of the image is going to say so.
- *
- * Return: 0 or a negative errno.
- */
-int extent_grow(const struct extent *extent, struct image *image,
-		const struct hostfs *host, bool *steps)
-{
-	int r;
-
-	*steps = false;
-	if (extent->max_bytes <= image->file_bytes)
-		return 0;
-	if (hostfs_takes_holes(host, image->fd)) {
-		r = extent_grow_holes(extent, image);
-	} else {
-		r = extent_grow_solid(extent, image, host);
-		*steps = image->file_bytes < extent->max_bytes;
-	}
-	return r ? r : edit_sync(image);
-}
-
-/**
- * extent_free_goal() - how much a file is extended at a time
- * @file_bytes: its size
- * @block_bytes: of the image
- *
- * More than what the target takes for low space in all but the largest, so
- * that it tells again.
- *
- * Return: bytes that are to be free after an extension, whole MiB.
- */
-u64 extent_free_goal(u64 file_bytes, u64 block_bytes)
-{
-	u64 part = file_bytes / 16 / SZ_1M * SZ_1M;
-
-	part = min_t(u64, max_t(u64, part, 64 * (u64)SZ_1M),
-		     1024 * (u64)SZ_1M);
-	return max_t(u64, part, 8 * block_bytes);
 }
 
 static int extent_reserve_part(const struct image *image,
@@ -265,6 +153,8 @@ int extent_trim(struct image *image)
 	struct extent extent;
 	int r;
 
+	if (vhd_image_is(image))
+		return vhd_extent_trim(image);
 	r = image_load(image);
 	if (r || image->dirty || image->layout.meta.leave_allocated)
 		return r;

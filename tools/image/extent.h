@@ -22,12 +22,15 @@ struct extent {
 	u64 max_bytes;
 };
 
-int extent_load(struct extent *extent, struct image *image);
-u64 extent_data_end(const struct image *image, u64 from);
+/* extent-grow.c */
 int extent_grow(const struct extent *extent, struct image *image,
 		const struct hostfs *host, bool *steps);
-int extent_reserve(const struct image *image, const struct hostfs *host);
 u64 extent_free_goal(u64 file_bytes, u64 block_bytes);
+
+/* extent.c */
+int extent_load(struct extent *extent, struct image *image);
+u64 extent_data_end(const struct image *image, u64 from);
+int extent_reserve(const struct image *image, const struct hostfs *host);
 int extent_trim(struct image *image);
 int extent_settle(struct image *image, bool solid);
 

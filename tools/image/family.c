@@ -10,6 +10,7 @@
 
 #include "family.h"
 #include "identify.h"
+#include "vhd-chain.h"
 
 static unsigned int family_find(const struct family *family,
 				const struct stat *st)
@@ -23,6 +24,28 @@ static unsigned int family_find(const struct family *family,
 	return FAMILY_NOBODY;
 }
 
+static int family_look_vhd(struct family_member *member, struct image *image,
+			   const struct parent_search *search)
+{
+	struct vhd_image vhd;
+	int r = 0;
+
+	member->is_vhd = true;
+	member->result = vhd_image_load(&vhd, image);
+	if (!member->result) {
+		vhd_image_describe(image, &vhd.layout);
+		member->meta = image->layout.meta;
+		member->guid = member->meta.disk_id;
+	}
+	if (!member->result && member->meta.has_parent) {
+		member->link = FAMILY_MISSING;
+		member->linkage = vhd.layout.header.parent_id;
+		r = vhd_chain_find(&member->sought, &vhd, search);
+	}
+	vhd_image_free(&vhd);
+	return r;
+}
+
 /* What the image itself says, and who its parent is said to be. */
 static int family_look(struct family_member *member, struct image *image,
 		       const struct parent_search *search)
@@ -32,6 +55,8 @@ static int family_look(struct family_member *member, struct image *image,
 	int r;
 
 	member->result = image_peek(image, member->path);
+	if (member->result > 0 && vhd_image_is(image))
+		return family_look_vhd(member, image, search);
 	member->foreign = image->fd >= 0 &&
 			  identify_is_foreign(image, member->result);
 	if (member->result)
@@ -77,8 +102,11 @@ static void family_join(struct family *family, unsigned int number,
 		return;
 	}
 	member->parent = parent;
-	if (member->link == FAMILY_FOUND && !other->result &&
-	    other->meta.logical_bytes != member->meta.logical_bytes)
+	if (member->link != FAMILY_FOUND || other->result)
+		return;
+	if (other->is_vhd != member->is_vhd)
+		member->link = FAMILY_FORMAT;
+	else if (other->meta.logical_bytes != member->meta.logical_bytes)
 		member->link = FAMILY_SECTORS;
 }
 
@@ -112,6 +140,8 @@ static int family_add_one(struct family *family, const char *path,
 	member->parent = FAMILY_NOBODY;
 	member->path = strdup(path);
 	r = member->path ? family_look(member, image, search) : -ENOMEM;
+	if (member->link == FAMILY_MISSING && member->sought.refused)
+		member->link = FAMILY_REFUSED;
 	image_close(image);
 	free(image);
 	return r;
@@ -192,7 +222,7 @@ int family_add_dir(struct family *family, const char *dir,
 		if (!r && asprintf(&path, "%s/%s", dir, entry[i]->d_name) < 0)
 			r = -ENOMEM;
 		if (!r) {
-			if (identify_begins(path)) {
+			if (identify_begins(path) || vhd_image_is_at(path)) {
 				r = family_add(family, path, search);
 				family_rename(family, path);
 			}

@@ -10,16 +10,20 @@
  * @FAMILY_ROOT: it has none
  * @FAMILY_FOUND: well
  * @FAMILY_MISSING: it was not found
+ * @FAMILY_REFUSED: what may be it cannot be opened or read
  * @FAMILY_CHANGED: what is there has another GUID
  * @FAMILY_SECTORS: it has sectors of another size
+ * @FAMILY_FORMAT: it is an image of the other format
  * @FAMILY_LOOP: it is a descendant
  */
 enum family_link {
 	FAMILY_ROOT,
 	FAMILY_FOUND,
 	FAMILY_MISSING,
+	FAMILY_REFUSED,
 	FAMILY_CHANGED,
 	FAMILY_SECTORS,
+	FAMILY_FORMAT,
 	FAMILY_LOOP,
 };
 
@@ -30,9 +34,10 @@ enum family_link {
  * @path: where it was found
  * @st: its file
  * @result: 0 or what is wrong with it: a fault or a negative errno
- * @foreign: it is no VHDX image
+ * @foreign: it is neither a VHDX image nor a VHD image
+ * @is_vhd: it is a VHD image
  * @meta: its metadata
- * @guid: its DataWriteGuid
+ * @guid: its DataWriteGuid; of a VHD image its UniqueId
  * @dirty: its log has to be replayed
  * @link: how it gets along with its parent
  * @linkage: the parent's GUID, as the image says
@@ -44,6 +49,7 @@ struct family_member {
 	struct stat st;
 	int result;
 	bool foreign;
+	bool is_vhd;
 	struct vhdx_meta meta;
 	guid_t guid;
 	bool dirty;

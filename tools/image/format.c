@@ -209,6 +209,20 @@ int format_take_space(int fd, const char *path, u64 bytes)
 }
 
 /**
+ * format_find_place() - where things are going to be in a new image
+ * @format: what it is to be like
+ * @place: result
+ */
+void format_find_place(const struct format *format, struct format_place *place)
+{
+	struct format_plan plan;
+
+	format_make_plan(format, &plan);
+	place->bat_off = plan.region[FORMAT_BAT].off;
+	place->end = plan.end;
+}
+
+/**
  * format_file() - write a new image into an empty file
  * @format: what it is to be like
  * @fd: the file
@@ -240,8 +254,7 @@ int format_file_at(const struct format *format, int fd, const char *path,
 	int r;
 
 	format_make_plan(format, &plan);
-	place->bat_off = plan.region[FORMAT_BAT].off;
-	place->end = plan.end;
+	format_find_place(format, place);
 	r = format_take_space(fd, path, plan.end);
 	return r ? r : format_write(format, &plan, &image);
 }

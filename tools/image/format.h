@@ -29,6 +29,8 @@ struct format_place {
 	u64 end;
 };
 
+void format_find_place(const struct format *format,
+		       struct format_place *place);
 int format_file_at(const struct format *format, int fd, const char *path,
 		   struct format_place *place);
 int format_take_space(int fd, const char *path, u64 bytes);

@@ -13,7 +13,8 @@
  * @ntfs: Windows attaches what is there only if the file is not sparse
  * @sparse: the file has the sparse attribute of NTFS
  * @packed: it has the compressed or the encrypted one
- * @whole: all of the file has space of its own
+ * @whole: all of the file has space of its own; that it was to have it says only
+ *         the kind of image
  * @copies: what is overwritten is written to new places
  * @max_bytes: the largest file that it takes, if it has a limit worth a word
  */

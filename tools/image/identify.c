@@ -70,25 +70,10 @@ static const struct identify *identify_find(const struct image *image)
 	return NULL;
 }
 
-/* A VHD image with a parent has a copy of its footer at its start. */
-static bool identify_is_vhd_child(const struct image *image)
-{
-	u8 buf[VHD_FOOTER_BYTES];
-	struct vhd_footer footer;
-
-	if (image_pread(image, 0, buf, sizeof(buf)) || !vhd_footer_valid(buf))
-		return false;
-	vhd_footer_decode(buf, &footer);
-	return footer.type == VHD_TYPE_DIFFERENCING;
-}
-
-/* A chain of VHD is misread by all that convert it. */
 static void identify_complain_vhd(const struct image *image)
 {
-	complain(image->path, identify_is_vhd_child(image) ?
-		 "merge the chain into one image with Hyper-V first, then convert that with 'qemu-img convert'" :
-		 IDENTIFY_CONVERT("vpc"),
-		 "no VHDX image but a VHD image (version 1), which only 'create', 'info', 'map', 'check' and 'attach' know yet");
+	complain(image->path, "convert it, with its parents if it has any, with 'vhdx convert'",
+		 "no VHDX image but a VHD image (version 1), which this command does not know yet");
 }
 
 /**

@@ -342,6 +342,27 @@ int image_load(struct image *image)
 	return r ? r : image_load_space(image);
 }
 
+/**
+ * image_take() - an image that is open already
+ * @image: result; image_close() it, also after a failure
+ * @path: its file
+ * @fd: that, open for writing; this gets a copy, with the locks that it has
+ *
+ * Return: 0 or a negative errno.
+ */
+int image_take(struct image *image, const char *path, int fd)
+{
+	int r;
+
+	image_init(image, path, IMAGE_WRITE);
+	image->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	if (image->fd < 0 || fstat(image->fd, &image->st))
+		return -errno;
+	image->block_device = S_ISBLK(image->st.st_mode);
+	r = image_measure(image);
+	return r ? r : image_allocate(image);
+}
+
 static int image_peek_open(struct image *image, const char *path)
 {
 	int r;

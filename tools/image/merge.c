@@ -49,7 +49,7 @@ enum merge_kind {
 
 static struct image *merge_image(const struct merge *merge)
 {
-	return &merge->chain->layer[merge->into]->image;
+	return &merge_target(merge)->image;
 }
 
 static u64 merge_start(const struct merge *merge, u32 block)
@@ -63,6 +63,34 @@ static u64 merge_end(const struct merge *merge, u32 block)
 
 	return min_t(u64, (u64)(block + 1) << geo->block_shift,
 		     geo->disk_bytes);
+}
+
+/* Does a layer have anything of [@start, @end)? */
+static bool merge_layer_has(const struct chain_layer *layer, u64 start, u64 end)
+{
+	const struct vhdx_geometry *geo = &layer->image.layout.geo;
+	u32 block = start >> geo->block_shift;
+	u32 last = (min_t(u64, end, geo->disk_bytes) - 1) >> geo->block_shift;
+
+	if (start >= geo->disk_bytes)
+		return true;	/* zeros */
+	for (; block <= last; block++)
+		if (VHDX_CORE_STATE(layer->bat[block]) !=
+		    VHDX_BLOCK_NOT_PRESENT)
+			return true;
+	return false;
+}
+
+/* Most blocks of a disk nobody has written to since: that is told soon. */
+static bool merge_has(const struct merge *merge, u32 block)
+{
+	u64 start = merge_start(merge, block), end = merge_end(merge, block);
+	unsigned int i;
+
+	for (i = 0; i < merge->into; i++)
+		if (merge_layer_has(merge->chain->layer[i], start, end))
+			return true;
+	return false;
 }
 
 /* Do the layers above have it, be it zeros? */
@@ -80,13 +108,15 @@ static bool merge_is_above(const struct merge *merge,
 static int merge_judge(struct merge *merge, u32 block, u64 *bytes)
 {
 	u64 start = merge_start(merge, block), end = merge_end(merge, block);
-	u32 e = merge->chain->layer[merge->into]->bat[block];
+	u32 e = merge_target(merge)->bat[block];
 	bool above = false, zeros = true;
 	struct chain_run run;
 	u64 at;
 	int r;
 
 	*bytes = 0;
+	if (!merge_has(merge, block))
+		return MERGE_NOTHING;
 	for (at = start; at < end; at = run.end) {
 		r = chain_run_at(merge->chain, at, &run);
 		if (r)
@@ -110,7 +140,7 @@ static int merge_judge(struct merge *merge, u32 block, u64 *bytes)
 
 /**
  * merge_look() - find out what a merge takes
- * @merge: with @chain and @into; the rest zeros
+ * @merge: with @chain and @into
  *
  * Nothing is written.
  *
@@ -122,6 +152,8 @@ int merge_look(struct merge *merge)
 	u64 bytes;
 	int kind;
 
+	merge->placed = 0;
+	merge->bytes = 0;
 	for (block = 0; block < blocks; block++) {
 		kind = merge_judge(merge, block, &bytes);
 		if (kind < 0)
@@ -152,7 +184,7 @@ static int merge_link(struct merge *merge, const guid_t *guid)
 
 /**
  * merge_begin() - make sure that a change of the parent is known as one
- * @merge: from merge_look(); both layers open for writing, without a log
+ * @merge: both layers open for writing, without a log
  *
  * Return: 0 or a negative errno.
  */
@@ -163,22 +195,87 @@ int merge_begin(struct merge *merge)
 	struct vhdx_header *header = &image->layout.header;
 	guid_t linkage[2];
 	u32 count = vhdx_locator_linkage(above->locator, linkage);
+	int r;
+
+	/* Unless a merge has begun already the parent is what it was. */
+	if (count < 2 ||
+	    !guid_equal(&linkage[1], &header->data_write_guid)) {
+		guid_random(&linkage[1]);
+		r = merge_link(merge, &linkage[1]);
+		if (r)
+			return r;
+		header->data_write_guid = linkage[1];
+	}
+	return edit_header(image);
+}
+
+/**
+ * merge_make_room() - make the parent's file as large as it is going to be
+ * @merge: from merge_look()
+ *
+ * What is behind the image is nobody's, and may not be zeros.
+ *
+ * Return: 0 or a negative errno.
+ */
+int merge_make_room(struct merge *merge)
+{
+	struct image *image = merge_image(merge);
+	u64 end = image_end(image) +
+		  (merge->placed << image->layout.geo.block_shift);
 	int r = 0;
 
-	/* What is behind the image is nobody's, and may not be zeros. */
 	merge->next = image_end(image);
 	if (!image->block_device && image->file_bytes > merge->next)
 		r = edit_resize(image, merge->next);
-	if (!r && count > 1 && guid_equal(&linkage[1], &header->data_write_guid))
-		return edit_header(image);	/* a merge has begun already */
-	if (!r && count < 2) {
-		guid_random(&linkage[1]);
-		r = merge_link(merge, &linkage[1]);
-	}
+	if (!r && image->file_bytes < end)
+		r = edit_resize(image, end);
+	return r;
+}
+
+/**
+ * merge_settle() - what is kept has the parent as it is now
+ * @merge: from merge_copy()
+ *
+ * Otherwise it would look as if the merge had not ended.
+ *
+ * Return: 0 or a negative errno.
+ */
+int merge_settle(struct merge *merge)
+{
+	struct chain_layer *above = merge->chain->layer[merge->into - 1];
+	const struct chain_layer *target = merge_target(merge);
+	void *item = NULL;
+	u32 bytes;
+	int r;
+
+	r = locator_make(&item, &bytes, above->path, target->path,
+			 &target->image.layout.header.data_write_guid,
+			 above->locator);
+	if (!r)
+		r = edit_header(&above->image);
+	if (!r)
+		r = reparent_locator(&above->image, item, bytes);
+	free(item);
+	return r;
+}
+
+/* Let the parent have the very space that the data is in, where that can be. */
+static bool merge_share(struct merge *merge, const struct chain_run *run, u64 off)
+{
+	struct image *from = &merge->chain->layer[run->layer]->image;
+	int r;
+
+	if (merge->unshared || !run->off || from->dirty)
+		return false;
+	r = edit_share(merge_image(merge), off, from, run->off,
+		       run->end - run->start);
+	/* Others are a matter of this run: it is not aligned to what is shared. */
+	merge->unshared = r && r != -EINVAL;
 	if (r)
-		return r;
-	header->data_write_guid = linkage[1];
-	return edit_header(image);
+		return false;
+	merge->copied += run->end - run->start;
+	merge->shared += run->end - run->start;
+	return true;
 }
 
 /* Write one run into a block that is at @off; what it has itself stays. */
@@ -189,6 +286,8 @@ static int merge_write(struct merge *merge, const struct chain_run *run,
 	u64 at, bytes;
 	int r = 0;
 
+	if (merge_share(merge, run, off))
+		return 0;
 	for (at = run->start; !r && at < run->end; at += bytes) {
 		bytes = min_t(u64, run->end - at, MERGE_BYTES);
 		r = chain_read(merge->chain, at, buf, bytes);
@@ -253,7 +352,7 @@ static int merge_publish(struct merge *merge)
 static int merge_block(struct merge *merge, u32 block, u8 *buf)
 {
 	struct image *image = merge_image(merge);
-	u32 e = merge->chain->layer[merge->into]->bat[block];
+	u32 e = merge_target(merge)->bat[block];
 	u64 off = (u64)VHDX_CORE_MIB(e) * SZ_1M, bytes;
 	u64 entry = VHDX_BAT_RAW(VHDX_BLOCK_ZERO, 0);
 	int kind = merge_judge(merge, block, &bytes), r = 0;
@@ -263,12 +362,9 @@ static int merge_block(struct merge *merge, u32 block, u8 *buf)
 	if (kind == MERGE_PLACE) {
 		off = merge->next;
 		merge->next += 1ULL << image->layout.geo.block_shift;
-		if (merge->next > image->file_bytes)
-			r = edit_resize(image, merge->next);
 	}
 	if (kind != MERGE_ZERO) {
-		if (!r)
-			r = merge_fill(merge, block, kind, off, buf);
+		r = merge_fill(merge, block, kind, off, buf);
 		entry = VHDX_BAT_RAW(VHDX_BLOCK_FULL, off / SZ_1M);
 	}
 	if (r || kind == MERGE_OVER)
@@ -280,7 +376,7 @@ static int merge_block(struct merge *merge, u32 block, u8 *buf)
 
 /**
  * merge_copy() - give the parent what the layers above have
- * @merge: from merge_begin()
+ * @merge: from merge_begin() and merge_make_room()
  *
  * Durable on return.  Afterwards the BAT in core is out of date.
  *
@@ -296,14 +392,38 @@ int merge_copy(struct merge *merge)
 	merge->entry = calloc(MERGE_BATCH, sizeof(*merge->entry));
 	r = buf && merge->batch && merge->entry ? 0 : -ENOMEM;
 	for (block = 0; !r && block < blocks; block++) {
-		progress("Merging", merge->copied, merge->bytes);
+		if (!merge->quiet)
+			progress("Merging", merge->copied, merge->bytes);
 		r = merge_block(merge, block, buf);
 	}
-	progress_end();
+	if (!merge->quiet)
+		progress_end();
 	if (!r)
 		r = merge_publish(merge);
 	free(merge->batch);
 	free(merge->entry);
+	merge->batch = NULL;
+	merge->entry = NULL;
 	free(buf);
 	return r;
 }
+
+static u64 merge_image_end(const struct merge *merge)
+{
+	return image_end(merge_image(merge));
+}
+
+static u64 merge_growth(const struct merge *merge)
+{
+	return merge->placed << merge_image(merge)->layout.geo.block_shift;
+}
+
+const struct merge_ops merge_of_vhdx = {
+	.look = merge_look,
+	.begin = merge_begin,
+	.make_room = merge_make_room,
+	.copy = merge_copy,
+	.settle = merge_settle,
+	.end = merge_image_end,
+	.growth = merge_growth,
+};

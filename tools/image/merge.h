@@ -5,13 +5,41 @@
 
 #include "chain.h"
 
+struct merge;
+struct vhd_layer;
+
+/**
+ * struct merge_ops - what is done in a way of its own for each format
+ * @look: find out what the merge takes; nothing is written
+ * @begin: make sure that a change of the parent is known as one
+ * @make_room: make the parent's file as large as it is going to be
+ * @copy: give the parent what the layers above have, durably
+ * @settle: what is kept has the parent as it is now
+ * @end: end of the parent as it is, in bytes
+ * @growth: by how much it grows, from @look
+ */
+struct merge_ops {
+	int (*look)(struct merge *merge);
+	int (*begin)(struct merge *merge);
+	int (*make_room)(struct merge *merge);
+	int (*copy)(struct merge *merge);
+	int (*settle)(struct merge *merge);
+	u64 (*end)(const struct merge *merge);
+	u64 (*growth)(const struct merge *merge);
+};
+
 /**
  * struct merge - layers that go into one below them
  * @chain: the first of them, and all below
+ * @vhd: for each layer of a VHD image what is where; NULL: they are VHDX
+ * @ops: for them
  * @into: number of the layer that they go into
+ * @quiet: nothing is printed
+ * @unshared: files cannot have the same space here
  * @placed: blocks that this has to get
  * @bytes: of data that go into it
  * @copied: how much has been written
+ * @shared: how much of that by letting both files have the same space
  * @next: where the next block goes, in bytes from the start of the image
  * @batch: blocks whose entries are not written yet
  * @entry: the entries
@@ -19,18 +47,39 @@
  */
 struct merge {
 	struct chain *chain;
+	struct vhd_layer *vhd;
+	const struct merge_ops *ops;
 	unsigned int into;
+	bool quiet;
+	bool unshared;
 	u64 placed;
 	u64 bytes;
 	u64 copied;
+	u64 shared;
 	u64 next;
 	u32 *batch;
 	u64 *entry;
 	u32 count;
 };
 
+static inline struct chain_layer *merge_target(const struct merge *merge)
+{
+	return merge->chain->layer[merge->into];
+}
+
+extern const struct merge_ops merge_of_vhdx;
+
 int merge_look(struct merge *merge);
 int merge_begin(struct merge *merge);
+int merge_make_room(struct merge *merge);
 int merge_copy(struct merge *merge);
+int merge_settle(struct merge *merge);
+
+int merge_find_target(struct merge *merge, struct chain *chain,
+		      const char *into);
+int merge_check_images(const struct merge *merge, unsigned int from);
+int merge_check_children(const struct merge *merge, bool keep, bool force);
+int merge_check_space(const struct merge *merge);
+int merge_check_names(const struct merge *merge, const char *path);
 
 #endif /* VHDX_TOOLS_MERGE_H */

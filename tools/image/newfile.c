@@ -64,7 +64,7 @@ static int newfile_temp_name(struct newfile *file)
 	return n < (int)sizeof(file->temp) ? 0 : -ENAMETOOLONG;
 }
 
-static int newfile_open_named(struct newfile *file)
+static int newfile_make_named(struct newfile *file)
 {
 	int r = newfile_temp_name(file);
 
@@ -81,15 +81,22 @@ static int newfile_open_named(struct newfile *file)
 	return r;
 }
 
-/**
- * newfile_open() - start a file
- * @file: result
- * @path: its name when it is finished; where that is a symbolic link, what it
- *        points to
- *
- * Return: 0 or a negative errno.
- */
-int newfile_open(struct newfile *file, const char *path)
+/* Where only devices are nobody wants a file, which would fill memory. */
+static bool newfile_is_among_devices(const struct newfile *file)
+{
+	char dir[PATH_MAX];
+	struct stat st, dev;
+
+	if (!realpath(file->dir, dir) || strncmp(dir, "/dev", 4) ||
+	    (dir[4] && dir[4] != '/'))
+		return false;
+	/* /dev/shm is another file system. */
+	return !stat(dir, &st) && !stat("/dev", &dev) &&
+	       st.st_dev == dev.st_dev;
+}
+
+/* The file's name when it is finished, and its directory. */
+static int newfile_prepare(struct newfile *file, const char *path)
 {
 	char *slash;
 
@@ -105,14 +112,90 @@ int newfile_open(struct newfile *file, const char *path)
 		strcpy(file->dir, ".");
 	else
 		slash[slash == file->dir] = '\0';
+	return newfile_is_among_devices(file) ? -ENODEV : 0;
+}
 
+/**
+ * newfile_open() - start a file
+ * @file: result
+ * @path: its name when it is finished; where that is a symbolic link, what it
+ *        points to
+ *
+ * Return: 0 or a negative errno.
+ */
+int newfile_open(struct newfile *file, const char *path)
+{
+	int r = newfile_prepare(file, path);
+
+	if (r)
+		return r;
 	file->fd = open(file->dir, O_RDWR | O_TMPFILE | O_CLOEXEC, 0666);
 	if (file->fd >= 0)
 		return 0;
 	if (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL &&
 	    errno != ENOENT)
 		return -errno;
-	return newfile_open_named(file);
+	return newfile_make_named(file);
+}
+
+/**
+ * newfile_open_named() - start a file that other programs can open
+ * @file: result; @temp is its name for now
+ * @path: as for newfile_open()
+ *
+ * Return: 0 or a negative errno.
+ */
+int newfile_open_named(struct newfile *file, const char *path)
+{
+	int r = newfile_prepare(file, path);
+
+	return r ? r : newfile_make_named(file);
+}
+
+/*
+ * Has somebody else put it there?  Who may replace @path has made it if it belongs to
+ * the owner of that: see newfile_inherit().
+ */
+static bool newfile_is_foreign(const struct newfile *file)
+{
+	struct stat st, old;
+
+	if (fstat(file->fd, &st) || !S_ISREG(st.st_mode) || st.st_nlink != 1)
+		return true;
+	return st.st_uid != geteuid() &&
+	       (stat(file->path, &old) || st.st_uid != old.st_uid);
+}
+
+/**
+ * newfile_open_kept() - start a file that stays if it is not finished
+ * @file: result
+ * @path: as for newfile_open()
+ * @suffix: of its name in the meantime
+ *
+ * One that is there by that name already is opened as it is, if it is the caller's.
+ *
+ * Return: 0 or a negative errno: -EEXIST if it is somebody else's.
+ */
+int newfile_open_kept(struct newfile *file, const char *path,
+		      const char *suffix)
+{
+	int r = newfile_prepare(file, path), n;
+	const char *base;
+
+	if (r)
+		return r;
+	base = strrchr(file->path, '/');
+	base = base ? base + 1 : file->path;
+	n = snprintf(file->temp, sizeof(file->temp), "%s/.%.200s.%s",
+		     file->dir, base, suffix);
+	if (n >= (int)sizeof(file->temp))
+		return -ENAMETOOLONG;
+	file->kept = true;
+	file->fd = open(file->temp, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC,
+			0666);
+	if (file->fd < 0)
+		return -errno;
+	return newfile_is_foreign(file) ? -EEXIST : 0;
 }
 
 /**
@@ -223,7 +306,7 @@ int newfile_commit(struct newfile *file, bool replace)
  */
 void newfile_abort(struct newfile *file)
 {
-	if (file->temp[0])
+	if (file->temp[0] && !file->kept)
 		unlink(file->temp);
 	newfile_doom("");
 	file->temp[0] = '\0';

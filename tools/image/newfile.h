@@ -13,15 +13,20 @@
  * @path: its name when it is finished
  * @dir: the directory of that
  * @temp: its name in the meantime; empty as long as it has none
+ * @kept: it keeps that if it is not finished
  */
 struct newfile {
 	int fd;
 	char path[PATH_MAX];
 	char dir[PATH_MAX];
 	char temp[PATH_MAX];
+	bool kept;
 };
 
 int newfile_open(struct newfile *file, const char *path);
+int newfile_open_named(struct newfile *file, const char *path);
+int newfile_open_kept(struct newfile *file, const char *path,
+		      const char *suffix);
 int newfile_inherit(struct newfile *file, const struct stat *old);
 int newfile_commit(struct newfile *file, bool replace);
 void newfile_abort(struct newfile *file);

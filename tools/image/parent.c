@@ -265,6 +265,28 @@ static int parent_list(struct parent *parent, const struct image *child,
 }
 
 /**
+ * parent_note_refused() - remember a file that cannot be opened or read
+ * @parent: takes it, if it is the first one
+ * @path: the file
+ * @error: why: a negative errno; that there is no such file is no such reason
+ */
+void parent_note_refused(struct parent *parent, const char *path, int error)
+{
+	static const int reasons[] = {
+		EACCES, EPERM, EIO, ELOOP, ESTALE, EMFILE, ENFILE, 0
+	};
+	unsigned int i;
+
+	if (parent->refused)
+		return;
+	for (i = 0; reasons[i]; i++)
+		if (error == -reasons[i]) {
+			parent->refused = strdup(path);
+			parent->error = error;
+		}
+}
+
+/**
  * parent_look() - look for the parent of an image
  * @parent: result; parent_free() it
  * @child: the image, open
@@ -289,6 +311,8 @@ int parent_look(struct parent *parent, const struct image *child,
 	for (i = 0; !r && !parent->path && i < parent->count; i++)
 		if (!access(parent->sought[i], F_OK))
 			r = try(parent, child, arg, parent->sought[i]);
+		else
+			parent_note_refused(parent, parent->sought[i], -errno);
 	if (!r && !parent->path && parent->other && search->any_id) {
 		parent->path = strdup(parent->other);
 		parent->is_other = true;
@@ -339,6 +363,7 @@ static int parent_try(struct parent *parent, const struct image *child,
 	} else if (r > 0 && !parent->broken) {
 		parent->broken = strdup(path);
 	}
+	parent_note_refused(parent, path, r);
 	image_close(image);
 	free(image);
 	return 0;
@@ -368,6 +393,22 @@ int parent_find(struct parent *parent, const struct image *child,
 }
 
 /**
+ * parent_complain_refused() - say of a parent that it may be there
+ * @parent: from parent_look(), without a path
+ * @child: the image's file
+ *
+ * Return: false if no file was refused.
+ */
+bool parent_complain_refused(const struct parent *parent, const char *child)
+{
+	if (!parent->refused)
+		return false;
+	complain_errno(child, parent->error, "its parent may be '%s', which cannot be read",
+		       parent->refused);
+	return true;
+}
+
+/**
  * parent_complain() - say that the parent was not found
  * @parent: from parent_find()
  * @child: the image
@@ -379,6 +420,8 @@ void parent_complain(const struct parent *parent, const struct image *child,
 	char wants[GUID_TEXT], has[GUID_TEXT];
 	guid_t linkage[2];
 
+	if (parent_complain_refused(parent, child->path))
+		return;
 	vhdx_locator_linkage(locator, linkage);
 	guid_text(wants, &linkage[0]);
 	if (parent->other)
@@ -410,5 +453,6 @@ void parent_free(struct parent *parent)
 	free(parent->path);
 	free(parent->other);
 	free(parent->broken);
+	free(parent->refused);
 	memset(parent, 0, sizeof(*parent));
 }

@@ -16,6 +16,7 @@
  * @dir: directories that stand for those of Windows
  * @dirs: how many
  * @any_id: the first image that is there will do, whatever its GUID
+ * @merging: a VHD image will do that a merge was about to give the right one
  */
 struct parent_search {
 	const char *file[PARENT_MAX_HINTS];
@@ -23,6 +24,7 @@ struct parent_search {
 	const char *dir[PARENT_MAX_HINTS];
 	unsigned int dirs;
 	bool any_id;
+	bool merging;
 };
 
 /**
@@ -33,7 +35,10 @@ struct parent_search {
  * @other_guid: its DataWriteGuid
  * @other_is_same: it is the same virtual disk, by its ID
  * @other_written: when it was last written to
+ * @half_merged: a merge of the child into @other was cut off; VHD only
  * @broken: one that is no good image
+ * @refused: one that may be it, but cannot be opened or read
+ * @error: why: a negative errno
  * @sought: files that were looked for
  * @count: how many
  */
@@ -44,7 +49,10 @@ struct parent {
 	guid_t other_guid;
 	bool other_is_same;
 	time_t other_written;
+	bool half_merged;
 	char *broken;
+	char *refused;
+	int error;
 	char **sought;
 	unsigned int count;
 };
@@ -74,6 +82,8 @@ int parent_look(struct parent *parent, const struct image *child,
 		const struct parent_names *names, parent_try_fn try,
 		const void *arg, const struct parent_search *search);
 void parent_free_names(struct parent_names *names);
+void parent_note_refused(struct parent *parent, const char *path, int error);
+bool parent_complain_refused(const struct parent *parent, const char *child);
 void parent_complain(const struct parent *parent, const struct image *child,
 		     const void *locator);
 void parent_free(struct parent *parent);

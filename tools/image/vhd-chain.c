@@ -6,32 +6,45 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <uuid/uuid.h>
 
 #include "message.h"
 #include "vhd-chain.h"
 #include "vhd-image.h"
 
-/* What layers have in common with those of VHDX. */
-static void vhd_chain_describe(struct image *image, const struct vhd_layout *vhd)
+/**
+ * vhd_chain_next_id() - the UniqueId that a parent has after a merge
+ * @next: result
+ * @id: the one that it has
+ * @child: that of the child which is merged
+ *
+ * It follows from the others, so that a merge which did not end is known as one.
+ */
+void vhd_chain_next_id(guid_t *next, const guid_t *id, const guid_t *child)
 {
-	struct vhdx_meta *meta = &image->layout.meta;
-
-	meta->disk_bytes = vhd->geo.disk_bytes;
-	meta->disk_id = vhd->footer.id;
-	meta->logical_bytes = VHD_SECTOR;
-	meta->physical_bytes = VHD_SECTOR;
-	meta->has_parent = vhd->footer.type == VHD_TYPE_DIFFERENCING;
-	meta->block_bytes = vhd->header.block_bytes;
+	uuid_generate_sha1(next->b, id->b, (const char *)child->b,
+			   sizeof(child->b));
 }
 
-/* Devices have whole sectors only: of a footer of 511 bytes they show nothing. */
-static int vhd_chain_check_size(const struct image *image)
+/**
+ * struct vhd_chain_wanted - whose parent is looked for
+ * @id: the identity that it is to have
+ * @child: the child's own
+ * @merging: one that was about to get that is right, too
+ */
+struct vhd_chain_wanted {
+	guid_t id;
+	guid_t child;
+	bool merging;
+};
+
+/* Was a merge about to make it what is wanted? */
+static bool vhd_chain_is_begun(const struct vhd_chain_wanted *wanted, const guid_t *id)
 {
-	if (image->file_bytes % VHD_SECTOR == 0)
-		return 0;
-	complain(image->path, "run 'vhdx check --repair' on it",
-		 "its size is no multiple of 512 bytes, so no block device shows all of it");
-	return -EINVAL;
+	guid_t next;
+
+	vhd_chain_next_id(&next, id, &wanted->child);
+	return guid_equal(&next, &wanted->id);
 }
 
 /* One more layer, which becomes the last one. */
@@ -46,17 +59,16 @@ static int vhd_chain_add(struct chain *chain, const char *path,
 	layer = chain->layer[chain->count - 1];
 	if (!vhd_image_is(&layer->image)) {
 		complain(path, "name a VHD image; 'vhdx info' tells what it is",
-			 "no VHD image, so it cannot be the parent of one");
+			 chain->count > 1 ?
+			 "no VHD image, so it cannot be the parent of one" :
+			 "no VHD image");
 		return -EINVAL;
 	}
-	r = vhd_chain_check_size(&layer->image);
-	if (r)
-		return r;
 	r = vhd_image_load(vhd, &layer->image);
 	if (r)
 		complain_fault(path, r);
 	else
-		vhd_chain_describe(&layer->image, &vhd->layout);
+		vhd_image_describe(&layer->image, &vhd->layout);
 	return r;
 }
 
@@ -64,25 +76,34 @@ static int vhd_chain_add(struct chain *chain, const char *path,
 static int vhd_chain_try(struct parent *parent, const struct image *child,
 			 const void *arg, const char *path)
 {
-	const guid_t *wanted = arg;
+	const struct vhd_chain_wanted *wanted = arg;
 	struct image *image = calloc(1, sizeof(*image));
+	const guid_t *id;
 	struct vhd_image vhd = {};
+	bool begun;
 	int r;
 
 	if (!image)
 		return -ENOMEM;
 	/* Whoever opens it for good says what is wrong. */
-	r = image_peek(image, path) > 0 && vhd_image_is(image) ? 0 : -EINVAL;
+	r = image_peek(image, path);
+	parent_note_refused(parent, path, r);
+	r = r > 0 && vhd_image_is(image) ? 0 : -EINVAL;
 	if (!r && image->st.st_ino == child->st.st_ino &&
 	    image->st.st_dev == child->st.st_dev)
 		r = -EINVAL;
 	if (!r)
 		r = vhd_image_load(&vhd, image);
-	if (!r && guid_equal(&vhd.layout.footer.id, wanted)) {
+	id = &vhd.layout.footer.id;
+	begun = !r && vhd_chain_is_begun(wanted, id);
+	parent->half_merged |= begun;
+	if (!r && (guid_equal(id, &wanted->id) || (begun && wanted->merging))) {
 		parent->path = strdup(path);
-	} else if (!r && !parent->other) {
+	} else if (!r && (!parent->other || begun)) {
+		free(parent->other);
 		parent->other = strdup(path);
-		parent->other_guid = vhd.layout.footer.id;
+		parent->other_guid = *id;
+		parent->other_written = image->st.st_mtime;
 	} else if (r > 0 && !parent->broken) {
 		parent->broken = strdup(path);
 	}
@@ -97,8 +118,13 @@ static void vhd_chain_complain(const struct parent *parent, const char *child,
 {
 	char wants[VHD_ID_TEXT], has[VHD_ID_TEXT];
 
+	if (parent_complain_refused(parent, child))
+		return;
 	vhd_image_id(wants, id);
-	if (parent->other)
+	if (parent->half_merged)
+		complain(child, "run the same 'vhdx merge' again",
+			 "a merge of it into '%s' was cut off", parent->other);
+	else if (parent->other)
 		complain(child, "name the right one with --parent",
 			 "its parent should have the UniqueId %s, but '%s' has %s",
 			 wants, parent->other,
@@ -140,6 +166,36 @@ static int vhd_chain_names(const struct vhd_image *vhd, struct parent_names *nam
 	return r;
 }
 
+/**
+ * vhd_chain_find() - find the parent of a VHD image
+ * @parent: result; parent_free() it
+ * @vhd: the image, loaded, a differencing one
+ * @search: where else to look
+ *
+ * The GUIDs in @parent are UniqueIds.
+ *
+ * Return: 0, whether it was found or not; or a negative errno.
+ */
+int vhd_chain_find(struct parent *parent, const struct vhd_image *vhd,
+		   const struct parent_search *search)
+{
+	const struct vhd_chain_wanted wanted = {
+		.id = vhd->layout.header.parent_id,
+		.child = vhd->layout.footer.id,
+		.merging = search->merging,
+	};
+	struct parent_names names;
+	int r;
+
+	memset(parent, 0, sizeof(*parent));
+	r = vhd_chain_names(vhd, &names);
+	if (!r)
+		r = parent_look(parent, vhd->image, &names, vhd_chain_try,
+				&wanted, search);
+	parent_free_names(&names);
+	return r;
+}
+
 static int vhd_chain_judge(const struct chain *chain, const struct parent *parent)
 {
 	int r = chain_judge_file(chain, parent->path);
@@ -159,26 +215,19 @@ static int vhd_chain_add_parent(struct chain *chain, struct vhd_image *vhd,
 				const struct parent_search *search)
 {
 	struct chain_layer *child = chain->layer[chain->count - 1];
-	const guid_t *wanted = &vhd->layout.header.parent_id;
 	struct parent_search rest;
-	struct parent_names names;
 	struct parent parent;
 	int r;
 
 	if (search->any_id)
 		chain_narrow(chain, search, &rest);
-	r = vhd_chain_names(vhd, &names);
-	if (!r)
-		r = parent_look(&parent, &child->image, &names, vhd_chain_try,
-				wanted, search->any_id ? &rest : search);
-	parent_free_names(&names);
-	if (r) {
+	r = vhd_chain_find(&parent, vhd, search->any_id ? &rest : search);
+	if (r)
 		complain_errno(child->path, r, "cannot look for its parent");
-		return r;
-	}
-	if (!parent.path) {
-		vhd_chain_complain(&parent, child->path, wanted);
-		r = -ENOENT;
+	if (!r && !parent.path) {
+		vhd_chain_complain(&parent, child->path,
+				   &vhd->layout.header.parent_id);
+		r = parent.refused ? parent.error : -ENOENT;
 	}
 	if (!r)
 		r = vhd_chain_judge(chain, &parent);
@@ -211,6 +260,49 @@ int vhd_chain_open(struct chain *chain, const char *path,
 	r = vhd_chain_add(chain, path, mode, &vhd);
 	while (!r && vhd.layout.footer.type == VHD_TYPE_DIFFERENCING)
 		r = vhd_chain_add_parent(chain, &vhd, search);
+	vhd_image_free(&vhd);
+	return r;
+}
+
+/**
+ * vhd_chain_take() - a VHD image that is open already, without its parents
+ * @chain: result; chain_close() it, also after a failure
+ * @path: the image
+ * @fd: that, see image_take()
+ *
+ * Return: 0, a fault or a negative errno.
+ */
+int vhd_chain_take(struct chain *chain, const char *path, int fd)
+{
+	struct vhd_image vhd = {};
+	int r = chain_take_file(chain, path, fd);
+
+	if (!r)
+		r = vhd_image_load(&vhd, chain_leaf(chain));
+	if (!r)
+		vhd_image_describe(chain_leaf(chain), &vhd.layout);
+	vhd_image_free(&vhd);
+	return r;
+}
+
+/**
+ * vhd_chain_open_alone() - open a VHD image without its parents
+ * @chain: result; chain_close() it, also after a failure
+ * @path: the image
+ * @mode: how
+ *
+ * Says what is wrong.
+ *
+ * Return: 0, a fault or a negative errno.
+ */
+int vhd_chain_open_alone(struct chain *chain, const char *path,
+			 enum image_mode mode)
+{
+	struct vhd_image vhd = {};
+	int r;
+
+	chain_begin(chain);
+	r = vhd_chain_add(chain, path, mode, &vhd);
 	vhd_image_free(&vhd);
 	return r;
 }

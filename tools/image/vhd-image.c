@@ -116,6 +116,25 @@ int vhd_image_load(struct vhd_image *vhd, struct image *image)
 }
 
 /**
+ * vhd_image_describe() - what an image has in common with those of VHDX
+ * @image: takes it, in its layout
+ * @vhd: the image, loaded
+ */
+void vhd_image_describe(struct image *image, const struct vhd_layout *vhd)
+{
+	struct vhdx_meta *meta = &image->layout.meta;
+
+	meta->disk_bytes = vhd->geo.disk_bytes;
+	meta->disk_id = vhd->footer.id;
+	meta->logical_bytes = VHD_SECTOR;
+	meta->physical_bytes = VHD_SECTOR;
+	meta->leave_allocated = vhd->footer.type == VHD_TYPE_FIXED;
+	meta->has_parent = vhd->footer.type == VHD_TYPE_DIFFERENCING;
+	meta->block_bytes = vhd->header.block_bytes;
+	image->layout.geo.disk_bytes = meta->disk_bytes;
+}
+
+/**
  * struct vhd_image_scan - what vhd_image_load_bat() is at
  * @split: other parts of the image are in other files
  * @visit: its argument

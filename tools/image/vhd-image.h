@@ -23,6 +23,7 @@ struct vhd_image {
 bool vhd_image_is(const struct image *image);
 bool vhd_image_is_at(const char *path);
 int vhd_image_load(struct vhd_image *vhd, struct image *image);
+void vhd_image_describe(struct image *image, const struct vhd_layout *vhd);
 int vhd_image_load_bat(struct vhd_image *vhd, vhd_bat_visit_fn visit,
 		       void *arg);
 int vhd_image_bitmap(const struct vhd_image *vhd, u32 sector);

@@ -111,10 +111,26 @@ static int vhd_parent_add(struct vhd_parent *parent, unsigned int index,
 	return n < 0 ? n : 0;
 }
 
+/* A file, without links, that is there or is going to be. */
+static char *vhd_parent_file(const char *path)
+{
+	char *file = realpath(path, NULL), *directory;
+	const char *slash = strrchr(path, '/');
+
+	if (file || errno != ENOENT)
+		return file;
+	directory = vhd_parent_directory(path);
+	if (directory && asprintf(&file, "%s/%s", strcmp(directory, "/") ?
+				  directory : "", slash ? slash + 1 : path) < 0)
+		file = NULL;
+	free(directory);
+	return file;
+}
+
 static int vhd_parent_paths(struct vhd_parent *parent, const char *path,
 			    const char *child)
 {
-	char *file = realpath(path, NULL);
+	char *file = vhd_parent_file(path);
 	char *directory = vhd_parent_directory(child);
 	char *relative = NULL;
 	const char *name;
@@ -165,6 +181,30 @@ static int vhd_parent_load(struct vhd_parent *parent, struct image *image)
 }
 
 /**
+ * vhd_parent_name() - find out by what names a child knows its parent
+ * @parent: takes them; vhd_parent_free() it, also after a failure
+ * @path: the parent's file, which need not be there yet
+ * @child: where the child is going to be
+ *
+ * Says what is wrong.
+ *
+ * Return: 0 or a negative errno.
+ */
+int vhd_parent_name(struct vhd_parent *parent, const char *path,
+		    const char *child)
+{
+	int r = vhd_parent_paths(parent, path, child);
+
+	if (r == -EILSEQ || r == -E2BIG)
+		complain(path, "rename it", r == -EILSEQ ?
+			 "its path is no UTF-8 text, so no image can name it" :
+			 "its path is too long for an image to name it");
+	else if (r)
+		complain_errno(path, r, "cannot find its path");
+	return r;
+}
+
+/**
  * vhd_parent_describe() - find out what a child has to say of its parent
  * @parent: result; vhd_parent_free() it, also after a failure
  * @path: the parent's file
@@ -185,16 +225,7 @@ int vhd_parent_describe(struct vhd_parent *parent, const char *path,
 	if (!r)
 		r = vhd_parent_load(parent, &image);
 	image_close(&image);
-	if (r)
-		return r;
-	r = vhd_parent_paths(parent, path, child);
-	if (r == -EILSEQ || r == -E2BIG)
-		complain(path, "rename it", r == -EILSEQ ?
-			 "its path is no UTF-8 text, so no image can name it" :
-			 "its path is too long for an image to name it");
-	else if (r)
-		complain_errno(path, r, "cannot find its path");
-	return r;
+	return r ? r : vhd_parent_name(parent, path, child);
 }
 
 /**

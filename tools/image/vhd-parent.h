@@ -34,6 +34,8 @@ struct vhd_parent {
 
 int vhd_parent_describe(struct vhd_parent *parent, const char *path,
 			const char *child);
+int vhd_parent_name(struct vhd_parent *parent, const char *path,
+		    const char *child);
 void vhd_parent_free(struct vhd_parent *parent);
 
 #endif /* VHDX_TOOLS_VHD_PARENT_H */

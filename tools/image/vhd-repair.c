@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "edit.h"
+#include "vhd-identity.h"
 #include "vhd-repair.h"
 
 /* The footer that counts, in 512 bytes. */
@@ -46,6 +47,34 @@ static int vhd_repair_copy(struct vhd_image *vhd, const u8 *footer)
 }
 
 /**
+ * vhd_repair_rename() - give an image that loses something another UniqueId
+ * @vhd: the image, open for writing, with blocks
+ * @id: the new one
+ *
+ * The footer at the start has it, durably, and is the one that counts for what follows;
+ * vhd_repair_footer() writes the other one.  Until then that still counts for everybody
+ * else, if it was good.
+ *
+ * Return: 0 or a negative errno.
+ */
+int vhd_repair_rename(struct vhd_image *vhd, const guid_t *id)
+{
+	u8 footer[VHD_FOOTER_BYTES];
+	int r = vhd_repair_read(vhd, footer);
+
+	if (r)
+		return r;
+	vhd_identity_change(footer, id);
+	r = edit_write(vhd->image, 0, footer, sizeof(footer));
+	if (!r)
+		r = edit_sync(vhd->image);
+	vhd->layout.footer.id = *id;
+	vhd->layout.copy = VHD_COPY_GOOD;
+	vhd->layout.tail = VHD_COPY_DAMAGED;
+	return r;
+}
+
+/**
  * vhd_repair_footer() - write the footer at the end
  * @vhd: the image, open for writing
  * @end: end of all else; the footer comes there or behind: a device keeps it in
@@ -78,8 +107,14 @@ int vhd_repair_footer(struct vhd_image *vhd, u64 end)
 	return r ? r : edit_sync(image);
 }
 
-/* Give back what is behind the last block. */
-static int vhd_repair_trim(struct vhd_image *vhd, u64 end)
+/**
+ * vhd_repair_trim() - give back what is behind the last block
+ * @vhd: the image, open for writing, in a file
+ * @end: end of all but the footer, which comes there
+ *
+ * Return: 0 or a negative errno.
+ */
+int vhd_repair_trim(struct vhd_image *vhd, u64 end)
 {
 	u8 footer[VHD_FOOTER_BYTES];
 	int r = vhd_repair_read(vhd, footer);

@@ -10,13 +10,18 @@
  *
  * The order of writes, each step durable before the next:
  *
- * 1. the footer, behind all that is going to be there, and its copy;
- * 2. copies of blocks, zeros where a block was cut;
- * 3. entries of the BAT, of which each is right by itself; bits.
+ * 1. the footer at the start, with another UniqueId: children show what is lost as
+ *    zeros;
+ * 2. zeros where a block was cut: where the footer at the end was it gets data.  The file
+ *    gets longer only then, as nobody sees afterwards what was cut;
+ * 3. the footer, with that UniqueId, behind all that is going to be there;
+ * 4. copies of blocks;
+ * 5. entries of the BAT, of which each is right by itself; bits.
  */
 #include <stdlib.h>
 
 #include "edit.h"
+#include "guid.h"
 #include "message.h"
 #include "size.h"
 #include "vhd-repair.h"
@@ -170,20 +175,17 @@ static int vhd_salvage_clear(const struct vhd_salvage *plan)
 	u64 off = plan->vhd->layout.end & ~(u64)(VHD_SECTOR - 1);
 	static const u8 zeros[VHD_SECTOR];
 
-	return edit_write(plan->vhd->image, off, zeros, sizeof(zeros));
+	int r = edit_write(plan->vhd->image, off, zeros, sizeof(zeros));
+
+	return r ? r : edit_sync(plan->vhd->image);
 }
 
 static int vhd_salvage_blocks(const struct vhd_salvage *plan)
 {
 	const struct vhd_fix *fix;
-	bool cut = false;
 	size_t i;
 	int r = 0;
 
-	for (i = 0; i < plan->count; i++)
-		cut |= plan->fix[i].to == plan->fix[i].from;
-	if (cut)
-		r = vhd_salvage_clear(plan);
 	for (i = 0; !r && i < plan->count; i++) {
 		fix = &plan->fix[i];
 		if (fix->to != fix->from && fix->to != VHD_BAT_UNALLOCATED)
@@ -240,6 +242,23 @@ static int vhd_salvage_allow(void *arg, u32 block, u32 sector, int result)
 	return r;
 }
 
+/* Steps 1 to 3. */
+static int vhd_salvage_footers(const struct vhd_salvage *plan)
+{
+	bool cut = false;
+	guid_t id;
+	size_t i;
+	int r;
+
+	guid_random(&id);
+	r = vhd_repair_rename(plan->vhd, &id);
+	for (i = 0; i < plan->count; i++)
+		cut |= plan->fix[i].to == plan->fix[i].from;
+	if (!r && cut)
+		r = vhd_salvage_clear(plan);
+	return r ? r : vhd_repair_footer(plan->vhd, plan->end);
+}
+
 /**
  * vhd_salvage_write() - give up what is lost
  * @plan: from vhd_salvage_look(); the image is open for writing, and has to be
@@ -249,17 +268,14 @@ static int vhd_salvage_allow(void *arg, u32 block, u32 sector, int result)
  */
 int vhd_salvage_write(struct vhd_salvage *plan)
 {
-	int r = 0;
+	int r = plan->denied || plan->count ? vhd_salvage_footers(plan) : 0;
 
-	if (plan->denied)
+	if (!r && plan->denied)
 		r = vhd_image_load_bat(plan->vhd, vhd_salvage_allow, plan);
-	if (!r && plan->count) {
-		r = vhd_repair_footer(plan->vhd, plan->end);
-		if (!r)
-			r = vhd_salvage_blocks(plan);
-		if (!r)
-			r = vhd_salvage_entries(plan);
-	}
+	if (!r && plan->count)
+		r = vhd_salvage_blocks(plan);
+	if (!r && plan->count)
+		r = vhd_salvage_entries(plan);
 	return r ? r : edit_sync(plan->vhd->image);
 }
 

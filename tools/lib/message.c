@@ -11,6 +11,41 @@
 #include "vhdx-fault.h"
 
 static bool progress_shown;
+static FILE *message_held;
+static char *message_text;
+static size_t message_bytes;
+
+/* Where messages go. */
+static FILE *message_stream(void)
+{
+	return message_held ? message_held : stderr;
+}
+
+/**
+ * message_hold() - keep messages in memory
+ *
+ * For as long as whatever standard error is may be waiting for this program.
+ */
+void message_hold(void)
+{
+	message_held = open_memstream(&message_text, &message_bytes);
+}
+
+/**
+ * message_release() - print what message_hold() has kept, and all from now on
+ */
+void message_release(void)
+{
+	if (!message_held)
+		return;
+	fclose(message_held);
+	message_held = NULL;
+	progress_end();
+	fflush(stdout);
+	fwrite(message_text, 1, message_bytes, stderr);
+	free(message_text);
+	message_text = NULL;
+}
 
 /* What a message quotes may hold anything, such as the name of a file. */
 static void message_print_args(const char *fmt, va_list args)
@@ -19,21 +54,25 @@ static void message_print_args(const char *fmt, va_list args)
 
 	if (vasprintf(&text, fmt, args) < 0)
 		return;
-	text_print(stderr, text);
+	text_print(message_stream(), text);
 	free(text);
 }
 
 static void message_print(const char *subject, const char *prefix,
 			  const char *fmt, va_list args)
 {
-	progress_end();
-	fflush(stdout);
-	fputs("vhdx: ", stderr);
-	if (subject) {
-		text_print(stderr, subject);
-		fputs(": ", stderr);
+	FILE *to = message_stream();
+
+	if (!message_held) {
+		progress_end();
+		fflush(stdout);
 	}
-	fputs(prefix, stderr);
+	fputs("vhdx: ", to);
+	if (subject) {
+		text_print(to, subject);
+		fputs(": ", to);
+	}
+	fputs(prefix, to);
 	message_print_args(fmt, args);
 }
 
@@ -46,7 +85,7 @@ static void message_print(const char *subject, const char *prefix,
 void complain_usage(const char *command, const char *fmt, va_list args)
 {
 	message_print(command, "", fmt, args);
-	fprintf(stderr, ": see 'vhdx %s --help'\n", command);
+	fprintf(message_stream(), ": see 'vhdx %s --help'\n", command);
 }
 
 /**
@@ -62,7 +101,7 @@ void complain(const char *subject, const char *advice, const char *fmt, ...)
 	va_start(args, fmt);
 	message_print(subject, "", fmt, args);
 	va_end(args);
-	fprintf(stderr, advice ? ": %s\n" : "\n", advice);
+	fprintf(message_stream(), advice ? ": %s\n" : "\n", advice);
 }
 
 static const char *message_errno_advice(int err)
@@ -114,7 +153,7 @@ void complain_errno(const char *subject, int err, const char *fmt, ...)
 	va_start(args, fmt);
 	message_print(subject, "", fmt, args);
 	va_end(args);
-	fprintf(stderr, ": %s: %s\n", strerror(err),
+	fprintf(message_stream(), ": %s: %s\n", strerror(err),
 		message_errno_advice(err));
 }
 
@@ -144,7 +183,7 @@ void note(const char *subject, const char *fmt, ...)
 	va_start(args, fmt);
 	message_print(subject, "note: ", fmt, args);
 	va_end(args);
-	fputc('\n', stderr);
+	fputc('\n', message_stream());
 }
 
 /**
@@ -163,7 +202,7 @@ void progress(const char *what, unsigned long long done,
 	unsigned long long now_ms;
 	struct timespec now;
 
-	if (!total || !isatty(STDERR_FILENO))
+	if (!total || message_held || !isatty(STDERR_FILENO))
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	now_ms = now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
@@ -181,7 +220,8 @@ void progress(const char *what, unsigned long long done,
  */
 void progress_end(void)
 {
-	if (progress_shown)
-		fputs("\r\033[K", stderr);
+	if (!progress_shown || message_held)
+		return;
+	fputs("\r\033[K", stderr);
 	progress_shown = false;
 }

@@ -14,6 +14,8 @@ void complain_errno(const char *subject, int err, const char *fmt, ...)
 void complain_fault(const char *subject, int result);
 void note(const char *subject, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
+void message_hold(void);
+void message_release(void);
 void progress(const char *what, unsigned long long done,
 	      unsigned long long total);
 void progress_end(void);
