@@ -15,7 +15,7 @@ bool entry_is_attached(const struct tab_entry *entry)
 	struct mapping disk;
 
 	return !mapping_get(entry->name, &disk) &&
-	       !strcmp(disk.target, "vhdx");
+	       mapping_is_ours(&disk);
 }
 
 /**
@@ -30,6 +30,7 @@ void entry_fill(struct attachment *image, const struct tab_entry *entry)
 	image->wanted = entry->partitions;
 	image->read_only = entry->read_only;
 	image->grow = !entry->no_grow;
+	image->most_bytes = entry->most_bytes;
 	snprintf(image->disk.name, sizeof(image->disk.name), "%s",
 		 entry->name);
 }

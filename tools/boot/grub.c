@@ -20,6 +20,7 @@
 #include "grub.h"
 #include "message.h"
 #include "newfile.h"
+#include "sysfs.h"
 
 #define GRUB_BEGIN	"### BEGIN vhdx boot-install "
 #define GRUB_END	"### END vhdx boot-install "
@@ -89,6 +90,29 @@ static bool grub_probe(const char *device, struct grub_place *place)
 	return *place->uuid && *place->type;
 }
 
+static int grub_look_below(void *arg, const char *name, const char *uuid)
+{
+	struct grub_place *place = arg;
+
+	place->lvm |= !strncmp(uuid, "LVM-", 4);
+	place->raid |= !strncmp(name, "md", 2);
+	if (!strncmp(uuid, "CRYPT-", 6))
+		place->hidden = "encrypted";
+	else if (!strncmp(uuid, "VHDX-", 5) || strstr(uuid, "-VHDX-"))
+		place->hidden = "in an image itself";
+	return 0;
+}
+
+/* What the file system's device is made of. */
+static void grub_below(struct grub_place *place, const char *device)
+{
+	struct stat st;
+	char name[64];
+
+	if (!stat(device, &st) && !sysfs_name(st.st_rdev, name))
+		sysfs_each_below(name, grub_look_below, place);
+}
+
 /**
  * grub_place() - how GRUB finds a directory
  * @place: result
@@ -110,6 +134,7 @@ int grub_place(struct grub_place *place, const char *dir)
 			 "no file system on a block device, or one without a UUID: GRUB could not find it");
 		return r ?: -ENODEV;
 	}
+	grub_below(place, device);
 	if (snprintf(place->dir, sizeof(place->dir), "%s%s",
 		     strcmp(root, "/") ? root : "", dir + strlen(point)) >=
 	    PATH_MAX)
@@ -139,6 +164,10 @@ static void grub_print_search(FILE *file, const struct grub_place *place)
 	fputs("\tinsmod part_gpt\n\tinsmod part_msdos\n", file);
 	if (module->type)
 		fprintf(file, "\tinsmod %s\n", module->module);
+	if (place->raid)
+		fputs("\tinsmod mdraid09\n\tinsmod mdraid1x\n", file);
+	if (place->lvm)
+		fputs("\tinsmod lvm\n", file);
 	fprintf(file, "\tsearch --no-floppy --fs-uuid --set=root %s\n",
 		place->uuid);
 }
@@ -211,9 +240,14 @@ static bool grub_is_mark(const char *line, const char *mark,
 	return !strcmp(line, text);
 }
 
-/* All of @from but our part. */
-static void grub_copy_others(FILE *from, FILE *to,
-			     const struct grub_place *place)
+/*
+ * All of @from but our part.  If that has no end nobody knows where what others have
+ * written begins.
+ *
+ * Return: 0; -EBADMSG if it has none, or -EIO.
+ */
+static int grub_copy_others(FILE *from, FILE *to,
+			    const struct grub_place *place)
 {
 	char *line = NULL;
 	bool ours = false;
@@ -227,6 +261,18 @@ static void grub_copy_others(FILE *from, FILE *to,
 			ours = false;
 	}
 	free(line);
+	return ferror(from) ? -EIO : ours ? -EBADMSG : 0;
+}
+
+static void grub_complain(const char *path, const struct grub_place *place,
+			  int error)
+{
+	if (error == -EBADMSG)
+		complain(path, "put it where it belongs, or remove the entry by hand",
+			 "has no line '" GRUB_END "%s:%s' behind the entry of the image",
+			 place->uuid, place->dir);
+	else
+		complain_errno(path, error, "cannot be written");
 }
 
 /**
@@ -235,7 +281,8 @@ static void grub_copy_others(FILE *from, FILE *to,
  * @place: where the grub.cfg of the image is
  * @title: of the image; NULL: remove the entry
  *
- * What others have written there stays.  Says what is wrong.
+ * What others have written there stays; if there is nothing the file goes.  Says
+ * what is wrong.
  *
  * Return: 0 or a negative errno.
  */
@@ -245,31 +292,37 @@ int grub_replace(const char *path, const struct grub_place *place,
 	struct newfile new;
 	FILE *old, *file;
 	struct stat st;
+	bool empty;
 	int r;
 
 	r = newfile_open(&new, path);
 	if (r)
 		return r;
 	old = fopen(path, "re");
+	r = old || errno == ENOENT ? 0 : -errno;
 	file = fdopen(dup(new.fd), "w");
-	r = file ? 0 : -ENOMEM;
+	if (!r && !file)
+		r = -ENOMEM;
 	if (!r && old && !fstat(fileno(old), &st))
 		r = newfile_inherit(&new, &st);
 	else if (!r && fchmod(new.fd, 0644))
 		r = -errno;
 	if (!r && old)
-		grub_copy_others(old, file, place);
+		r = grub_copy_others(old, file, place);
 	if (!r && title)
 		grub_print_menu(file, place, title);
+	empty = file && !ftell(file);
 	if (file && (ferror(file) | fclose(file)) && !r)
 		r = -EIO;
 	if (old)
 		fclose(old);
-	if (!r)
+	if (!r && empty)
+		r = unlink(new.path) && errno != ENOENT ? -errno : 0;
+	else if (!r)
 		r = newfile_commit(&new, true);
 	newfile_abort(&new);
 	if (r)
-		complain_errno(path, r, "cannot be written");
+		grub_complain(path, place, r);
 	return r;
 }
 

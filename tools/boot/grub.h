@@ -18,11 +18,17 @@
  * @uuid: of the file system
  * @type: of it, as blkid has it
  * @dir: the directory, from the root of the file system on
+ * @lvm: it is on LVM
+ * @raid: it is on a RAID of Linux
+ * @hidden: why GRUB cannot read it: "in ..."; NULL: it can
  */
 struct grub_place {
 	char uuid[GRUB_UUID];
 	char type[32];
 	char dir[PATH_MAX];
+	bool lvm;
+	bool raid;
+	const char *hidden;
 };
 
 int grub_place(struct grub_place *place, const char *dir);

@@ -26,6 +26,11 @@ static const struct inside_type {
 	{}
 };
 
+/* What the installers of Debian, Ubuntu and Fedora call the root's subvolume. */
+static const char *const inside_subvolumes[] = {
+	"", "@rootfs", "@", "root", NULL
+};
+
 static const struct inside_type *inside_probe(const char *node,
 					      char uuid[GRUB_UUID])
 {
@@ -71,7 +76,16 @@ static void inside_mount(struct inside *inside, const char *name)
 		rmdir(dir);
 		return;
 	}
+	inside->btrfs[inside->mounts] = !strcmp(type->name, "btrfs");
 	strcpy(inside->uuid[inside->mounts++], uuid);
+}
+
+/* A file of the root. */
+static void inside_root_path(const struct inside *inside, const char *name,
+			     char path[PATH_MAX])
+{
+	snprintf(path, PATH_MAX, "%s/%d/%s%s%s", inside->dir, inside->root,
+		 inside->subvolume, *inside->subvolume ? "/" : "", name);
 }
 
 /* The value of PRETTY_NAME. */
@@ -81,7 +95,7 @@ static void inside_title(struct inside *inside)
 	FILE *file;
 
 	strcpy(inside->title, "Linux");
-	inside_path(inside, inside->root, "/etc/os-release", path);
+	inside_root_path(inside, "etc/os-release", path);
 	file = fopen(path, "re");
 	while (file && fgets(line, sizeof(line), file)) {
 		if (strncmp(line, "PRETTY_NAME=", 12))
@@ -103,23 +117,36 @@ static bool inside_has_kernels(const char *dir)
 	return has;
 }
 
+/* Is a file system the root, or has that in a subvolume? */
+static bool inside_is_root(struct inside *inside, unsigned int mount)
+{
+	const char *const *name = inside_subvolumes;
+	char path[PATH_MAX];
+
+	inside->root = mount;
+	for (; *name && (!**name || inside->btrfs[mount]); name++) {
+		inside->subvolume = *name;
+		inside_root_path(inside, "etc/os-release", path);
+		if (!faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW))
+			return true;
+	}
+	inside->root = -1;
+	return false;
+}
+
 /* Which of them is the root, and which has the kernels? */
 static int inside_find(struct inside *inside, const char *image)
 {
-	char path[PATH_MAX];
 	unsigned int i;
 
-	for (i = 0; i < inside->mounts && inside->root < 0; i++) {
-		inside_path(inside, i, "/etc/os-release", path);
-		if (!faccessat(AT_FDCWD, path, F_OK, AT_SYMLINK_NOFOLLOW))
-			inside->root = i;
-	}
+	for (i = 0; i < inside->mounts && !inside_is_root(inside, i); i++)
+		;
 	if (inside->root < 0) {
 		complain(image, "if it is on LVM or the like, start the image in another way, and run it there (see vhdx-boot-install(8))",
 			 "no file system in it is a root, with '/etc/os-release'");
 		return -ENOENT;
 	}
-	inside_path(inside, inside->root, "/boot", inside->boot);
+	inside_root_path(inside, "boot", inside->boot);
 	for (i = 0; i < inside->mounts && !inside_has_kernels(inside->boot);
 	     i++)
 		inside_path(inside, i, "", inside->boot);

@@ -14,7 +14,9 @@
  * @dir: what it is mounted below
  * @mounts: file systems that are mounted there, as 0, 1...
  * @uuid: of each
+ * @btrfs: is it btrfs?
  * @root: which one is the root; -1: none
+ * @subvolume: of that one; "": none
  * @boot: its /boot
  * @title: how it calls itself
  */
@@ -23,7 +25,9 @@ struct inside {
 	char dir[64];
 	unsigned int mounts;
 	char uuid[INSIDE_MOUNTS][GRUB_UUID];
+	bool btrfs[INSIDE_MOUNTS];
 	int root;
+	const char *subvolume;
 	char boot[PATH_MAX];
 	char title[GRUB_TITLE];
 };

@@ -4,9 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "bootdir.h"
 #include "named.h"
-#include "tab.h"
+#include "parameter.h"
 
 /* Is a path the end of another one, by whole names? */
 static bool named_ends(const char *path, const char *end)
@@ -34,40 +36,27 @@ static bool named_is_source(const char *path,
 	return is;
 }
 
-static bool named_in_tab(const char *path)
+/* An image that GRUB boots: its entry has rd.vhdx=. */
+static bool named_by_grub(const char *path)
 {
-	struct tab tab;
-	bool named = false;
-	unsigned int i;
+	char settings[PATH_MAX + 32];
+	char *real = realpath(path, NULL);
+	bool named;
 
-	if (!tab_load(&tab, tab_default()))
-		for (i = 0; !named && i < tab.count; i++)
-			named = named_is_source(path, &tab.entries[i]->source);
-	tab_free(&tab);
+	snprintf(settings, sizeof(settings), "%s" BOOTDIR_SUFFIX "/settings",
+		 real ?: path);
+	named = !access(settings, F_OK);
+	free(real);
 	return named;
 }
 
-/* rd.vhdx=...: an image that the initramfs attaches. */
-static bool named_in_cmdline(const char *path)
+static bool named_in(const char *path, const struct tab *tab)
 {
-	char line[8192] = "", *rest = line, *word;
-	struct source *source = malloc(sizeof(*source));
-	FILE *file = fopen("/proc/cmdline", "re");
 	bool named = false;
+	unsigned int i;
 
-	if (source && file && fgets(line, sizeof(line), file)) {
-		while (!named && (word = strtok_r(rest, " \n", &rest))) {
-			if (strncmp(word, "rd.vhdx=", 8))
-				continue;
-			word += 8;
-			word[strcspn(word, ",")] = '\0';
-			named = !source_parse(source, word) &&
-				named_is_source(path, source);
-		}
-	}
-	if (file)
-		fclose(file);
-	free(source);
+	for (i = 0; !named && i < tab->count; i++)
+		named = named_is_source(path, &tab->entries[i]->source);
 	return named;
 }
 
@@ -75,9 +64,22 @@ static bool named_in_cmdline(const char *path)
  * named_at_boot() - is a file looked for at boot under the name that it has?
  * @path: the file
  *
- * Return: true if /etc/vhdxtab or the kernel's command line names it.
+ * Return: true if /etc/vhdxtab, the kernel's command line, or what "boot-install"
+ * has written names it.
  */
 bool named_at_boot(const char *path)
 {
-	return named_in_tab(path) || named_in_cmdline(path);
+	struct parameters parameters;
+	struct tab tab;
+	bool named;
+
+	named = !tab_load(&tab, tab_default()) && named_in(path, &tab);
+	tab_free(&tab);
+	if (named || named_by_grub(path))
+		return true;
+	/* An image that the initramfs attaches. */
+	named = !parameter_load(&parameters, PARAMETER_FILE) &&
+		named_in(path, &parameters.tab);
+	tab_free(&parameters.tab);
+	return named;
 }

@@ -8,6 +8,9 @@
  * escapes; a colon that divides nothing is always "\072" here, as the line has
  * no blanks to divide by.  rd.vhdx=0 turns all of it off, x-initrd.attach in
  * vhdxtab included.
+ *
+ * GRUB writes each backslash twice, whatever its quotes.  So "\\072" is the same
+ * as "\072" here; a backslash in front of three octal digits is "\134".
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -101,6 +104,12 @@ static int parameter_take(struct parameters *parameters, const char *word)
 	return r;
 }
 
+/* An escape the backslash of which has been doubled? */
+static bool parameter_is_doubled(const char *text)
+{
+	return !strncmp(text, "\\\\", 2) && strspn(text + 2, "01234567") >= 3;
+}
+
 /* The next word, as the kernel sees them: quotes keep blanks, and vanish. */
 static char *parameter_next(char **line)
 {
@@ -110,6 +119,8 @@ static char *parameter_next(char **line)
 	if (!*from)
 		return NULL;
 	for (; *from && (quoted || !strchr(" \t\n", *from)); from++) {
+		if (parameter_is_doubled(from))
+			from++;
 		if (*from == '"')
 			quoted = !quoted;
 		else

@@ -51,7 +51,8 @@ static void ramfs_take(struct ramfs *ramfs, const char *name)
 	ramfs->tool |= ramfs_ends_in(name, "bin/vhdx");
 	ramfs->module |= !!strstr(name, "/dm-vhdx.ko");
 	ramfs->scripts |= ramfs_ends_in(name, "scripts/local-top/vhdx") ||
-			  ramfs_ends_in(name, "/parse-vhdx.sh");
+			  /* Of dracut, whose hooks have numbers. */
+			  ramfs_ends_in(name, "-parse-vhdx.sh");
 }
 
 static unsigned long ramfs_number(const char *header, unsigned int field)

@@ -32,7 +32,7 @@
 
 static int resume_write(const char *path, const char *text)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC), r = 0;
+	int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC), r = 0;
 
 	if (fd < 0)
 		return -errno;
@@ -89,8 +89,8 @@ enum resume_state resume_try(const char *device, const char *offset)
 	if (!node || stat(node, &st) || !S_ISBLK(st.st_mode)) {
 		state = RESUME_WAIT;
 	} else if ((offset && *offset) || resume_is_there(node)) {
-		if (offset && *offset)
-			resume_write(RESUME_OFFSET, offset);
+		/* Another device may have been tried before. */
+		resume_write(RESUME_OFFSET, offset && *offset ? offset : "0");
 		snprintf(number, sizeof(number), "%u:%u", major(st.st_rdev),
 			 minor(st.st_rdev));
 		note(device, "trying to resume from it");

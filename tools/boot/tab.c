@@ -14,6 +14,7 @@
 
 #include "field.h"
 #include "message.h"
+#include "size.h"
 #include "tab.h"
 
 #define TAB_BLANKS	" \t\r\n"
@@ -154,6 +155,10 @@ static const char *tab_option(struct tab_entry *entry, char *word, char *why)
 		*value++ = '\0';
 	if (value && (!strcmp(word, "parent") || !strcmp(word, "parent-dir")))
 		return tab_parent(entry, !strcmp(word, "parent-dir"), value);
+	if (value && !strcmp(word, "max-size"))
+		return size_parse(value, &entry->most_bytes) ||
+		       entry->most_bytes < SZ_1M ?
+		       "max-size= needs a size of 1M or more, such as 100G" : NULL;
 	if (options_known(word))
 		return options_add(&entry->options, word, value, why) ? why :
 									NULL;

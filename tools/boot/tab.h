@@ -23,6 +23,7 @@
  * @partitions: which ones to map
  * @read_only: the image is not written
  * @no_grow: its file is not extended
+ * @most_bytes: but not beyond this; 0: as far as it takes
  * @no_auto: only when asked for
  * @no_fail: nobody waits for it, and it may fail
  * @netdev: it needs the network
@@ -38,6 +39,7 @@ struct tab_entry {
 	enum partitions_wanted partitions;
 	bool read_only;
 	bool no_grow;
+	u64 most_bytes;
 	bool no_auto;
 	bool no_fail;
 	bool netdev;
