@@ -3,7 +3,7 @@
 #
 # Completion for vhdx(8) in bash: commands, options, their values, mappings and files.
 
-_vhdx_commands='create info check map chain diff flatten rebase snapshot merge replay attach detach mount umount list monitor boot-install status help'
+_vhdx_commands='create info check map chain diff flatten convert compact trim resize rebase snapshot merge replay attach detach mount umount list monitor boot-install status help'
 
 # What a command takes besides --help and --version.
 _vhdx_options()
@@ -13,16 +13,24 @@ _vhdx_options()
 		echo '--format --size --type --block-size --log-size --logical-sector-size' \
 			'--physical-sector-size --parent --parent-dir --exact --azure --force --json'
 		;;
-	info | status) echo '--json' ;;
+	info) echo '--json' ;;
+	status) echo '--stats --json' ;;
 	map | chain | diff) echo '--parent --parent-dir --json' ;;
 	flatten) echo '--block-size --parent --parent-dir --force --json' ;;
+	convert)
+		echo '--from --to --type --block-size --logical-sector-size --azure --preallocate --no-sparse' \
+			'--sha256 --continue --parent --parent-dir --force --json'
+		;;
+	compact) echo '--zeros --fs --dry-run --parent --parent-dir --json' ;;
+	trim) echo '--dry-run --json' ;;
+	resize) echo '--to-minimum --force --dry-run --verbose --parent --parent-dir --json' ;;
 	snapshot) echo '--keep-name --no-keep-name --block-size --parent --parent-dir --verbose --json' ;;
-	merge) echo '--into --keep --keep-name --no-keep-name --force --parent --parent-dir --json' ;;
+	merge) echo '--into --to --above --keep --keep-name --no-keep-name --force --dry-run --parent --parent-dir --verbose --json' ;;
 	rebase) echo '--content --force --parent --parent-dir --json' ;;
 	check) echo '--repair --repair=salvage --force --chain --parent --parent-dir --quiet --json' ;;
 	replay) echo '--quiet --json' ;;
 	attach)
-		echo '--read-only --no-grow --partitions --no-partitions --stock --options --parent --parent-dir' \
+		echo '--read-only --no-grow --max-size --partitions --no-partitions --stock --options --parent --parent-dir' \
 			'--ignore-parent-id --force --all --tab --tab-file --dry-run --quiet --verbose --json'
 		;;
 	detach) echo '--all --if-attached --wait --no-trim --verbose --json' ;;
@@ -39,11 +47,13 @@ _vhdx_values()
 {
 	case $1:$2 in
 	create:--format) echo 'vhdx vhd' ;;
-	create:--type | create:-t) echo 'dynamic fixed' ;;
-	create:--logical-sector-size | create:--physical-sector-size) echo '512 4096' ;;
-	create:--block-size | create:-b | flatten:--block-size | flatten:-b | snapshot:--block-size | snapshot:-b) echo '1M 2M 4M 8M 16M 32M 64M 128M 256M' ;;
+	convert:--from | convert:-f | convert:--to | convert:-O) echo 'raw vhdx vhd qcow2' ;;
+	create:--type | create:-t | convert:--type | convert:-t) echo 'dynamic fixed' ;;
+	convert:--logical-sector-size | create:--logical-sector-size | create:--physical-sector-size) echo '512 4096' ;;
+	convert:--block-size | convert:-b | create:--block-size | create:-b | flatten:--block-size | flatten:-b | snapshot:--block-size | snapshot:-b) echo '1M 2M 4M 8M 16M 32M 64M 128M 256M' ;;
 	create:--size | create:-s | create:--log-size) echo '' ;;
 	attach:--options | attach:-o) echo 'commit_interval error_if_no_space idle_close no_discard no_discard_passdown no_unmap read_only zeroed_from' ;;
+	attach:--max-size) echo '' ;;
 	attach:--tab | attach:-t) sed -n 's/^[[:blank:]]*\([^#[:blank:]]\{1,\}\)[[:blank:]].*/\1/p' /etc/vhdxtab 2>/dev/null ;;
 	detach:--wait | detach:-w) echo '' ;;
 	mount:--partition | mount:-p | mount:--name) echo '' ;;
@@ -92,7 +102,7 @@ _vhdx()
 	case $command:$word in
 	help:*) _vhdx_reply "$_vhdx_commands" "$word" ;;
 	list:* | *:-*) _vhdx_reply "$(_vhdx_options "$command") --help --version" "$word" ;;
-	detach:* | umount:* | monitor:* | snapshot:* | status:*)
+	compact:* | detach:* | umount:* | monitor:* | snapshot:* | merge:* | resize:* | status:*)
 		_vhdx_reply "$(_vhdx_mappings)" "$word"
 		_vhdx_files "$word"
 		;;
