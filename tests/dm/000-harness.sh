@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# debug: check
+# debug: turn
 # timeout: 300
 #
 # The helpers themselves, on devices that have nothing to do with ours: what the other tests

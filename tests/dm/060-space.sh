@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# debug: check
+# debug: turn
 # timeout: 900
 #
 # No space left: error or queue, and going on after the backing device grew.

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# debug: check
+# debug: turn
 # timeout: 600
 #
 # One writer, or many readers; and the next table of the same mapped device.

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# debug: check
+# debug: turn
 # timeout: 900
 #
 # The backing device fails: errors reach the caller, the mode says so, and nothing that was flushed

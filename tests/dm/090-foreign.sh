@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# debug: check
+# debug: turn
 # timeout: 900
 #
 # A backing device full of somebody else's data: not a byte of it is ever read through the mapping,

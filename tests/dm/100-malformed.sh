@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 600
-# debug: check
+# debug: turn
 #
 # Every malformed image of tests/images/mkvhdx.py: the target gives the errno and the sentence it
 # should and writes nothing, or serves the right content; what it wrote to passes "vhdx check".

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # timeout: 900
-# debug: check
+# debug: turn
 #
 # Thousands of images that the fuzzers' mutator made of the good and the malformed ones, read-only and
 # read-write: the target's verdict is that of the shared code in user space, down to errno and

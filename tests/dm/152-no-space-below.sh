@@ -15,14 +15,6 @@ scratch_fs 120
 insmod_vhdx
 events() { dmsetup info -c --noheadings -o events a; }
 
-fill_host()
-{
-	fallocate -l "$(df --output=avail -B1 . | tail -n 1)" ballast || true
-	dd if=/dev/zero of=ballast2 bs=1M oflag=direct status=none 2>/dev/null || true
-	dd if=/dev/zero of=ballast3 bs=4k oflag=direct status=none 2>/dev/null || true
-}
-free_host() { rm -f ballast ballast2 ballast3; }
-
 # $1: reserved, or holes where log and tables are; then the options
 start()
 {

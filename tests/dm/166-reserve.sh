@@ -1,10 +1,12 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# timeout: 240
 #
 # "vhdx attach" gives headers, log and tables their own space: a copy that made holes of them, or
-# shares them, works on when the file system below is full.
+# shares them, works on when the file system below is full. Space that was given for good stays, all
+# other is given back.
 . "$VHDX_TOP/tests/lib/vhdx.sh"
-need filefrag mkfs.xfs
+need filefrag mkfs.xfs blkdiscard
 
 scratch_fs 400 mke2fs -q -F -t ext4 -E nodiscard
 insmod_vhdx
@@ -36,10 +38,26 @@ dmsetup table s | grep -qw no_unmap && fail 'told to make no holes in a file tha
 [ "$(sha256sum <s.vhdx)" = "$sum" ] || fail 'not the same any more'
 [ "$(stat -c %s s.vhdx)" = "$size" ]
 
-# A file without holes is to stay so, if the target knows how.
+# That of a fixed image without any is to stay so, if the target knows how.
+"$vhdx" create --size 8M --type fixed f.vhdx
+"$vhdx" attach f.vhdx f
+[ "$(dmsetup table f | grep -ow no_unmap)" = "$(no_unmap)" ] || fail "$(dmsetup table f)"
+dd if=/dev/urandom of=/dev/mapper/f bs=1M count=8 oflag=direct status=none
+fallocate --punch-hole --length 8M /dev/mapper/f
+"$vhdx" detach f
+[ "$(space f.vhdx)" -ge "$(stat -c %s f.vhdx)" ] || fail "holes: $(filefrag -v f.vhdx)"
+rm f.vhdx
+# A dynamic one has none because all of its blocks were written: what is discarded gives space back.
 "$vhdx" attach d.vhdx d
-[ "$(dmsetup table d | grep -ow no_unmap)" = "$(no_unmap)" ] || fail "$(dmsetup table d)"
+dd if=/dev/urandom of=/dev/mapper/d bs=1M count=20 oflag=direct status=none
 "$vhdx" detach d
+[ "$(space d.vhdx)" -ge "$(stat -c %s d.vhdx)" ] || fail 'there are holes to begin with'
+"$vhdx" attach d.vhdx d
+dmsetup table d | grep -qw no_unmap && fail "$(dmsetup table d)"
+blkdiscard -l 18M /dev/mapper/d
+"$vhdx" detach d
+[ "$(space d.vhdx)" -lt $((size + (4 << 20))) ] || fail "the file keeps its space: $(filefrag -v d.vhdx)"
+"$vhdx" create --force --size 300M --block-size 1M --log-size 3M d.vhdx
 if [ -n "$(no_unmap)" ]; then
 	"$vhdx" attach --options no_unmap d.vhdx d
 	dmsetup table d | grep -qw no_unmap

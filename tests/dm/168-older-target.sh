@@ -7,9 +7,9 @@
 . "$VHDX_TOP/tests/lib/vhdx.sh"
 need readelf mkntfs ntfs-3g
 
-# The module as it is, but for the version it states: 1.0.0 instead of 1.x.y. In struct target_type
+# The module as it is, but for the version it states: 1.MINOR.0 instead of 1.x.y. In struct target_type
 # (include/linux/device-mapper.h) that is behind a number and two pointers.
-older_module()
+older_module() # FILE MINOR
 {
 	local section offset value
 
@@ -19,13 +19,13 @@ older_module()
 	[ -n "$value$offset" ] || fail 'where is the version?'
 	offset=$((0x$offset + 0x$value + 24))
 	[ "$(od -An -tu4 -j $offset -N 4 "$1" | tr -d ' ')" = 1 ] || fail 'that is not the version'
-	printf '\0\0\0\0\0\0\0\0' | dd of="$1" bs=1 seek=$((offset + 4)) conv=notrunc status=none
+	printf '%b' "\\x$2\\0\\0\\0\\0\\0\\0\\0" | dd of="$1" bs=1 seek=$((offset + 4)) conv=notrunc status=none
 }
 
-# told WHAT VERSION: in out, with all that is to be done
+# told WHAT VERSION [LOADED]: in out, with all that is to be done
 told()
 {
-	grep -F "the $1 needs version $2 of the kernel's vhdx target, and 1.0 is loaded: " out |
+	grep -F "the $1 needs version $2 of the kernel's vhdx target, and ${3:-1.0} is loaded: " out |
 		grep -F "takes effect after a reboot, or after 'vhdx detach --all' and 'rmmod dm_vhdx'" ||
 		fail "$(<out)"
 }
@@ -33,7 +33,7 @@ told()
 scratch_fs 200 mke2fs -q -F -t ext4 -E nodiscard
 cp "$VHDX_KO" older.ko
 strip -g older.ko
-older_module older.ko
+older_module older.ko 0
 VHDX_KO=$PWD/older.ko insmod_vhdx
 dmsetup targets | grep -qE '^vhdx +v1\.0\.0$' || fail "$(dmsetup targets)"
 
@@ -45,12 +45,12 @@ told 'option no_unmap' 1.1
 [ "$(dmsetup ls)" = 'No devices found' ]
 
 # Not asked for: done without, and said.
-"$vhdx" attach -o 'commit_interval 500' d.vhdx d >out 2>&1
+"$vhdx" create --size 8M --type fixed f.vhdx
+"$vhdx" attach -o 'commit_interval 500' f.vhdx d >out 2>&1
 told 'option no_unmap' 1.1
 dmsetup table d | grep -q 'commit_interval 500$' || fail "$(dmsetup table d)"
 "$vhdx" detach d
-cp --sparse=always d.vhdx s.vhdx
-"$vhdx" attach s.vhdx d >out 2>&1
+"$vhdx" attach d.vhdx d >out 2>&1
 [ "$(<out)" = /dev/mapper/d ] || fail "nothing is lacking: $(<out)"
 "$vhdx" detach d
 
@@ -77,8 +77,24 @@ if kmsg_has 'unknown message'; then fail 'it was told what it does not know'; fi
 umount fs
 rmmod_vhdx
 
+# One that only reads what grows in a VHD image.
+older_module older.ko 5
+VHDX_KO=$PWD/older.ko insmod_vhdx
+"$vhdx" create --format vhd --size 32M d.vhd
+expect_fail -m 'd.vhd: the feature vhd-growing' "$vhdx" attach d.vhd d >out
+told 'feature vhd-growing' 1.6 1.5
+"$vhdx" attach --read-only d.vhd d
+"$vhdx" detach d
+"$vhdx" create --format vhd --type fixed --size 8M f.vhd
+"$vhdx" attach f.vhd d
+"$vhdx" detach d
+rmmod_vhdx
+
 # A new one: not a word.
 insmod_vhdx
 "$vhdx" attach -o no_unmap d.vhdx d >out 2>&1
+[ "$(<out)" = /dev/mapper/d ] || fail "$(<out)"
+"$vhdx" detach d
+"$vhdx" attach d.vhd d >out 2>&1
 [ "$(<out)" = /dev/mapper/d ] || fail "$(<out)"
 "$vhdx" detach d

@@ -116,3 +116,16 @@ nothing_left
 expect_status 0 detach --if-attached outer
 expect_status 1 detach outer
 expect_output 'not attached'
+
+# --- a VHD image ------------------------------------------------------------------------
+
+"$vhdx" create --format vhd --size 8M older.vhd
+echo "older $SCRATCH/older.vhd" >tab
+expect_status 0 attach --all
+expect_status 0 attach --all
+[ ! -s out ] || fail "attached again: $(<out)"
+dd if=/dev/urandom of=/dev/mapper/older bs=64k count=1 oflag=direct status=none
+[ "$(dmsetup status older | awk '{ print $4 }')" = rw ]
+"$vhdx" shutdown
+"$vhdx" detach --all
+nothing_left

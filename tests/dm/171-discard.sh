@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # kernels: check
-# debug: check
+# debug: turn
 # kcsan: yes
 # timeout: 300
 #

@@ -89,6 +89,9 @@ expect_output "has no module 'dm-vhdx'"
 inside pack gzip "${all[0]}" "${all[1]}"
 install 1
 expect_output 'has no script for that'
+# As dracut has them.
+inside pack 'zstd -1' "${all[0]}" usr/lib/modules/1.2/updates/dkms/dm-vhdx.ko.xz usr/lib/dracut/hooks/cmdline/30-parse-vhdx.sh
+install 0
 inside pack cat "${all[@]}"
 install 0
 inside cp /etc/hostname root/boot/initrd.img-1.10
@@ -161,8 +164,54 @@ mkdir boot
 install 0 --write --directory "$PWD/boot/there"
 [ ! -e "$dir" ]
 grep -qE "'vhdx.boot=UUID=$uuid:/.*boot/there'" boot/there/grub.cfg || fail "$(<boot/there/grub.cfg)"
+rm grub/custom.cfg
+install 0 --write --directory "$PWD/boot/there"
 install 0 --remove --directory "$PWD/boot/there"
 [ ! -e boot/there ]
+[ -z "$(ls grub)" ] || fail 'what is empty stays'
+# One that is not there any more.
+install 0 --write
+mv "$image" moved
+install 1
+install 0 --remove
+[ "$(ls -d grub/* "$dir" 2>/dev/null)" = '' ] || fail 'the entry of what is gone stays'
+install 1 --remove
+expect_output 'my system.vhdx: cannot be found'
+mv moved "$image"
+# What GRUB has to load, or cannot read.
+dev=$(nullb_make 16)
+mke2fs -q -F -t ext4 "$dev"
+mkdir mnt
+for uuid in LVM-x CRYPT-LUKS2-x; do
+	dmsetup create --uuid $uuid grub <<<"0 32768 linear $dev 0"
+	mount /dev/mapper/grub mnt
+	if [ $uuid = LVM-x ]; then
+		install 0 --directory "$PWD/mnt/there"
+		[ "$(grep -c $'^\tinsmod lvm$' out)" = 2 ] || fail "$(<out)"
+	else
+		install 1 --directory "$PWD/mnt/there"
+		expect_output 'mnt/there: GRUB could not read kernels there: it is encrypted: say with --directory'
+	fi
+	umount mnt
+	dmsetup remove grub
+done
+# A root as installers put it on btrfs.
+if modprobe -q btrfs && command -v mkfs.btrfs >out; then
+	rm -r vm/*
+	"$vhdx" create --size 60M --block-size 1M "$image"
+	"$vhdx" attach "$image" system >out
+	mkfs.btrfs -q --mixed /dev/mapper/system
+	mount /dev/mapper/system mnt
+	btrfs subvolume create mnt/@rootfs >out
+	rmdir root
+	ln -s mnt/@rootfs root
+	fill
+	pack 'zstd -1' "${all[@]}"
+	umount mnt
+	"$vhdx" detach system
+	install 0
+	expect_output "'root=UUID=[^']*' 'ro' 'rootflags=subvol=@rootfs' 'rd.vhdx="
+fi
 expect_status 2 boot-install
 expect_status 2 boot-install --write --remove "$image"
 expect_status 1 boot-install none

@@ -76,16 +76,87 @@ nothing_left
 
 recipe 'A new disk with partitions'
 nothing_left
+recipe 'What is it doing?'
+grep -qE '^blocks_allocated +[1-9]' recipe.out
+grep -q 'vhdx_commit_done: .*result=1$' recipe.out
+nothing_left
 recipe 'Without the module'
 nothing_left
 recipe 'LVM on the disk'
 grep -q 'lost+found' recipe.out
 nothing_left
 
+mkdir space formats
+cd space || exit
+"$vhdx" create disk.vhdx 200M --block-size 1M
+"$vhdx" attach -q disk.vhdx
+mke2fs -q -F -t ext4 -E nodiscard /dev/mapper/disk 100M
+"$vhdx" detach disk
+"$vhdx" mount disk.vhdx /mnt
+head -c 30M /dev/urandom >/mnt/gone
+echo kept >/mnt/kept
+sync /mnt/gone
+rm /mnt/gone
+"$vhdx" umount /mnt
+before=$(stat -c %s disk.vhdx)
+recipe 'Disk space back'
+[ "$(stat -c %s disk.vhdx)" -lt $((before - (20 << 20))) ] || fail "$before B before, $(stat -c %s disk.vhdx) now"
+"$vhdx" info disk.vhdx | grep -q 100 || fail "$("$vhdx" info disk.vhdx)"
+"$vhdx" mount disk.vhdx /mnt
+[ "$(</mnt/kept)" = kept ]
+"$vhdx" umount /mnt
+nothing_left
+"$vhdx" create --force disk.vhdx 64M
+"$vhdx" attach -q disk.vhdx
+sfdisk -q --no-reread --no-tell-kernel /dev/mapper/disk <<END
+label: gpt
+2048,
+END
+"$vhdx" detach disk
+"$vhdx" attach -q disk.vhdx
+mke2fs -q -F -t ext4 /dev/mapper/disk1
+mount /dev/mapper/disk1 "$SCRATCH/lvm"
+recipe 'More disk space'
+[ "$(stat -f -c '%b * %S / 1048576' "$SCRATCH/lvm" | xargs expr)" -gt 1900 ] || fail "$(df "$SCRATCH/lvm")"
+umount "$SCRATCH/lvm"
+"$vhdx" detach disk
+"$vhdx" check --quiet disk.vhdx
+nothing_left
+cd ../formats || exit
+qemu-img create -q -f qcow2 disk.qcow2 20M
+"$vhdx" create base.vhdx 10M
+"$vhdx" create --parent base.vhdx disk_1A2B.avhdx
+recipe 'Another format'
+cmp disk.raw <(head -c 10M /dev/zero)
+"$vhdx" info disk.vhd | grep -qi fixed || fail "$("$vhdx" info disk.vhd)"
+nothing_left
+cd .. || exit
+
 vgcreate -qq vg "$(brd_make 500)"
 recipe 'The image on a logical volume'
 grep -qE '^data +100 MiB +rw +active .* /dev/mapper/vg-image$' recipe.out
 "$vhdx" check /dev/vg/image
+"$vhdx" detach --if-attached data
+"$vhdx" create --force disk.vhdx 64M
+"$vhdx" attach -q disk.vhdx
+sfdisk -q --no-reread --no-tell-kernel /dev/mapper/disk <<END
+label: gpt
+2048,
+END
+"$vhdx" detach disk
+"$vhdx" attach -q disk.vhdx
+mke2fs -q -F -t ext4 /dev/mapper/disk1
+"$vhdx" detach disk
+"$vhdx" mount disk.vhdx /mnt
+head -c 20M /dev/urandom >/mnt/moved
+sum=$(sha256sum </mnt/moved)
+"$vhdx" umount /mnt
+recipe 'Off the image while it is in use'
+grep -qx moved recipe.out
+mount /dev/vg/plain /mnt
+[ "$(sha256sum </mnt/moved)" = "$sum" ] || fail 'what has moved is something else'
+umount /mnt
+"$vhdx" check --quiet disk.vhdx
 vgremove -qq --yes --force vg
 nothing_left
 

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # kernels: check
-# debug: check
+# debug: turn
 # timeout: 600
 #
 # Chains, read: random ones against the content that their maker worked out, and what the table may get

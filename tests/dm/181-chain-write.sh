@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # kernels: check
-# debug: check
+# debug: turn
 # timeout: 900
 #
 # Chains, written: random ones, by one writer and by several, against what is to be read; again after

@@ -19,12 +19,12 @@ while IFS=$'\t' read -r name sentence; do
 	chain "$name" 512 rw
 	size=$(image_sectors "$name/0.vhdx") || size=$(image_sectors plain/0.vhdx)
 	if [ "$sentence" != ok ]; then
-		sha256sum "$name"/*.vhdx >sums
+		md5sum "$name"/*.vhdx >sums
 		expect_fail -k "$sentence" dmsetup create x --table "0 $size vhdx $leaf $count$parents" >/dev/null
 		expect_fail -k "$sentence" dmsetup create x --readonly --table "0 $size vhdx $leaf $count$parents" >/dev/null
-		sha256sum --quiet -c sums || fail "$name: something was written"
+		md5sum --quiet -c sums || fail "$name: something was written"
 	else
-		sha256sum "$name"/[12].vhdx >sums
+		md5sum "$name"/[12].vhdx >sums
 		map x "0 $size vhdx $leaf $count$parents"
 		cmp "$name/disk.raw" /dev/mapper/x || fail "$name: wrong"
 		cmp "$name/disk.raw" <(dd if=/dev/mapper/x bs=3584 iflag=direct status=none) || fail "$name: wrong in pieces"
@@ -36,7 +36,7 @@ while IFS=$'\t' read -r name sentence; do
 		map x "0 $size vhdx $leaf $((count + 1)) read_only$parents"
 		same /dev/mapper/x "$name/disk.raw" || fail "$name: wrong anew"
 		unmap x
-		sha256sum --quiet -c sums || fail "$name: a parent was written"
+		md5sum --quiet -c sums || fail "$name: a parent was written"
 	fi
 	drop
 	[ "$sentence" != ok ] || "$vhdx" check --parent "$name/1.vhdx" "$name/0.vhdx" || fail "$name: check"

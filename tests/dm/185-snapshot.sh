@@ -168,12 +168,16 @@ leaf=$(inode child3.vhdx)
 table=$(table_of vm)
 info=$(dmsetup info -c --noheadings -o suspended,tables_loaded vm)
 had=$(loops)
-# Each call of device mapper in turn.
+# Each call of device mapper in turn; also if the names cannot be changed back then.
+export LD_PRELOAD="$VHDX_TOP/build/dm-fault.so $VHDX_TOP/build/write-fault.so"
 for ((n = 1; n < 20; n++)); do
-	DM_FAULT=$n LD_PRELOAD=$VHDX_TOP/build/dm-fault.so "$vhdx" snapshot --keep-name vm new.vhdx >out 2>err && break
-	cat err
-	as_before
+	for rename in 2 0; do
+		RENAME_FAULT=$rename DM_FAULT=$n "$vhdx" snapshot --keep-name vm new.vhdx >out 2>err && break 2
+		cat err
+		as_before
+	done
 done
+unset LD_PRELOAD
 # The last one is that of a partition, which is tried once more.
 [ "$n" -gt 5 ] || fail "$n calls"
 [ "$(dmsetup info -c --noheadings -o suspended | sort -u)" = Active ] || fail "$(dmsetup info)"

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # kernels: check
-# debug: check
+# debug: turn
 # timeout: 900
 #
 # The target "vhd", reading: every image of tests/images/mkvhd.py has its content or its sentence,

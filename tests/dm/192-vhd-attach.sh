@@ -1,6 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # debug: no, it is the tool that is tested
+# timeout: 600
 #
 # "vhdx attach" of VHD images: by content, whatever their names; of others' making; children with the
 # parents that they name, or that the user does; partitions, list, status, detach. Fixed ones are
@@ -105,8 +106,6 @@ umount m
 e2fsck -fn /dev/mapper/f >/dev/null
 dd if=/dev/mapper/f of=now bs=1M iflag=direct status=none
 expect_fail blkdiscard /dev/mapper/f
-expect_status 1 snapshot f f2.vhd
-expect_output 'f: a VHD image, of which there are no snapshots yet: detach it'
 expect_status 0 detach f
 [ ! -s err ] || fail "$(<err)"
 cmp footer <(tail -c 512 fixed.vhd) || fail 'the footer has changed'
@@ -118,8 +117,6 @@ cmp -n $((24 << 20)) now fixed.vhd
 expect_status 1 attach fixed.vhd f
 expect_output "it is the parent of '.*above.vhd', and a write to it would make that useless"
 attached c now above.vhd
-expect_status 1 attach above.vhd
-expect_output 'of VHD images only fixed ones can be attached for writing yet: attach it with --read-only$'
 rm above.vhd
 # A flush that fails ends it.
 dev=$(loop_make fixed.vhd --direct-io=on)
@@ -156,6 +153,24 @@ for sector in 512 4096; do
 done
 dev=$(loop_make no.vhdx --read-only)
 expect_fail -k "a VHDX image: use the target 'vhdx'" dmsetup create x --readonly --table "0 49152 vhd $dev 1 read_only"
-dev=$(loop_make disk.vhd)
-expect_fail -k 'of VHD images only fixed ones can be written so far: map it with --readonly' \
-	dmsetup create x --table "0 49152 vhd $dev"
+loop_remove "$dev"
+# A machine that is saved relies on its disk.
+cp disk.vhd saved.vhd
+python3 - <<-'EOP'
+	import struct
+	with open('saved.vhd', 'r+b') as f:
+	    footer = bytearray(f.read(512))
+	    footer[84] = 1
+	    footer[64:68] = bytes(4)
+	    footer[64:68] = struct.pack('>I', ~sum(footer) & 0xffffffff)
+	    f.seek(0)
+	    f.write(footer)
+	    f.seek(-512, 2)
+	    f.write(footer)
+EOP
+before=$(sha256sum saved.vhd)
+expect_status 1 attach saved.vhd s
+expect_output 'cannot be mapped: .*belongs to a machine whose state is saved'
+[ "$(sha256sum saved.vhd)" = "$before" ] || fail 'changed all the same'
+expect_status 0 attach --read-only saved.vhd s
+expect_status 0 detach s

@@ -9,6 +9,9 @@
 #   boot_vm NAME PARAMETERS ARG...   boots with what ARG of tests/vm/run says, and runs NAME.guest there; its
 #                            console is in the file console, what it leaves in results
 #   boot_bare NAME ARG...    runs NAME.guest in a VM that has nothing to do with the image yet
+#   boot_grub_disk DISK DIR  a disk for boot_firmware: partitions for GRUB and, the second one, with the root of
+#                            boot_root grub and DIR in it; its UUID is $HOST_UUID, and it has $HOST_MIB
+#   boot_firmware NAME ARG...    as boot_vm, from the first disk by its boot loader
 #   boot_said LINE           the console has it
 #   boot_image_of DISK PATH FILE   takes a file out of an ext4 disk
 #   boot_host_clean DISK     the ext4 file system on it was unmounted, or as good as that
@@ -16,6 +19,7 @@
 #   boot_closed FILE         an image that is clean, with a root that is clean, too, in left.raw
 
 readonly ROOT_UUID=5c1d3d58-58a3-4d6a-8f55-0000000000aa HOST_UUID=5c1d3d58-58a3-4d6a-8f55-0000000000bb
+readonly HOST_MIB=2000
 export ROOT_UUID
 
 boot_root()
@@ -54,6 +58,30 @@ boot_bare()
 	shift
 	mkdir -p results
 	"$VHDX_TOP/tests/vm/run" --kernel "$VHDX_KERNEL" --smp 1 --share results --timeout 300 --log console.bare \
+		"$@" -- bash tests/boot/run-guest "$name"
+}
+
+boot_grub_disk()
+{
+	local disk=$1 dir=$2 sudo=()
+
+	[ "$(id -u)" = 0 ] || sudo=(sudo)
+	"${sudo[@]}" sed -i "s/$ROOT_UUID/$HOST_UUID/" root/etc/fstab
+	"${sudo[@]}" mv "$dir" root/
+	"${sudo[@]}" env ROOT_UUID=$HOST_UUID ROOT_SIZE=${HOST_MIB}M "$VHDX_TOP/tests/boot/make-root" --image .
+	truncate -s $((HOST_MIB + 3))M "$disk"
+	printf 'label: gpt\nstart=2048, size=2048, type=21686148-6449-6E6F-744E-656564454649\nsize=%sM, type=L\n' \
+		$HOST_MIB | sfdisk -q "$disk"
+	dd if=root.raw of="$disk" bs=1M seek=2 conv=notrunc,sparse status=none
+	rm root.raw
+}
+
+boot_firmware()
+{
+	local name=$1
+
+	shift
+	"$VHDX_TOP/tests/vm/run" --kernel "$VHDX_KERNEL" --firmware --smp 1 --share results --timeout 500 --log console \
 		"$@" -- bash tests/boot/run-guest "$name"
 }
 

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A library to be preloaded: of the calls of device mapper that change a device,
- * the one with the number $DM_FAULT fails, counted from 1.  If there are not so
+ * the one with the number $DM_FAULT fails, counted from 1; with $DM_KILL it kills the
+ * program before it is done.  If there are not so
  * many nothing fails, and that is said on standard error at the end.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <linux/dm-ioctl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,6 +47,8 @@ int ioctl(int fd, unsigned long request, ...)
 	arg = va_arg(args, void *);
 	va_end(args);
 	if (changes(request) && ++count == wanted()) {
+		if (getenv("DM_KILL"))
+			raise(SIGKILL);
 		errno = EIO;
 		return -1;
 	}

@@ -15,10 +15,19 @@
 #   holds DEV [all]              what has to be there is there, and nothing foreign
 #   recover NAME                 suspend and resume, after which the mode is rw
 #   mode_is NAME MODE
+#   fill_host, free_host         the file system here has no space left, or what it had
 #
 # The journal of the stamps is the file $STATE/journal, where no test fills the file system.
 
 stamper=$VHDX_TOP/build/stamper
+
+fill_host()
+{
+	fallocate -l "$(df --output=avail -B1 . | tail -n 1)" ballast || true
+	dd if=/dev/zero of=ballast2 bs=1M oflag=direct status=none 2>/dev/null || true
+	dd if=/dev/zero of=ballast3 bs=4k oflag=direct status=none 2>/dev/null || true
+}
+free_host() { rm -f ballast ballast2 ballast3; }
 
 foreign_disk()
 {

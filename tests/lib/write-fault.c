@@ -3,9 +3,14 @@
  * A library to be preloaded: the call with the number $WRITE_FAULT, counted from 1,
  * of those that change a file kills the program instead, half done if it is a
  * write.  If there are not so many, that is said on standard error at the end.
+ * $WRITE_STOP: it is stopped, and goes on when it is told to.
+ *
+ * $RENAME_FAULT and $SYNC_FAULT: that one of the calls that rename, or that sync,
+ * fails.  $NO_EXCHANGE: names cannot be exchanged.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,16 +19,38 @@
 
 static int count;
 
-static int wanted(void)
+static int number(const char *name)
 {
-	const char *text = getenv("WRITE_FAULT");
+	const char *text = getenv(name);
 
 	return text ? atoi(text) : 0;
 }
 
+static int wanted(void)
+{
+	return number("WRITE_FAULT");
+}
+
+/* Is this call of its kind the one that fails? */
+static int fails(const char *name, int *calls)
+{
+	if (++*calls != number(name))
+		return 0;
+	errno = EIO;
+	return 1;
+}
+
+static int renames, syncs;
+
+/* Is this the call? Then nothing of it is done, unless the program goes on. */
 static int doomed(void)
 {
-	return ++count == wanted();
+	if (++count != wanted())
+		return 0;
+	if (!getenv("WRITE_STOP"))
+		return 1;
+	raise(SIGSTOP);
+	return 0;
 }
 
 static void *real(const char *name)
@@ -69,7 +96,7 @@ int fsync(int fd)
 	(void)fd;
 	if (doomed())
 		raise(SIGKILL);
-	return 0;
+	return fails("SYNC_FAULT", &syncs) ? -1 : 0;
 }
 
 int unlink(const char *path)
@@ -87,7 +114,23 @@ int rename(const char *from, const char *to)
 
 	if (doomed())
 		raise(SIGKILL);
-	return call(from, to);
+	return fails("RENAME_FAULT", &renames) ? -1 : call(from, to);
+}
+
+int renameat2(int from_dir, const char *from, int to_dir, const char *to,
+	      unsigned int flags)
+{
+	int (*call)(int, const char *, int, const char *, unsigned int) =
+		real("renameat2");
+
+	if (flags & RENAME_EXCHANGE && getenv("NO_EXCHANGE")) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (doomed())
+		raise(SIGKILL);
+	return fails("RENAME_FAULT", &renames) ? -1 :
+	       call(from_dir, from, to_dir, to, flags);
 }
 
 __attribute__((destructor)) static void end(void)

@@ -64,7 +64,7 @@ def base():
     return image, mib
 image, mib = base()
 image.dirty(Entry(1, [image.bat_change(b1=Block(FULL, mib))]),
-            Entry(1, [image.bat_change(b2=Block(FULL, mib))], off=64 * KIB, log_guid=mkvhdx._full_guid(1)))
+            Entry(1, [image.bat_change(b2=Block(FULL, mib))], off=64 * KIB, log_guid=mkvhdx.full_guid(1)))
 image.write('two')
 image, mib = base()
 image.dirty(Entry(1, [image.bat_change(b1=Block(FULL, 4))]))

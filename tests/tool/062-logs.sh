@@ -22,7 +22,7 @@ def pending(*before, off=0):
     image.dirty(*before, Entry(1, [image.bat_change(b1=Block(FULL, mib))], off=off))
     return image
 def finished(n):
-    return [Entry(1, [], off=k * 4 * KIB, log_guid=mkvhdx._full_guid(k)) for k in range(n)]
+    return [Entry(1, [], off=k * 4 * KIB, log_guid=mkvhdx.full_guid(k)) for k in range(n)]
 PYTHON
 		cat
 	} | PYTHONPATH=$VHDX_TOP/tests/images python3 -

@@ -57,10 +57,10 @@ expect_output "option '--size' needs a value"
 for command in $names; do
 	page=$tools/man/vhdx-$command.8 escaped=${command//-/\\\\-}
 	expect_status 0 "$command" --help
-	options=$(grep -oE '^ {2,6}(-[a-zA-Z], )?--[a-z-]+' out | grep -vE -- '--(help|version)$')
+	options=$(grep -oE '^ {2,6}(-[a-zA-Z], )?--[a-z0-9-]+' out | grep -vE -- '--(help|version)$')
 	[ -n "$options" ] || fail "$command has no options?"
 	# shellcheck disable=SC2013 # words
-	for option in $(grep -oE -- '--[a-z-]+' <<<"$options"); do
+	for option in $(grep -oE -- '--[a-z0-9-]+' <<<"$options"); do
 		man=${option//-/\\\\-}
 		grep -qE -- "$man( |$|\\\\)" "$page" || fail "$page lacks $option"
 		grep -qF -- "$option" <<<"$(_vhdx_options "$command")" || fail "the completion for bash lacks $command $option"

@@ -113,3 +113,52 @@ expect_status 1 map --parent chain/2.vhdx chain/0.vhdx
 expect_output "should have the data write GUID [0-9a-f-]{36}, but 'chain/2.vhdx' has [0-9a-f-]{36}"
 expect_status 1 map --parent before chain/0.vhdx
 expect_output '^vhdx: before: no VHDX image: '
+
+# --- a parent that may not be read -----------------------------------------------------------------
+
+# Root may read everything.
+if [ "$(id -u)" = 0 ] && setpriv --reuid 65534 --clear-groups true 2>/dev/null; then
+	as_nobody() # STATUS COMMAND...: "vhdx COMMAND...", in out and err
+	{
+		local wanted=$1 status=0
+
+		shift
+		setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all "$nobody/vhdx" "$@" >out 2>err </dev/null || status=$?
+		[ $status = "$wanted" ] || fail "status $status, not $wanted: vhdx $*: $(cat out err)"
+	}
+	# Where nobody can go.
+	nobody=$(mktemp -d /tmp/vhdx-nobody.XXXXXX)
+	at_exit rm -r "$nobody"
+	chmod 755 "$nobody"
+	cp "$vhdx" "$nobody"
+	mkdir "$nobody/dir" "$nobody/closed"
+	for format in vhdx vhd; do
+		"$vhdx" create --format $format "$nobody/dir/base" 5M
+		expect_status 0 create --format $format --parent "$nobody/dir/base" "$nobody/child"
+		# The map of a VHD is of that image alone.
+		reads=(map)
+		[ $format = vhdx ] || reads=(merge --dry-run)
+		chmod 666 "$nobody/child"
+		chmod 600 "$nobody/dir/base"
+		as_nobody 1 "${reads[@]}" "$nobody/child"
+		expect_output "^vhdx: $nobody/child: its parent may be '$nobody/dir/base', which cannot be read: Permission denied: "
+		as_nobody 1 chain "$nobody/child"
+		expect_output "^! its parent [-0-9a-f]{36} may be $nobody/dir/base, which cannot be read: Permission denied$"
+		as_nobody 1 chain --json "$nobody/child"
+		[ "$(json 'j[0]["parent_state"]')" = unreadable ]
+		chmod 644 "$nobody/dir/base"
+		as_nobody 0 chain "$nobody/child"
+		# The directory may not be looked into.
+		chmod 700 "$nobody/dir"
+		as_nobody 1 "${reads[@]}" "$nobody/child"
+		expect_output "its parent may be '$nobody/dir/base', which cannot be read: Permission denied"
+		[ $format = vhd ] || as_nobody 8 check "$nobody/child"
+		[ $format = vhd ] || expect_output "its parent may be '$nobody/dir/base', which cannot be read: Permission denied"
+		# Another place that it is in.
+		as_nobody 1 "${reads[@]}" --parent-dir "$nobody/closed" "$nobody/child"
+		cp "$nobody/dir/base" "$nobody/closed"
+		as_nobody 0 chain --parent-dir "$nobody/closed" "$nobody/child"
+		chmod 755 "$nobody/dir"
+		rm "$nobody/dir/base" "$nobody/child" "$nobody/closed/base"
+	done
+fi

@@ -43,6 +43,24 @@ expect_status 0 snapshot --keep-name keep/disk.vhdx keep/later.vhdx
 mv keep kept
 expect_status 0 chain kept/disk.vhdx
 [ "$(grep -o '[a-z]*\.vhdx' out | xargs)" = 'before.vhdx later.vhdx disk.vhdx' ]
+# By a link: it is the image that has a child beside it, and that changes names.
+mkdir real
+"$vhdx" create --size 8M real/disk.vhdx
+ln -s real/disk.vhdx link.vhdx
+old=$(stat -c %i real/disk.vhdx)
+expect_status 0 snapshot link.vhdx
+ls real/disk-*.vhdx >/dev/null || fail "$(<out)"
+expect_not_attached real/disk.vhdx 'is the parent of'
+rm real/disk-*.vhdx
+echo "disk $PWD/real/disk.vhdx" >tab
+VHDXTAB=$PWD/tab expect_status 0 snapshot link.vhdx
+[[ -L link.vhdx && $(stat -c %i real/disk.vhdx) != "$old" ]] || fail "what is attached at boot is the parent: $(ls -l . real)"
+[ "$(stat -c %i real/disk-*.vhdx)" = "$old" ]
+expect_status 0 chain real/disk.vhdx
+[ "$(wc -l <out)" = 2 ]
+expect_status 1 snapshot --keep-name link.vhdx elsewhere.vhdx
+expect_output 'elsewhere.vhdx: with --keep-name the image below takes this name, and has to stay in its directory'
+rm -r real link.vhdx
 # As the table wants it.
 echo "disk $PWD/kept/disk.vhdx" >tab
 export VHDXTAB=$PWD/tab
@@ -61,6 +79,29 @@ expect_status 0 snapshot --no-keep-name kept/fifth.vhdx kept/sixth.vhdx
 expect_no_output note:
 unset VHDXTAB
 
+# As the kernel's command line wants it, and GRUB.
+cp kept/sixth.vhdx kept/boot.vhdx
+mkdir kept/boot.vhdx.boot
+touch kept/boot.vhdx.boot/settings
+ln -s kept/boot.vhdx link.vhdx
+expect_status 0 snapshot link.vhdx kept/booted.vhdx
+expect_output 'named in /etc/vhdxtab or by rd.vhdx: '
+rm -r kept/boot* link.vhdx
+for parameter in 'UUID=A:/kept/boot.vhdx' 'root=UUID=A:/kept/boot.vhdx:commit_interval=100' "$PWD/kept/boot.vhdx:ro"; do
+	cp kept/sixth.vhdx kept/boot.vhdx
+	echo "quiet rd.vhdx=$parameter" >cmdline
+	# shellcheck disable=SC2016 # for the shell in there
+	unshare --mount bash -c 'mount --bind cmdline /proc/cmdline || exit 77; "$@" >out 2>err' bash \
+		"$vhdx" snapshot kept/boot.vhdx kept/booted.vhdx || {
+			[ $? != 1 ] || { cat err; fail "$parameter"; }
+			note 'not tried, as there are no mounts of its own here: rd.vhdx='
+			break
+		}
+	expect_output 'named in /etc/vhdxtab or by rd.vhdx: '
+	rm kept/boot*
+done
+rm -f kept/boot*
+
 # What cannot be: nothing is left behind.
 find . -name '*.vhd*' | sort >before
 expect_status 1 snapshot kept/sixth.vhdx disk.vhdx
@@ -78,8 +119,78 @@ expect_output 'third.vhdx: its parent .* is not found: '
 expect_status 0 snapshot --parent later --parent-dir kept --json kept/sixth.vhdx seventh.vhdx
 mv later kept/later.vhdx
 rm seventh.vhdx
-"$vhdx" create --format vhd old.vhd 8M
-expect_status 1 snapshot old.vhd new.vhdx
-expect_output '^vhdx: old.vhd: no VHDX image but a VHD image'
-rm old.vhd
+expect_status 1 snapshot --block-size 64K kept/sixth.vhdx eighth.vhdx
+expect_output 'sixth.vhdx: a VHDX image has blocks of 1M at least'
 find . -name '*.vhd*' | sort | diff before -
+
+# --- VHD -------------------------------------------------------------------------------------------
+
+vhds() { "$vhdx" info --json "$1" | python3 -c 'import json, sys; j = json.load(sys.stdin)
+print(j["parent_name"], j["block_size"], j["parent_id"], [p["value"].rsplit("\\")[-1] for p in j["parent_locator"]])'; }
+mkdir vhd
+"$vhdx" create --format vhd --block-size 512K vhd/disk.vhd 8M
+id=$("$vhdx" info --json vhd/disk.vhd | python3 -c 'import json, sys; print(json.load(sys.stdin)["disk_id"])')
+expect_status 0 snapshot vhd/disk.vhd vhd/leaf.vhd
+[ "$(vhds vhd/leaf.vhd)" = "disk.vhd 524288 $id ['disk.vhd', 'disk.vhd']" ] || fail "$(vhds vhd/leaf.vhd)"
+# The image takes the child's name: that is what both locators say, before it has it.
+rm vhd/leaf.vhd
+inode=$(stat -c %i vhd/disk.vhd)
+expect_status 0 snapshot --keep-name --block-size 64K vhd/disk.vhd vhd/old.vhd
+[ "$(stat -c %i vhd/old.vhd)" = "$inode" ]
+[ "$(vhds vhd/disk.vhd)" = "old.vhd 65536 $id ['old.vhd', 'old.vhd']" ] || fail "$(vhds vhd/disk.vhd)"
+expect_status 0 convert vhd/disk.vhd vhd/disk.raw
+expect_status 1 snapshot --keep-name vhd/old.vhd vhd/older.vhd
+expect_output "old.vhd: it is the parent of '.*vhd/disk.vhd', too"
+"$vhdx" create --format vhd --type fixed vhd/fixed.vhd 4M
+expect_status 0 snapshot vhd/fixed.vhd vhd/of-fixed.vhd
+[ "$(vhds vhd/of-fixed.vhd | cut -d ' ' -f 1,2)" = 'fixed.vhd 2097152' ]
+rm -r vhd
+
+# --- killed at each write ------------------------------------------------------------------------
+
+mkdir killed
+for ((n = 1; n < 100; n++)); do
+	rm -f killed/*
+	"$vhdx" create --size 8M killed/disk.vhdx
+	id=$(field killed/disk.vhdx data_write_guid)
+	status=0
+	WRITE_FAULT=$n LD_PRELOAD=$VHDX_TOP/build/write-fault.so \
+		"$vhdx" snapshot --keep-name killed/disk.vhdx killed/one.vhdx >out 2>err || status=$?
+	[ $status != 0 ] || break
+	[ $status = 137 ] || fail "write $n: status $status: $(<err)"
+	# What is called disk.vhdx is the disk; and the same goes on.
+	"$vhdx" check --chain --quiet killed/disk.vhdx
+	[ "$(field killed/disk.vhdx data_write_guid)" = "$id" ] || [ "$(field killed/one.vhdx data_write_guid)" = "$id" ]
+	expect_status 0 snapshot --keep-name killed/disk.vhdx killed/two.vhdx
+	[ "$(field killed/one.vhdx data_write_guid 2>/dev/null || field killed/two.vhdx data_write_guid)" ]
+done
+note "$n: no such write"
+[ $n -gt 5 ]
+
+# --- names that cannot be exchanged ----------------------------------------------------------
+
+# Whatever fails, the image is there, under its name; and what was made is gone, or all is done.
+mkdir names
+"$vhdx" create --size 8M names/disk.vhdx
+old=$(stat -c %i names/disk.vhdx)
+sum=$(sha256sum <names/disk.vhdx)
+for how in RENAME_FAULT SYNC_FAULT 'NO_EXCHANGE=1 RENAME_FAULT'; do
+	for ((n = 1; n < 12; n++)); do
+		status=0
+		# shellcheck disable=SC2086 # words
+		env LD_PRELOAD="$VHDX_TOP/build/write-fault.so" $how=$n "$vhdx" snapshot --keep-name names/disk.vhdx names/old.vhdx >out 2>err ||
+			status=$?
+		[ $status != 0 ] || break
+		[ "$(stat -c %i names/disk.vhdx)" = "$old" ] || fail "$how=$n: $(ls -li names): $(<err)"
+		# A new file whose directory could not be synced may stay.
+		[ "$(echo names/*)" = names/disk.vhdx ] || {
+			[ "$how" = SYNC_FAULT ] && grep -q 'old.vhdx: cannot create' err
+			rm names/old.vhdx
+		}
+	done
+	note "$how=$n"
+	[ $n -gt 1 ]
+	[ "$(stat -c %i names/old.vhdx)" = "$old" ] || fail "$how=$n: $(ls -li names)"
+	[ "$(sha256sum <names/old.vhdx)" = "$sum" ]
+	mv names/old.vhdx names/disk.vhdx
+done

@@ -5,46 +5,7 @@
 # "vhdx merge": the disk stays what it is, against a model; also when the program is killed at any of
 # its writes, and run once more. VHDX_SEED=N repeats a run that printed N.
 . "$VHDX_TOP/tests/lib/tool.sh"
-
-field() { "$vhdx" info --json "$1" | python3 -c 'import json, sys; print(json.load(sys.stdin).get(sys.argv[1]))' "$2"; }
-# same_disk IMAGE RAW
-same_disk()
-{
-	"$vhdx" flatten --force "$1" flat
-	# What is flat is a map of data and of zeros.
-	python3 - flat "$2" "$vhdx" <<-'EOP' || fail "$1 is not what $2 is"
-		import json, subprocess, sys
-		rows = json.loads(subprocess.check_output([sys.argv[3], 'map', '--json', sys.argv[1]]))
-		with open(sys.argv[1], 'rb') as image, open(sys.argv[2], 'rb') as raw:
-		    for row in rows:
-		        want = raw.read(row['length'])
-		        got = bytes(row['length'])
-		        if row['state'] == 'data':
-		            image.seek(row['file_offset'])
-		            got = image.read(row['length'])
-		        if got != want:
-		            sys.exit(f'{row} differs')
-		    sys.exit(raw.read(1) != b'')
-	EOP
-}
-# chain DIR DEPTH SEED: a random one whose logs are empty and whose disks have one size
-chain()
-{
-	rm -rf "$1"
-	python3 - "$@" <<-EOP
-		import sys
-		sys.path.insert(0, '$VHDX_TOP/tests/images')
-		import random
-		from mkchain import *
-		dice = random.Random(int(sys.argv[3]))
-		sector = dice.choice((512, 4096))
-		size = dice.randint(3, 7) * MIB + dice.choice((0, 5 * sector))
-		layers = [random_layer(dice, size, sector, i == int(sys.argv[2]) - 1) for i in range(int(sys.argv[2]))]
-		for layer in layers:
-		    layer.dirty = False
-		write_chain(sys.argv[1], layers)
-	EOP
-}
+. "$VHDX_TOP/tests/lib/merge.sh"
 
 export LD_PRELOAD=$VHDX_TOP/build/write-fault.so
 seed=${VHDX_SEED:-$(date +%s)}
@@ -76,21 +37,7 @@ same_disk c/1.vhdx c/disk.raw
 
 # --- killed at each write --------------------------------------------------------------
 
-# Whatever a block can be above what it can be below.
-python3 - <<-EOP
-	import sys
-	sys.path.insert(0, '$VHDX_TOP/tests/images')
-	from mkchain import *
-	size = 9 * MIB
-	bits = lambda step: [n // step % 2 == 0 for n in range(256)]
-	leaf = Layer(size, MIB, 4096, {0: PARTIAL, 1: PARTIAL, 2: PARTIAL, 3: PARTIAL, 4: FULL, 5: ZERO, 6: ZERO, 7: FULL},
-	             {n: bits(50 + 14 * n) for n in range(4)})
-	middle = Layer(size, MIB, 4096, {0: PARTIAL, 1: FULL, 3: ZERO, 4: PARTIAL, 5: PARTIAL, 6: FULL, 8: PARTIAL},
-	               {n: bits(90) for n in (0, 4, 5, 8)})
-	base = Layer(size, MIB, 4096, {n: FULL for n in range(0, 9, 2)})
-	base.states[3] = FULL
-	write_chain('start', [leaf, middle, base])
-EOP
+mixed_chain start
 "$vhdx" flatten start/0.vhdx whole.vhdx
 same_disk start/0.vhdx start/disk.raw
 # One process, as there are many of these.
@@ -134,6 +81,37 @@ expect_output 'the result takes its name'
 [ ! -e before.vhdx ] && [ "$(stat -c %i disk.vhdx)" = "$id" ]
 expect_status 1 merge disk.vhdx
 expect_output '^vhdx: disk.vhdx: has no parent'
+
+# By a link: what is deleted, or replaced, is the image.
+mkdir elsewhere
+ln -s elsewhere/leaf.vhdx link.vhdx
+"$vhdx" create --size 8M elsewhere/base.vhdx
+"$vhdx" create --parent elsewhere/base.vhdx elsewhere/leaf.vhdx
+expect_status 0 merge link.vhdx
+[[ $(ls elsewhere) = base.vhdx && -L link.vhdx ]] || fail "$(ls -l . elsewhere)"
+"$vhdx" create --parent elsewhere/base.vhdx elsewhere/leaf.vhdx
+id=$(stat -c %i elsewhere/base.vhdx)
+expect_status 0 merge --keep-name link.vhdx
+[[ $(ls elsewhere) = leaf.vhdx && -L link.vhdx && $(stat -Lc %i link.vhdx) = "$id" ]] || fail "$(ls -l . elsewhere)"
+rm -r elsewhere link.vhdx
+# By --parent as well.
+mkdir -p dir deep/er
+"$vhdx" create --size 8M dir/base.vhdx
+for name in base.middle middle.leaf; do
+	"$vhdx" snapshot "dir/${name%.*}.vhdx" "dir/${name#*.}.vhdx" >/dev/null
+	ln -s "../../dir/${name%.*}.vhdx" deep/er
+done
+mkdir kept-aside
+cp -a dir deep kept-aside
+id=$(stat -c %i dir/middle.vhdx)
+expect_status 0 merge --keep-name --parent deep/er/middle.vhdx dir/leaf.vhdx
+[[ ! -L dir/leaf.vhdx && $(stat -c %i dir/leaf.vhdx) = "$id" && ! -e dir/middle.vhdx ]] || fail "$(ls -l dir deep/er)"
+(
+	cd kept-aside || exit
+	expect_status 0 merge --into dir/base.vhdx --parent deep/er/middle.vhdx dir/leaf.vhdx
+	[ "$(ls dir)" = base.vhdx ] || fail "$(ls -l dir deep/er)"
+)
+rm -r dir deep kept-aside
 
 # --- what cannot be: nothing is written -------------------------------------------------
 

@@ -64,7 +64,16 @@ expect_output 'only a VHD image can be the parent of one'
 expect_status 1 create --format vhd --parent above.vhd child 6M
 expect_output 'has the size of its parent, 5M: leave SIZE out'
 expect_status 1 create --format vhd --parent above.vhd --force above.vhd
-expect_output 'cannot be its own parent'
+expect_output 'is a parent of what is to be created: take another name'
+# Nor is one of its parents replaced, by whatever name.
+ln -s children/child.vhd linked.vhd
+for name in 'disks/old ones/pärent.vhd' children/child.vhd linked.vhd; do
+	sum=$(sha256sum <"$name")
+	expect_status 1 create --format vhd --parent above.vhd --force "$name"
+	expect_output 'is a parent of what is to be created: take another name'
+	[ "$(sha256sum <"$name")" = "$sum" ] || fail "$name is another one"
+done
+rm linked.vhd
 cp above.vhd bad.vhd
 printf 'x' | dd of=bad.vhd bs=1 seek=600 conv=notrunc status=none
 expect_status 1 create --format vhd --parent bad.vhd child
@@ -76,3 +85,51 @@ name=$'l\xe9.vhd'
 expect_status 1 create --format vhd --parent "$name" child
 expect_output 'is no UTF-8 text, so no image can name it: rename it'
 [ ! -e child ]
+
+# Which images are based on which others.
+"$vhdx" create --format vhd first.vhd 5M
+"$vhdx" create --format vhd --parent first.vhd second.vhd
+"$vhdx" create --format vhd --parent second.vhd third.vhd
+expect_status 0 chain third.vhd
+[ "$(sed -E 's/  d[a-z]+, .*//; s,[^ ]*/,,' out)" = $'first.vhd\n└─ second.vhd\n   └─ third.vhd' ] || fail "$(<out)"
+"$vhdx" chain --json third.vhd >json
+[ "$(python3 -c 'import json; print([(i["type"], i["parent_state"]) for i in json.load(open("json"))])')" = \
+	"[('differencing', 'ok'), ('differencing', 'ok'), ('dynamic', 'none')]" ]
+mv first.vhd elsewhere
+expect_status 1 chain third.vhd
+expect_output "^! its parent $(python3 -c 'import json; print(json.load(open("json"))[-1]["disk_id"])') is missing: looked for .*/first.vhd"
+expect_status 1 chain --json third.vhd
+[ "$(json '[(i["parent_state"], "parent_id" in i, "parent_guid" in i) for i in j]')" = \
+	"[('ok', True, False), ('missing', True, False)]" ]
+expect_status 0 chain --parent elsewhere third.vhd
+# A directory, with both formats, those that have no magic at their beginning, and what is no image.
+mkdir dir
+mv elsewhere second.vhd third.vhd dir
+"$vhdx" create --format vhd --parent dir/second.vhd dir/brother.vhd
+"$vhdx" create --format vhd --type fixed dir/fixed.vhd 1M
+"$vhdx" create dir/new.vhdx 5M
+"$vhdx" create --parent dir/new.vhdx dir/newer.vhdx
+head -c 4096 /dev/urandom >dir/noise
+tree() { sed -E 's/  (d[a-z]+|fixed|broken).*//; s,dir/,,' out; }
+mv dir/elsewhere dir/first.vhd
+expect_status 0 chain dir
+[ "$(tree)" = $'first.vhd\n└─ second.vhd\n   ├─ brother.vhd\n   └─ third.vhd\nfixed.vhd\nnew.vhdx\n└─ newer.vhdx' ] ||
+	fail "$(<out)"
+expect_output '^dir/fixed.vhd  fixed, 1 MiB, [-0-9a-f]{36}$'
+sum=$(cat dir/* | sha256sum)
+# One that has another parent's place, one that is broken, and one that is of the other format.
+mv dir/first.vhd saved
+"$vhdx" create --format vhd dir/first.vhd 5M
+expect_status 1 chain dir
+expect_output "^   ! made from [-0-9a-f]{36}, but .*dir/first.vhd is [-0-9a-f]{36}: another image; last written "
+expect_status 1 chain --json dir
+[ "$(json 'sorted(i["parent_state"] for i in j)')" = "['changed', 'none', 'none', 'none', 'ok', 'ok', 'ok']" ]
+[ "$(json '["parent_has_id" in i for i in j if i["parent_state"] == "changed"]')" = '[True]' ]
+mv saved dir/first.vhd
+[ "$(cat dir/* | sha256sum)" = "$sum" ] || fail 'something was written'
+printf 'x' | dd of=dir/first.vhd bs=1 seek=600 conv=notrunc status=none
+expect_status 1 chain dir
+expect_output '^dir/first.vhd  broken: the header of the VHD image is damaged'
+cp dir/fixed.vhd dir/new.vhdx
+expect_status 1 chain dir
+expect_output '^   ! its parent is a VHD image$'

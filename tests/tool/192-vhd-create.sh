@@ -80,10 +80,17 @@ for option in --exact --azure; do
 	expect_output "$option needs --format vhd"
 done
 expect_status 1 create --parent new.vhd no.vhd
-expect_output 'new.vhd: no VHDX image but a VHD image'
+expect_output "new.vhd: a VHD image, whose children are VHD images: add '--format vhd'"
+[ ! -e no.vhd ]
 no '--parent-dir does not go with --format vhd' --parent new.vhd --parent-dir . no.vhd
 expect_status 2 create --format qcow2 no.vhd 1M
 expect_output "--format qcow2 is neither 'vhdx' nor 'vhd'"
+
+# A name is no format, but it may be meant as one.
+expect_status 0 create named.vhd 1M
+expect_output "named.vhd: note: made as VHDX, whatever the name says: '--format vhd' makes"
+[ "$(head -c 8 named.vhd)" = vhdxfile ]
+rm named.vhd
 
 # As of the other format, nothing is replaced unasked.
 expect_status 1 create --format vhd new.vhd 1M
@@ -91,3 +98,9 @@ expect_output 'exists: take another name'
 expect_status 0 create --format vhd --force new.vhd 1M
 expect_status 0 info --json new.vhd
 [ "$(json 'j["virtual_size"]')" = 1048576 ]
+
+# What is none, whatever its name says, is not called a parent.
+: >empty.vhd
+expect_status 1 convert empty.vhd copy.raw
+expect_output 'empty.vhd: no VHD image: name a VHD image'
+[ ! -e copy.raw ]

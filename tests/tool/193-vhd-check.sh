@@ -84,6 +84,7 @@ for file in 108-header 108-bat 111-zero 109-far 109-end; do
 	[ "$(json 'j["lost_bytes"], [(l["start"], l["length"], l["was_shared"]) for l in j["lost"]]')" = \
 		'65536 [(327680, 65536, False)]' ] || fail "$file: $(cat out)"
 	grep -q 'lost: bytes 327680 to 393215' err
+	! cmp -s <(head -c 84 image | tail -c 16) <(head -c 84 cases/$file.vhd | tail -c 16) || fail "$file: children would not notice"
 	expect_status 0 check image
 	naive image >after
 	mapped image | cmp - after
@@ -115,6 +116,20 @@ cp cases/109-one-more.vhd image
 expect_status 1 check --repair=salvage --json image
 [ "$(json 'j["lost_bytes"]')" = 512 ] || fail "$(cat out)"
 expect_status 0 check image
+# Killed at each write, and done once more: nothing else is there in the end, and the children notice.
+naive image >after
+id=$("$vhdx" info --json cases/000-dynamic.vhd | grep disk_id)
+for ((n = 1; n < 40; n++)); do
+	cp cases/109-one-more.vhd image
+	status=0
+	WRITE_FAULT=$n LD_PRELOAD=$VHDX_TOP/build/write-fault.so "$vhdx" check --repair=salvage image >out 2>err || status=$?
+	[ $status = 137 ] || break
+	"$vhdx" check --quiet --repair=salvage image >out 2>err || [ $? = 1 ]
+	expect_status 0 check image
+	naive image | cmp - after || fail "write $n: other data"
+	[ "$("$vhdx" info --json image | grep disk_id)" != "$id" ] || fail "write $n: the same UniqueId"
+done
+[ $n -gt 5 ] && [ $n -lt 40 ]
 # Shared: one gets a copy, and each is itself from then on.
 for file in same one-before one-behind between; do
 	cp cases/110-$file.vhd image
