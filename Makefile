@@ -17,13 +17,13 @@ KOUT = $(BUILD)/$(KREL)
 
 # What is needed on Debian 12. Kernels for the VM are none of these: tests/vm/kernel unpacks them in a
 # cache, with their headers, so that this machine never boots one.
-DEPS_TOOL := gcc libc6-dev libjson-c-dev libdevmapper-dev libblkid-dev uuid-dev libisal-dev
+DEPS_TOOL := gcc libc6-dev libjson-c-dev libdevmapper-dev libblkid-dev uuid-dev libisal-dev liburing-dev libext2fs-dev ntfs-3g-dev
 DEPS_VM := qemu-system-x86 busybox-static binutils cpio kmod libelf1 xz-utils zstd
 DEPS_DEMO := $(DEPS_TOOL) $(DEPS_VM) dmsetup e2fsprogs qemu-utils
 DEPS_DEB := $(DEPS_TOOL) make debhelper dh-dkms lintian
 DEPS := $(DEPS_DEMO) make bc bison flex bzip2 procps iproute2 debootstrap pahole \
 	linux-headers-amd64 linux-source-6.1 libelf-dev libssl-dev libcmocka-dev fio \
-	7zip libvhdi-utils nbd-client nbdkit lvm2 fdisk thin-provisioning-tools xfsprogs btrfs-progs dosfstools ntfs-3g exfatprogs attr patch \
+	7zip libvhdi-utils nbd-client nbdkit lvm2 fdisk thin-provisioning-tools xfsprogs btrfs-progs dosfstools ntfs-3g exfatprogs attr patch unifdef \
 	clang llvm libclang-rt-14-dev sparse shellcheck mandoc perl python3 gnuplot-nox $(DEPS_DEB)
 
 all: modules tools
@@ -42,10 +42,12 @@ help:
 	@echo '                     on the debug kernel, "check" those of them that are marked so; and check-boot of tests/boot)'
 	@echo 'make check-packages  the Debian packages in clean roots: installed, upgraded, purged'
 	@echo 'make check-kcsan     what is to race, on a kernel with the Kernel Concurrency Sanitizer'
+	@echo 'make kernel-tree     puts the module into the kernel sources KSRC=..., ready for a patch series'
 	@echo 'make matrix          all of tests/dm on each of the kernels 6.1, 6.12 and sid has'
 	@echo 'make bare            "make demo" in a root that has nothing installed'
 	@echo 'make crash fuzz bench    longer ones, not all of them part of "check"'
-	@echo 'make mutate          are the unit tests strong enough? (changes one place of the format at a time)'
+	@echo 'make sim             the target as a program: KUnit suites, small crash cases; part of "crash"'
+	@echo 'make mutate          are the unit tests strong enough? (changes one place at a time, and looks who notices)'
 	@echo 'make fuzz-cov        how much of the format code the fuzzers reach'
 	@echo 'make deps            install what the build and the tests need (Debian); deps-demo: the demo'
 	@echo 'make lint            W=1, sparse, checkpatch, shellcheck, mandoc'
@@ -95,7 +97,7 @@ bench-programs: tools fill-log $(addprefix $(BUILD)/bench/,accesses.so instructi
 fill-log: tools
 	@mkdir -p $(BUILD)/bench
 	$(CC) -O2 -g -Wall -Wextra -std=gnu11 $(addprefix -Itools/,boot command device image lib) -Ikmod/format -o $(BUILD)/bench/fill-log tests/bench/fill-log.c \
-		$$(ls $(BUILD)/tools/*.o | grep -v /vhdx.o) -ljson-c -ldevmapper -lblkid -luuid -lisal
+		$$(ls $(BUILD)/tools/*.o | grep -v /vhdx.o) -ljson-c -ldevmapper -lblkid -luuid -lisal -luring -lext2fs -lcom_err -lntfs-3g
 
 $(BUILD)/bench/%.so: tests/bench/%.c tests/bench/plugin.h
 	@mkdir -p $(@D)
@@ -106,14 +108,14 @@ $(BUILD)/bench/mark: tests/bench/mark.c
 	$(CC) -O2 -Wall -Wextra -std=gnu11 -static -o $@ $<
 
 # What tests/dm runs in the VM; static, as programs start slowly there.
-test-helpers: fill-log $(BUILD)/stamper $(BUILD)/lossy-disk $(BUILD)/nth-fault $(BUILD)/dm-fault.so
+test-helpers: fill-log $(BUILD)/stamper $(BUILD)/lossy-disk $(BUILD)/nth-fault $(BUILD)/dm-fault.so $(BUILD)/write-fault.so
 $(BUILD)/stamper $(BUILD)/lossy-disk $(BUILD)/nth-fault: $(BUILD)/%: tests/lib/%.c
 	@mkdir -p $(BUILD)
 	$(CC) -std=gnu11 -O2 -g -Wall -Wextra -static -pthread -o $@ $<
 
 # What tests/tool preloads.
-tool-helpers: $(BUILD)/write-fault.so
-$(BUILD)/dm-fault.so $(BUILD)/write-fault.so: $(BUILD)/%.so: tests/lib/%.c
+tool-helpers: $(BUILD)/write-fault.so $(BUILD)/write-record.so
+$(BUILD)/dm-fault.so $(BUILD)/write-fault.so $(BUILD)/write-record.so: $(BUILD)/%.so: tests/lib/%.c
 	@mkdir -p $(BUILD)
 	$(CC) -std=gnu11 -O2 -g -Wall -Wextra -shared -fPIC -o $@ $<
 
@@ -168,14 +170,21 @@ check-unit check-tool check-kunit check-dm check-kernels check-debug check-boot 
 matrix:
 	@tests/run $@
 
+kernel-tree:
+	@kmod/tree/install $(KSRC)
+
 check-packages:
 	@tests/packages/run
 
 bare:
 	@tests/vm/bare
 
-crash fuzz bench mutate:
+sim fuzz bench mutate:
 	@tests/$@/run
+
+# Small cases first, all of them and without a VM; then large ones at random.
+crash:
+	@status=0; tests/sim/run || status=1; tests/crash/run || status=1; exit $$status
 
 fuzz-cov:
 	@tests/fuzz/run --coverage
@@ -194,6 +203,10 @@ demo: deps-demo
 # not among it.
 CHECKPATCH_IGNORE := FILE_PATH_CHANGES,SPDX_LICENSE_TAG,COMPLEX_MACRO,LEADING_SPACE,NEW_TYPEDEFS,PREFER_DEFINED_ATTRIBUTE_MACRO,MACRO_ARG_REUSE,PREFER_KERNEL_TYPES,CAMELCASE,BIT_MACRO
 
+# Tracepoints are laid out as everybody lays them out.
+CHECKPATCH_IGNORE_TRACE := PARENTHESIS_ALIGNMENT,OPEN_ENDED_LINE,SPACING
+CHECKPATCH = $$(tests/vm/build-kernel --source)/scripts/checkpatch.pl --strict --no-tree --quiet --terse --no-summary
+
 # Headers of the kernel have sparse complaints of their own; only ours count. Where scripts that look
 # for sparse are not among a distribution's headers, nothing would be checked but for KBUILD_CHECKSRC.
 LINT := $(BUILD)/lint/$(KREL)
@@ -210,8 +223,10 @@ lint-modules:
 		{ cat $(LINT)/log; echo 'sparse has not seen all of kmod/' >&2; exit 1; }
 
 lint: lint-modules
-	$$(tests/vm/build-kernel --source)/scripts/checkpatch.pl --strict --no-tree --quiet --terse \
-		--no-summary --ignore $(CHECKPATCH_IGNORE) -f $$(git ls-files -co --exclude-standard 'kmod/*.[ch]')
+	$(CHECKPATCH) --ignore $(CHECKPATCH_IGNORE) -f \
+		$$(git ls-files -co --exclude-standard 'kmod/*.[ch]' ':!*-trace.h')
+	$(CHECKPATCH) --ignore $(CHECKPATCH_IGNORE),$(CHECKPATCH_IGNORE_TRACE) -f \
+		$$(git ls-files -co --exclude-standard 'kmod/*-trace.h')
 	shellcheck -x $$(git ls-files -co --exclude-standard | while read -r f; do \
 		head -n 1 "$$f" | grep -qE '^(#!.*sh$$|# shellcheck shell=)' && echo "$$f"; done)
 	mandoc -Tlint -W style tools/man/*.[58]
@@ -222,5 +237,5 @@ clean:
 .PHONY: all tool-helpers help deps deps-demo modules kunit build-modules build-kunit tools bench-programs fill-log \
 	test-helpers bulk install install-modules install-tools deb deps-deb no-dkms \
 	kernel-note uninstall check check-packages check-unit check-tool \
-	check-kunit check-dm check-kernels check-debug check-boot check-kcsan matrix bare crash fuzz fuzz-cov bench mutate demo \
+	check-kunit check-dm check-kernels check-debug check-boot check-kcsan matrix bare crash sim fuzz fuzz-cov bench mutate demo kernel-tree \
 	lint lint-modules clean
