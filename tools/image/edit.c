@@ -136,6 +136,12 @@ int edit_zero(struct image *image, u64 off, u64 bytes)
 	return edit_write_zeros(image, off, bytes);
 }
 
+/* On NTFS a file that is not sparse is never to be. */
+static bool edit_keeps_space(const struct image *image, struct hostfs *host)
+{
+	return !hostfs_look(host, image->fd) && host->ntfs && !host->sparse;
+}
+
 /**
  * edit_resize() - set the size of an image's file
  * @image: the image, open for writing
@@ -151,14 +157,41 @@ int edit_resize(struct image *image, u64 bytes)
 
 	if (image->block_device)
 		return bytes <= image->file_bytes ? 0 : -ENOSPC;
-	if (bytes > image->file_bytes && !hostfs_look(&host, image->fd) &&
-	    host.ntfs && !host.sparse)
+	if (bytes > image->file_bytes && edit_keeps_space(image, &host))
 		r = hostfs_extend(&host, image->fd, image->file_bytes, bytes,
 				  NULL);
 	else
 		r = ftruncate(image->fd, bytes) ? -errno : 0;
 	if (!r)
 		image->file_bytes = bytes;
+	return r;
+}
+
+/**
+ * edit_write_end() - write what an image's file is to end with
+ * @image: the image, open for writing
+ * @off: bytes from its start
+ * @buf: what is written
+ * @bytes: how much
+ *
+ * A file that has to get longer does so in the same step, so that a power cut does not
+ * leave it long without what has to be there; but for NTFS, see edit_resize().
+ *
+ * Return: 0 or a negative errno: -ENOSPC for a device, whose size is given.
+ */
+int edit_write_end(struct image *image, u64 off, const void *buf, u64 bytes)
+{
+	u64 end = off + bytes;
+	struct hostfs host;
+	int r = 0;
+
+	if (end > image->file_bytes &&
+	    (image->block_device || edit_keeps_space(image, &host)))
+		r = edit_resize(image, end);
+	if (!r)
+		r = edit_write(image, off, buf, bytes);
+	if (!r)
+		image->file_bytes = max_t(u64, image->file_bytes, end);
 	return r;
 }
 

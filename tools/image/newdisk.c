@@ -384,10 +384,8 @@ static int newdisk_finish_vhd(struct newdisk *disk)
 	if (disk->image->block_device || disk->fixed)
 		return 0;
 	r = image_pread(disk->image, 0, footer, sizeof(footer));
-	if (!r)
-		r = edit_resize(disk->image, disk->end + VHD_FOOTER_BYTES);
-	return r ? r : edit_write(disk->image, disk->end, footer,
-				  sizeof(footer));
+	return r ? r : edit_write_end(disk->image, disk->end, footer,
+				      sizeof(footer));
 }
 
 static int newdisk_reserve(struct newdisk *disk)

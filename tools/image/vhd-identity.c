@@ -36,7 +36,8 @@ void vhd_identity_change(u8 *footer, const guid_t *id)
  *	layout is what is written
  * @off: where, in bytes
  *
- * All else is as it is there, whatever it says that nobody knows of.  Durable on return.
+ * All else is as it is there, whatever it says that nobody knows of.  A file may get
+ * longer by it.  Durable on return.
  *
  * Return: 0 or a negative errno.
  */
@@ -49,7 +50,7 @@ int vhd_identity_put_footer(const struct vhd_image *vhd, u64 off)
 	if (r)
 		return r;
 	vhd_identity_change(buf, &layout->footer.id);
-	r = edit_write(vhd->image, off, buf, sizeof(buf));
+	r = edit_write_end(vhd->image, off, buf, sizeof(buf));
 	return r ? r : edit_sync(vhd->image);
 }
 

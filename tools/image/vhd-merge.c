@@ -313,9 +313,7 @@ static int vhd_merge_extend(struct merge *merge, u64 end, u64 need)
 
 	if (need <= was)
 		return edit_zero(image, end, was - end);
-	r = edit_resize(image, need + VHD_FOOTER_BYTES);
-	if (!r)
-		r = vhd_identity_put_footer(vhd_merge_image(merge), need);
+	r = vhd_identity_put_footer(vhd_merge_image(merge), need);
 	if (r)
 		return r;
 	layout->end = need;

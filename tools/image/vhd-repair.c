@@ -100,10 +100,8 @@ int vhd_repair_footer(struct vhd_image *vhd, u64 end)
 	r = vhd_repair_read(vhd, footer);
 	if (!r)
 		r = vhd_repair_copy(vhd, footer);
-	if (!r && off + VHD_FOOTER_BYTES > image->file_bytes)
-		r = edit_resize(image, off + VHD_FOOTER_BYTES);
 	if (!r)
-		r = edit_write(image, off, footer, sizeof(footer));
+		r = edit_write_end(image, off, footer, sizeof(footer));
 	return r ? r : edit_sync(image);
 }
 
