@@ -14,7 +14,7 @@
  * @maxlen: bytes there
  *
  * They count since the table was loaded, checkpoints and flushes since it was
- * resumed.
+ * resumed; what is to be freed is as it is now.
  *
  * Context: process context, any time.
  */
@@ -30,6 +30,7 @@ void vhdx_stats_show(const struct vhdx_target *vt, char *result,
 
 	for (i = 0; i < VHDX_STAT_COUNT; i++)
 		DMEMIT("%s %llu\n", names[i], vhdx_stat(&vt->stats, i));
+	DMEMIT("mib_to_free %u\n", READ_ONCE(vt->limbo_mib));
 	/* data_race(): whoever counts is the commit work, and may wait for long. */
 	DMEMIT("checkpoints %llu\n", data_race(vt->log.checkpoints));
 	DMEMIT("flushes %llu\n", (u64)atomic64_read(&vt->image.flushes));

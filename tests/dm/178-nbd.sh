@@ -132,3 +132,19 @@ unmap a
 "$vhdx" check /dev/nbd0
 qemu-nbd --disconnect /dev/nbd0
 wait_for 60 disconnected
+server_end TERM
+
+# --- it is slow to free what blocks had, and "vhdx compact" waits for it -----------------
+
+serve --filter=delay memory 40M delay-trim=3
+connect
+"$vhdx" create --size 16M --block-size 1M /dev/nbd0
+"$vhdx" attach /dev/nbd0 disk >/dev/null
+at_exit "$vhdx" detach --if-attached disk
+dd if=/dev/urandom of=/dev/mapper/disk bs=1M count=8 oflag=direct status=none
+blkdiscard -o 0 -l 2M /dev/mapper/disk
+dmsetup message disk 0 commit
+"$vhdx" compact --json disk >out
+grep -qE '"blocks_moved": *2\b' out || fail "$(<out)"
+"$vhdx" detach disk
+disconnect

@@ -30,7 +30,7 @@
 #define COMPACT_LOOKS		5	/* at an image that is being written */
 #define COMPACT_RETRIES		300	/* while it is suspended */
 #define COMPACT_RETRY_US	100000
-#define COMPACT_FREE_TRIES	100	/* until what has moved is given back below */
+#define COMPACT_FREE_TRIES	100	/* until what was freed is given back below */
 
 /**
  * struct compact_disk - a run of it
@@ -203,31 +203,32 @@ static int compact_disk_failed(struct compact_disk *run, u64 block, int r)
 	return r == -EINTR ? r : 0;
 }
 
-static u64 compact_disk_count(const struct compact_disk *run, const char *name)
+/* Space of freed blocks that is not free yet, in MiB. */
+static u64 compact_disk_to_free(const struct compact_disk *run)
 {
+	static const char name[] = "mib_to_free ";
 	char answer[4096], *line;
-	u64 count = 0;
+	u64 mib = 0;
 
 	if (target_ask(run->disk->dev, "stats", answer, sizeof(answer)))
 		return 0;
 	line = strstr(answer, name);
 	if (line)
-		sscanf(line + strlen(name), "%" SCNu64, &count);
-	return count;
+		sscanf(line + strlen(name), "%" SCNu64, &mib);
+	return mib;
 }
 
-/* What has moved is durable, and its old space free, since so many MiB were. */
-static int compact_disk_settle(const struct compact_disk *run, u64 freed)
+/* What was freed, by whomever, is durable, and free for what moves down. */
+static int compact_disk_settle(const struct compact_disk *run)
 {
 	unsigned int tries = COMPACT_FREE_TRIES;
 	int r = target_message(run->disk->dev, "commit");
 
-	freed += (run->moved + run->dropped) * (run->block_bytes / SZ_1M);
-	while (!r && compact_disk_count(run, "mib_freed") < freed && --tries)
+	while (!r && compact_disk_to_free(run) && --tries && !signals_pending())
 		usleep(COMPACT_RETRY_US);
 	if (r)
 		complain_errno(run->disk->name, -r,
-			       "what has moved cannot be made durable");
+			       "what was freed cannot be made durable");
 	return r;
 }
 
@@ -287,16 +288,15 @@ static int compact_disk_move(struct compact_disk *run)
 
 static int compact_disk_write(struct compact_disk *run)
 {
-	u64 freed = compact_disk_count(run, "mib_freed");
 	int r = 0, later;
 
 	if (run->plan.dropped)
 		r = compact_disk_drop(run);
-	if (!r && run->dropped)
-		r = compact_disk_settle(run, freed);
+	if (!r)
+		r = compact_disk_settle(run);
 	if (!r)
 		r = compact_disk_move(run);
-	later = compact_disk_settle(run, freed);
+	later = compact_disk_settle(run);
 	compact_disk_forget(run);
 	if (!r)
 		r = later;
