@@ -146,6 +146,13 @@ if [ "$(id -u)" = 0 ] && setpriv --reuid 65534 --clear-groups true 2>/dev/null; 
 		expect_output "^! its parent [-0-9a-f]{36} may be $nobody/dir/base, which cannot be read: Permission denied$"
 		as_nobody 1 chain --json "$nobody/child"
 		[ "$(json 'j[0]["parent_state"]')" = unreadable ]
+		# The other way round: who looks for children says what may be one.
+		cp "$nobody/child" "$nobody/dir/child.$format"
+		chmod 600 "$nobody/dir/child.$format"
+		chmod 666 "$nobody/dir/base"
+		as_nobody 0 compact --fs --dry-run "$nobody/dir/base"
+		expect_output "^vhdx: $nobody/dir/base: note: '$nobody/dir/child.$format' cannot be read: it may be a child of this image$"
+		rm "$nobody/dir/child.$format"
 		chmod 644 "$nobody/dir/base"
 		as_nobody 0 chain "$nobody/child"
 		# The directory may not be looked into.

@@ -6,11 +6,16 @@
  */
 #define _GNU_SOURCE
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
 
 #include "children.h"
 #include "identify.h"
+#include "message.h"
 #include "parent.h"
 #include "vhd-image.h"
 
@@ -102,6 +107,32 @@ static bool child_is_of_vhd(const char *path, const struct image *parent,
 	return is;
 }
 
+/* An image, by its name, that only somebody else can read. */
+static bool child_is_hidden(const char *path)
+{
+	static const char *const ends[] = { ".vhdx", ".avhdx", ".vhd", ".avhd" };
+	const char *dot = strrchr(path, '.');
+	unsigned int i;
+
+	for (i = 0; dot && i < sizeof(ends) / sizeof(*ends); i++)
+		if (!strcasecmp(dot, ends[i]))
+			return access(path, R_OK) && errno == EACCES;
+	return false;
+}
+
+static bool child_is(const char *path, const struct image *parent,
+		     const struct children_known *known)
+{
+	if (child_is_hidden(path)) {
+		note(parent->path, "'%s' cannot be read: it may be a child of this image",
+		     path);
+		return false;
+	}
+	if (vhd_image_is(parent))
+		return child_is_of_vhd(path, parent, known);
+	return identify_begins(path) && child_is_of(path, parent, known);
+}
+
 static void children_name(char names[CHILDREN_TEXT], const char *path, int n)
 {
 	size_t length = strlen(names);
@@ -127,13 +158,14 @@ static char *children_directory(const char *path)
  * @known: children that do not count; NULL: none
  * @names: takes the names of some, for people
  *
+ * Says which files may be children, too, but cannot be read.
+ *
  * Return: how many there are; 0 also if the directory cannot be read.
  */
 int children_find(const struct image *parent,
 		  const struct children_known *known, char names[CHILDREN_TEXT])
 {
 	char *dir = children_directory(parent->path), *path, more[32];
-	bool is_vhd = vhd_image_is(parent);
 	struct dirent **entry = NULL;
 	int count = 0, all = 0, i;
 	size_t length;
@@ -143,9 +175,7 @@ int children_find(const struct image *parent,
 		all = scandir(*dir ? dir : "/", &entry, NULL, alphasort);
 	for (i = 0; i < all; i++) {
 		if (asprintf(&path, "%s/%s", dir, entry[i]->d_name) >= 0) {
-			if (is_vhd ? child_is_of_vhd(path, parent, known) :
-			    identify_begins(path) &&
-			    child_is_of(path, parent, known))
+			if (child_is(path, parent, known))
 				children_name(names, path, ++count);
 			free(path);
 		}
