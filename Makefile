@@ -96,7 +96,7 @@ bench-programs: tools fill-log $(addprefix $(BUILD)/bench/,accesses.so instructi
 # The tool's objects know how to write an image.
 fill-log: tools
 	@mkdir -p $(BUILD)/bench
-	$(CC) -O2 -g -Wall -Wextra -std=gnu11 $(addprefix -Itools/,boot command device image lib) -Ikmod/format -o $(BUILD)/bench/fill-log tests/bench/fill-log.c \
+	$(CC) -O2 -g -Wall -Wextra -std=gnu11 $(addprefix -Itools/,boot command attach image device lib) -Ikmod/format -o $(BUILD)/bench/fill-log tests/bench/fill-log.c \
 		$$(ls $(BUILD)/tools/*.o | grep -v /vhdx.o) -ljson-c -ldevmapper -lblkid -luuid -lisal -luring -lext2fs -lcom_err -lntfs-3g
 
 $(BUILD)/bench/%.so: tests/bench/%.c tests/bench/plugin.h

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "mapping.h"
@@ -92,6 +93,47 @@ static int mapping_run_wait(struct dm_task *task, uint16_t flags)
 	return r;
 }
 
+/**
+ * mapping_take() - take the device and its first target
+ * @task: a table or status task that has run
+ * @mapping: result
+ * @params: takes what the task says of the target
+ * @event: takes the number of the last event before that
+ *
+ * Return: 0 or -ENODEV.
+ */
+int mapping_take(struct dm_task *task, struct mapping *mapping,
+		 char params[MAPPING_PARAMS], u32 *event)
+{
+	uint64_t start = 0, length = 0;
+	char *type = NULL, *text = NULL;
+	void *next;
+	struct dm_info info;
+
+	if (!dm_task_get_info(task, &info) || !info.exists)
+		return -ENODEV;
+	snprintf(mapping->name, sizeof(mapping->name), "%s",
+		 dm_task_get_name(task) ?: "");
+	snprintf(mapping->uuid, sizeof(mapping->uuid), "%s",
+		 dm_task_get_uuid(task) ?: "");
+	mapping->dev = makedev(info.major, info.minor);
+	mapping->read_only = info.read_only;
+	mapping->suspended = info.suspended;
+	mapping->inactive = !info.live_table && info.inactive_table;
+	mapping->open_count = info.open_count;
+	*event = info.event_nr;
+
+	next = dm_get_next_target(task, NULL, &start, &length, &type, &text);
+	snprintf(mapping->target, sizeof(mapping->target), "%s", type ?: "");
+	snprintf(params, MAPPING_PARAMS, "%s", text ?: "");
+	mapping->targets = type ? 1 : 0;
+	for (; next; mapping->targets++)
+		next = dm_get_next_target(task, next, &start, &length, &type,
+					  &text);
+	mapping->sectors = start + length;
+	return 0;
+}
+
 static int mapping_query(int type, const char *name, struct mapping *mapping,
 			 char params[MAPPING_PARAMS])
 {
@@ -108,7 +150,7 @@ static int mapping_query(int type, const char *name, struct mapping *mapping,
 	else
 		r = dm_task_no_flush(task) ? task_run(task) : -EINVAL;
 	if (!r)
-		r = task_take_target(task, mapping, params, &event);
+		r = mapping_take(task, mapping, params, &event);
 	dm_task_destroy(task);
 	return r;
 }

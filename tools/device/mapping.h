@@ -43,6 +43,8 @@ struct mapping {
 
 typedef int (*mapping_visit_fn)(void *arg, const char *name, dev_t dev);
 
+struct dm_task;
+
 /**
  * struct mapping_row - a line of a table
  * @start: where on the device it begins, in units of 512 bytes
@@ -63,6 +65,8 @@ typedef bool (*mapping_row_fn)(void *arg, u32 index, struct mapping_row *row);
 bool mapping_possible(void);
 int mapping_start(void);
 const char *mapping_error(void);
+int mapping_take(struct dm_task *task, struct mapping *mapping,
+		 char params[MAPPING_PARAMS], u32 *event);
 int mapping_get(const char *name, struct mapping *mapping);
 int mapping_each(mapping_visit_fn visit, void *arg);
 bool mapping_is_stock(const struct mapping *mapping);

@@ -32,7 +32,7 @@ static int target_query(int type, struct mapping *mapping, dev_t dev,
 		return -ENOMEM;
 	r = dm_task_no_flush(task) ? task_run(task) : -EINVAL;
 	if (!r)
-		r = task_take_target(task, mapping, params, event);
+		r = mapping_take(task, mapping, params, event);
 	dm_task_destroy(task);
 	return r;
 }

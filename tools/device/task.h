@@ -5,11 +5,9 @@
 
 #include <libdevmapper.h>
 
-#include "mapping.h"
+#include "vhdx-shim.h"
 
 bool task_find_target(const char *target, u32 version[3]);
 int task_run(struct dm_task *task);
-int task_take_target(struct dm_task *task, struct mapping *mapping,
-		     char params[MAPPING_PARAMS], u32 *event);
 
 #endif /* VHDX_TOOLS_TASK_H */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The file below an image of either format, made larger. */
 #include "edit.h"
-#include "extent.h"
+#include "extent-grow.h"
 #include "message.h"
 #include "size.h"
 

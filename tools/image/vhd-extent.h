@@ -3,7 +3,7 @@
 #ifndef VHDX_TOOLS_VHD_EXTENT_H
 #define VHDX_TOOLS_VHD_EXTENT_H
 
-#include "extent.h"
+#include "extent-grow.h"
 
 int vhd_extent_load(struct extent *extent, struct image *image);
 int vhd_extent_grow(const struct extent *extent, struct image *image,
