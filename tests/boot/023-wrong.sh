@@ -27,7 +27,7 @@ host=UUID=$HOST_UUID
 # An empty panic= lets there be a shell.
 boot_vm none "panic= rd.vhdx=one=$host:/good.vhdx rd.vhdx=two=$host:/good.vhdx rd.vhdx=$host:/none.vhdx \
 rd.vhdx=$host:/bad.vhdx rd.vhdx=UUID=0000-0000:/absent.vhdx rd.vhdx=win=UUID=$windows:/good.vhdx rd.vhdx=wrong" \
-	--disk host.disk,serial=host --disk windows.disk,serial=windows --cut-on '(initramfs) '
+	--disk host.disk,serial=host --disk windows.disk,serial=windows --cut-on 'built-in shell (ash)'
 
 boot_said "^vhdx: rd.vhdx=wrong: ignored: the source 'wrong' is neither a path"
 boot_said "^vhdx: /run/vhdx/host/$HOST_UUID/none.vhdx: cannot open"
