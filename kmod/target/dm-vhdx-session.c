@@ -163,6 +163,19 @@ static int vhdx_session_close(struct vhdx_target *vt)
 	return r;
 }
 
+/*
+ * Is there no session, but may there be overwrites that no flush has covered?  They land
+ * later than their session is closed; and a fixed VHD image has none.
+ */
+static bool vhdx_session_has_passed(const struct vhdx_target *vt)
+{
+	lockdep_assert_held(&vt->lock);
+	if (vt->mode != VHDX_MODE_RW || vt->session == VHDX_SESSION_OPEN)
+		return false;
+	return vt->session == VHDX_SESSION_CLOSING || vt->nr_closed ||
+	       vt->may_overwrite;
+}
+
 /**
  * vhdx_session_end() - the last commit of a suspend: leave a clean image
  * @vt: the target
@@ -175,18 +188,15 @@ static int vhdx_session_close(struct vhdx_target *vt)
  */
 void vhdx_session_end(struct vhdx_target *vt)
 {
-	bool closed;
+	bool flush;
 
 	spin_lock_irq(&vt->lock);
-	/* There has been a session, or nothing was ever written. */
-	closed = vt->session == VHDX_SESSION_CLOSED &&
-		 READ_ONCE(vt->image.settled) && vt->mode == VHDX_MODE_RW;
+	flush = vhdx_session_has_passed(vt);
 	vt->close_asked = true;
 	spin_unlock_irq(&vt->lock);
 	queue_work(vt->commit_wq, &vt->commit);
 	flush_work(&vt->commit);
-	/* Overwrites may have landed since it was closed. */
-	if (closed && vhdx_image_flush(&vt->image))
+	if (flush && vhdx_image_flush(&vt->image))
 		vhdx_set_mode(vt, VHDX_MODE_RO,
 			      "the last writes cannot be made durable");
 

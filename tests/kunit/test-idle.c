@@ -295,6 +295,57 @@ static void idle_suspend(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->s.vt->log.checkpoints, 1);
 }
 
+/* The session has been closed by then. */
+static void idle_has_closed(void *arg)
+{
+	struct idle_test *t = arg;
+
+	t->s.vt->session = VHDX_SESSION_CLOSED;
+	t->s.vt->nr_closed++;
+}
+
+/* An overwrite lands when the last flush of a close is done; a suspend covers it. */
+static void idle_leaves(struct kunit *test)
+{
+	struct idle_test *t = test->priv;
+	struct fake_bio *fbio;
+	u32 closing;
+
+	small_test_start(&t->s, true);
+	/* Where nothing was written there is nothing to cover. */
+	vk_target_suspend(&t->s.vkt, false);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->s.vkt));
+	KUNIT_EXPECT_EQ(test, fake_dev_count(t->s.dev, FAKE_FLUSH), 0);
+	for (closing = 0; closing < 2; closing++) {
+		idle_write(t, 1);
+		fbio = idle_send(t, 1);
+		KUNIT_EXPECT_EQ(test, 0, vk_target_message(&t->s.vkt, "close"));
+		fake_kernel_run();
+		KUNIT_EXPECT_TRUE(test, fbio->done);
+		KUNIT_EXPECT_FALSE(test, list_empty(&t->s.dev->writes));
+		/* The work that closes it may not have got to its end yet. */
+		if (closing) {
+			t->s.vt->session = VHDX_SESSION_CLOSING;
+			fake.on_unlock = idle_has_closed;
+			fake.unlock_arg = t;
+		}
+		vk_target_suspend(&t->s.vkt, !closing);
+		KUNIT_EXPECT_EQ(test, t->s.vt->session, VHDX_SESSION_CLOSED);
+		KUNIT_EXPECT_TRUE(test, list_empty(&t->s.dev->writes));
+		KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->s.vkt));
+	}
+	/* If it cannot, that is told. */
+	idle_write(t, 1);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_message(&t->s.vkt, "close"));
+	t->s.dev->fail_in[FAKE_FLUSH] = 1;
+	vk_target_suspend(&t->s.vkt, false);
+	KUNIT_EXPECT_EQ(test, t->s.vt->mode, VHDX_MODE_RO);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->s.vkt));
+	KUNIT_EXPECT_EQ(test, -EIO, vk_guest_flush(&t->s.vkt));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->s.vkt));
+	vk_target_suspend(&t->s.vkt, false);
+}
+
 /* ... waits for blocks that are being prepared, but not for ever. */
 static void idle_message_prepares(struct kunit *test)
 {
@@ -387,6 +438,7 @@ static struct kunit_case idle_cases[] = {
 	KUNIT_CASE(idle_never),
 	KUNIT_CASE(idle_message),
 	KUNIT_CASE(idle_suspend),
+	KUNIT_CASE(idle_leaves),
 	KUNIT_CASE(idle_message_prepares),
 	KUNIT_CASE(idle_chooses),
 	KUNIT_CASE(idle_fails),

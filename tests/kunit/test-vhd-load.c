@@ -263,7 +263,10 @@ static void load_fixed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 3);
 	fake_dev_peek(t->dev, 17 * VHD_SECTOR, t->buf, VHD_SECTOR);
 	KUNIT_EXPECT_EQ(test, mark->sector, 5439);
+	/* What nobody has flushed a suspend does. */
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_io(&t->vkt, REQ_OP_WRITE, 17, 1, t->buf));
 	vk_target_suspend(&t->vkt, false);
+	KUNIT_EXPECT_TRUE(test, list_empty(&t->dev->writes));
 	/* And only read where that is all. */
 	KUNIT_ASSERT_EQ(test, 0, load_make(t, "7:0 1 read_only"));
 	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkt));
