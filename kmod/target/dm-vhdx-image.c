@@ -214,8 +214,6 @@ int vhdx_image_flush(struct vhdx_image *image)
 	trace_vhdx_flush(image->backing.bdev, r);
 	if (r)
 		WRITE_ONCE(image->flush_failed, true);
-	else
-		WRITE_ONCE(image->settled, true);
 	return READ_ONCE(image->flush_failed) ? r ?: -EIO : 0;
 }
 
@@ -239,6 +237,7 @@ static int vhdx_image_write_slot(struct vhdx_image *image)
 		return r;
 	layout->header = header;
 	layout->header_slot = slot;
+	image->settled = true;
 	return 0;
 }
 

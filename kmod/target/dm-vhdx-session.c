@@ -35,19 +35,25 @@ static int vhdx_session_mend_regions(struct vhdx_target *vt)
 	return r;
 }
 
+/*
+ * The header that was read says that the log does not count.  If it is lost, the one
+ * before it may need the log that is about to be overwritten.  Whoever wrote it may
+ * not have waited for it; or in vain, and what a flush that failed has dropped is made
+ * durable by none after it.  So it is written anew.
+ */
+static int vhdx_session_settle(struct vhdx_image *image)
+{
+	if (image->settled)
+		return 0;
+	return vhdx_image_flush(image) ?: vhdx_image_write_header(image, false);
+}
+
 /* A log with a new GUID, and headers that name it. */
 static int vhdx_session_begin_log(struct vhdx_target *vt)
 {
 	struct vhdx_header *header = &vt->image.layout.header;
-	int r = 0;
+	int r = vhdx_session_settle(&vt->image);
 
-	/*
-	 * The header that was read says that the log does not count.  If it is
-	 * lost, as whoever wrote it did not wait for it, the one before it may
-	 * need the log that is about to be overwritten.
-	 */
-	if (!READ_ONCE(vt->image.settled))
-		r = vhdx_image_flush(&vt->image);
 	if (r)
 		return r;
 	/* Without a log it may have been anything (case 8). */
@@ -68,7 +74,7 @@ static int vhdx_session_begin_log(struct vhdx_target *vt)
  * @vt: the target, in mode rw, without a session
  *
  * In this order, each durable before the next: what was read when the image was
- * loaded; an empty log entry with a new GUID; the headers with that GUID and new
+ * loaded, and its header once more; an empty log entry with a new GUID; the headers with that GUID and new
  * FileWriteGuid and DataWriteGuid.  A crash before the first header leaves
  * a clean image, one after it a dirty log without changes.  A VHD image needs its
  * footers only.

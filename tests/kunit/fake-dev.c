@@ -259,7 +259,7 @@ void fake_dev_flushed(struct fake_dev *dev, int r)
 {
 	struct fake_write *write, *next;
 
-	if (r && !dev->flush_loses)
+	if (r && !dev->flush_loses && !dev->flush_hides)
 		return;
 	dev->losses += !!r;
 	dev->version = ++fake_last_version;
@@ -271,6 +271,8 @@ void fake_dev_flushed(struct fake_dev *dev, int r)
 					 write->data, write->bytes);
 		fake_write_free(write);
 	}
+	if (dev->flush_hides)
+		return;
 	fake_pages_free(&dev->cache);
 	list_for_each_entry(write, &dev->writes, list)
 		fake_pages_write(dev, &dev->cache, write->off, write->data,

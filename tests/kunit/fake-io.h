@@ -71,6 +71,7 @@ struct fake_write {
  * @cache: what reads see before that
  * @writes: what a flush makes durable
  * @flush_loses: a flush that fails drops what it should have made durable
+ * @flush_hides: it does, but reads go on to see that, as with a page cache
  * @losses: how often that was
  * @no_discards: it takes none
  * @uncached: it has no volatile cache, or does not say so
@@ -102,6 +103,7 @@ struct fake_dev {
 	struct xarray cache;
 	struct list_head writes;
 	bool flush_loses;
+	bool flush_hides;
 	unsigned int losses;
 	bool no_discards;
 	bool uncached;

@@ -112,7 +112,7 @@ static void costs_fua(struct kunit *test)
 		KUNIT_EXPECT_EQ(test, 0, costs_write(s, 1, REQ_FUA));
 		/* Those that open the first session after a load, and no other one. */
 		flushes = fake_dev_count(s->dev, FAKE_FLUSH);
-		KUNIT_EXPECT_EQ(test, flushes, 4 + !trusted);
+		KUNIT_EXPECT_EQ(test, flushes, 5 + !trusted);
 		fake_dev_forget(s->dev);
 		KUNIT_EXPECT_EQ(test, 0, costs_write(s, 1, REQ_FUA));
 		KUNIT_EXPECT_EQ(test, fake_dev_count(s->dev, FAKE_FLUSH), !trusted);

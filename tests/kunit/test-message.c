@@ -139,7 +139,7 @@ static void message_read_only(struct kunit *test)
 static void message_stats(struct kunit *test)
 {
 	static const char expected[] =
-		"blocks_allocated 2\nblocks_zeroed 2\nblocks_filled 0\nblocks_freed 0\nblocks_moved 0\nbitmaps_allocated 0\ntiles_made 0\nplaces_set_aside 0\nbios_deferred 2\nbios_starved 0\nreads_deferred 0\nwrites_without_space 0\nsessions_opened 1\nsessions_closed 1\ncommits 2\nlog_entries 2\nmib_passed_down 0\nmib_freed 0\nmib_to_free 0\ncheckpoints 1\nflushes 12\n";
+		"blocks_allocated 2\nblocks_zeroed 2\nblocks_filled 0\nblocks_freed 0\nblocks_moved 0\nbitmaps_allocated 0\ntiles_made 0\nplaces_set_aside 0\nbios_deferred 2\nbios_starved 0\nreads_deferred 0\nwrites_without_space 0\nsessions_opened 1\nsessions_closed 1\ncommits 2\nlog_entries 2\nmib_passed_down 0\nmib_freed 0\nmib_to_free 0\ncheckpoints 1\nflushes 13\n";
 	struct tables_test *t = test->priv;
 	char *text = kunit_kzalloc(test, SZ_1K, GFP_KERNEL);
 	u32 i;

@@ -7,7 +7,7 @@ static void target_hook_ro(struct fake_dev *dev, const struct fake_event *event)
 {
 	struct tables_test *t = dev->hook_arg;
 
-	if (dev->nr_events == 7)
+	if (dev->nr_events == 9)
 		vhdx_set_mode(t->vkts[0].vt, VHDX_MODE_RO, "a test");
 }
 
@@ -16,13 +16,13 @@ static void target_may_overwrite(struct kunit *test)
 	struct tables_test *t = test->priv;
 	struct vhdx_target *vt = tables_start(t);
 
-	/* Flush, entry, flush, header, flush, header, flush. */
+	/* Flush, header, flush, entry, flush, header, flush, header, flush. */
 	fake_dev_forget(t->dev);
 	t->dev->hook = target_hook_ro;
 	t->dev->hook_arg = t;
 	KUNIT_EXPECT_EQ(test, -EIO, tables_write(t, 0, 1));
 	t->dev->hook = NULL;
-	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 7);
+	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 9);
 	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RO);
 	KUNIT_EXPECT_FALSE(test, vt->may_overwrite);
 	KUNIT_EXPECT_FALSE(test, vt->dozing);

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A flush fails, and reads go on to see what it has dropped: no later one makes it durable. */
+#include <linux/slab.h>
+
+#include "vk-tables.h"
+
+/* More than a replay takes. */
+#define HIDDEN_FLUSHES	20U
+
+static void hidden_hook(struct fake_dev *dev, const struct fake_event *event)
+{
+	struct tables_test *t = dev->hook_arg;
+	struct fake_dev *crash;
+	struct vhdx_image *image;
+	const char *error = NULL;
+	u32 i;
+
+	t->check.step++;
+	for (i = 0; i < 4 && !t->check.failed; i++) {
+		image = kzalloc(sizeof(*image), GFP_KERNEL | __GFP_NOFAIL);
+		crash = fake_dev_crash(dev, &t->check.rnd);
+		vhdx_image_init(image, &crash->bdev, true);
+		if (vhdx_image_load(image, &error))
+			vk_fail(&t->check, "a crash state does not open: %s", error);
+		vhdx_image_unload(image);
+		kfree(image);
+		fake_dev_free(crash);
+	}
+}
+
+/* What a power cut leaves of a session that has only been opened: one entry of the log. */
+static struct fake_dev *hidden_dirty(struct tables_test *t)
+{
+	struct fake_dev *crash;
+
+	tables_start(t);
+	KUNIT_EXPECT_EQ(t->check.test, 0, tables_write(t, 0, 5));
+	crash = fake_dev_bare(t->dev);
+	fake_dev_detach(crash);
+	vk_target_suspend(&t->vkts[0], false);
+	return crash;
+}
+
+/* Its replay, of which flush number @n fails, and what comes after; false: there are less. */
+static bool hidden_replay(struct tables_test *t, struct fake_dev *dev, u32 n)
+{
+	struct kunit *test = t->check.test;
+	struct vk_target *vkt = &t->vkts[1];
+	int r;
+
+	KUNIT_ASSERT_EQ(test, 0, vk_target_new(vkt, dev, 0));
+	dev->fail_in[FAKE_FLUSH] = n;
+	r = vk_target_resume(vkt);
+	KUNIT_EXPECT_EQ(test, !r, dev->fail_in[FAKE_FLUSH] != 0);
+	dev->fail_in[FAKE_FLUSH] = 0;
+	if (r)
+		KUNIT_ASSERT_EQ(test, 0, vk_target_resume(vkt));
+	dev->hook_arg = t;
+	dev->hook = hidden_hook;
+	KUNIT_EXPECT_EQ(test, 0, tables_write(t, 1, 6));
+	dev->hook = NULL;
+	vk_target_suspend(vkt, false);
+	vk_target_free(vkt);
+	return r;
+}
+
+/*
+ * The header that was read when the image was loaded may be such: the log that the one before
+ * it needs is not to be overwritten.
+ */
+static void hidden_header(struct kunit *test)
+{
+	struct tables_test *t = test->priv;
+	struct fake_dev *dirty = hidden_dirty(t), *dev;
+	bool failed = true;
+	u32 n;
+
+	for (n = 1; failed && n < HIDDEN_FLUSHES; n++) {
+		dev = fake_dev_bare(dirty);
+		dev->bdev.bd_dev = MKDEV(7, 0);
+		dev->flush_hides = true;
+		failed = hidden_replay(t, dev, n);
+		fake_dev_free(dev);
+	}
+	fake_dev_free(dirty);
+	KUNIT_EXPECT_FALSE(test, failed);
+	KUNIT_EXPECT_GT(test, n, 4);
+}
+
+static struct kunit_case hidden_cases[] = {
+	KUNIT_CASE(hidden_header),
+	{}
+};
+
+static struct kunit_suite hidden_suite = {
+	.name = "vhdx-hidden",
+	.init = tables_test_init,
+	.exit = tables_test_exit,
+	.test_cases = hidden_cases,
+};
+
+kunit_test_suite(hidden_suite);
