@@ -174,17 +174,22 @@ static int vhdx_move_write(struct vhdx_target *vt, struct vhdx_move *move, u64 o
 	if (!r)
 		r = vhdx_io_write(backing, to + off, move->buf, VHDX_MOVE_BYTES);
 	move->bad_place = r && r != -ENOSPC && r != -EINTR;
-	return r;
+	return move->bad_place ? -EIO : r;
 }
 
-/* Returns 1 if there is no need to go on: it stays. */
+/*
+ * What a device calls its errors is its own affair: to who has asked for the move some of
+ * them say something else.
+ *
+ * Returns 1 if there is no need to go on: it stays.
+ */
 static int vhdx_move_piece(struct vhdx_target *vt, struct vhdx_move *move, u64 off)
 {
 	int r = vhdx_io_read(&vt->image.backing, ((u64)move->from << 20) + off,
 			     move->buf, VHDX_MOVE_BYTES);
 
 	if (r)
-		return r;
+		return -EIO;
 	if (move->zeros && !memchr_inv(move->buf, 0, VHDX_MOVE_BYTES))
 		return 0;
 	return move->to ? vhdx_move_write(vt, move, off) : 1;

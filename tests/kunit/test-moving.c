@@ -195,6 +195,40 @@ static void move_after_undo(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, -EAGAIN, move_do(t, 6, false));
 }
 
+/* Whatever the device calls it, a bad block is not another reason why none is moved. */
+static void move_errors(struct kunit *test)
+{
+	static const int errors[] = {
+		-EIO, -EAGAIN, -EBUSY, -EOPNOTSUPP, -ENODEV, -ENOMEM, -EROFS, -ERANGE,
+	};
+	static const char * const why[] = {
+		[FAKE_READ] = "block 5 is not moved (-5): it cannot be read\n",
+		[FAKE_WRITE] = "block 5 is not moved (-5): its new place cannot be written",
+	};
+	struct move_test *t = test->priv;
+	enum fake_op op;
+	u32 i;
+
+	move_start(t);
+	KUNIT_EXPECT_EQ(test, 0, move_write(t, move_sector(1)));
+	for (i = 0; i < ARRAY_SIZE(errors); i++) {
+		t->dev->fail_errno = errors[i];
+		for (op = FAKE_READ; op <= FAKE_WRITE; op++) {
+			fake.message[0] = '\0';
+			t->dev->fail_in[op] = 1;
+			move_stays(t, -EIO);
+			KUNIT_EXPECT_TRUE(test, strstr(fake.message, why[op]));
+			mutex_lock(&t->vt->publish);
+			while (t->vt->nr_aside)
+				vhdx_give_space_back(t->vt, t->vt->aside[--t->vt->nr_aside]);
+			mutex_unlock(&t->vt->publish);
+		}
+	}
+	t->dev->fail_errno = 0;
+	KUNIT_EXPECT_EQ(test, 0, move_do(t, 5, false));
+	move_settled(t, t->taken);
+}
+
 static struct kunit_case moving_cases[] = {
 	KUNIT_CASE(move_freed_place),
 	KUNIT_CASE(move_absent),
@@ -204,6 +238,7 @@ static struct kunit_case moving_cases[] = {
 	KUNIT_CASE(move_whole),
 	KUNIT_CASE(move_not_zeros),
 	KUNIT_CASE(move_after_undo),
+	KUNIT_CASE(move_errors),
 	{}
 };
 
