@@ -374,12 +374,12 @@ void vhd_image_unload(struct vhdx_image *image)
 
 	if (!vhd)
 		return;
+	WRITE_ONCE(image->vhd, NULL);
 	kvfree(vhd->place);
 	kvfree(vhd->full);
 	kfree(vhd->footer);
 	kfree(vhd->bat_tail);
-	kfree(vhd);
-	image->vhd = NULL;
+	kfree_rcu(vhd, rcu);
 }
 
 static bool vhd_bat_differs(struct vhdx_image *was, struct vhdx_image *is)

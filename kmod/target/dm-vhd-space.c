@@ -107,16 +107,17 @@ int vhd_space_init(struct vhdx_image *image, u64 end)
  * vhdx_image_end_mib() - how far has space of an image been taken?
  * @image: loaded
  *
- * Context: any.
+ * Context: any; under RCU if the image may be unloaded meanwhile.
  * Return: MiB from the start of the backing device.
  */
 u32 vhdx_image_end_mib(const struct vhdx_image *image)
 {
+	const struct vhd_image *vhd = READ_ONCE(image->vhd);
 	u32 end = READ_ONCE(image->space.end);
 
-	if (!image->vhd || !image->space.map)
+	if (!vhd || !READ_ONCE(image->space.map))
 		return end;
-	return DIV_ROUND_UP_ULL(vhd_slot_sector(image->vhd, end),
+	return DIV_ROUND_UP_ULL(vhd_slot_sector(vhd, end),
 				1 << VHDX_MIB_SECTORS_SHIFT);
 }
 

@@ -11,6 +11,8 @@
 #ifndef DM_VHD_H
 #define DM_VHD_H
 
+#include <linux/rcupdate.h>
+
 #include "vhd-load.h"
 
 /* Entries of the BAT in one of its sectors. */
@@ -27,6 +29,7 @@ struct vhdx_target;
 
 /**
  * struct vhd_image - what a loaded VHD image has besides
+ * @rcu: to free it: status lines look at it any time
  * @layout: footer, header, geometry
  * @place: sector of each block, 0 where there is none; NULL: a fixed image
  * @full: a bit for each block that is known to have all of its sectors; likewise
@@ -37,6 +40,7 @@ struct vhdx_target;
  * @stride: sectors from one to the next
  */
 struct vhd_image {
+	struct rcu_head rcu;
 	struct vhd_layout layout;
 	u32 *place;
 	unsigned long *full;

@@ -20,13 +20,14 @@ static u32 vhdx_space_unit(const struct vhdx_target *vt)
  * @image: loaded
  * @count: MiB, or slots of a VHD image
  *
- * Context: any.
+ * Context: any; under RCU if the image may be unloaded meanwhile.
  * Return: MiB.
  */
 u32 vhdx_space_to_mib(const struct vhdx_image *image, u32 count)
 {
-	return image->vhd ? (u64)count * image->vhd->stride >>
-			    VHDX_MIB_SECTORS_SHIFT : count;
+	const struct vhd_image *vhd = READ_ONCE(image->vhd);
+
+	return vhd ? (u64)count * vhd->stride >> VHDX_MIB_SECTORS_SHIFT : count;
 }
 
 /* Is it within the device?  Devices shrink, too, and what lies behind is lost. */

@@ -164,6 +164,7 @@ static void vhdx_status_info(struct vhdx_target *vt, char *result,
 			     unsigned int maxlen)
 {
 	const struct vhdx_image *image = &vt->image;
+	const struct vhd_image *vhd = READ_ONCE(image->vhd);
 	const struct vhdx_log *log = &vt->log;
 	const struct vhdx_stats *stats = &vt->stats;
 	unsigned int sz = 0, dirty, allocated, taken, size;
@@ -186,9 +187,9 @@ static void vhdx_status_info(struct vhdx_target *vt, char *result,
 	checkpoints = data_race(log->checkpoints);
 	if (!open)
 		log_used = 0;
-	if (image->vhd && image->space.map) {
+	if (vhd && READ_ONCE(image->space.map)) {
 		taken = vhdx_space_to_mib(image, taken) +
-			(image->vhd->first >> VHDX_MIB_SECTORS_SHIFT);
+			(vhd->first >> VHDX_MIB_SECTORS_SHIFT);
 		size = DIV_ROUND_UP_ULL(image->bytes, SZ_1M);
 	}
 
@@ -309,6 +310,8 @@ void vhdx_status(struct dm_target *ti, status_type_t type, unsigned int flags,
 {
 	struct vhdx_target *vt = ti->private;
 
+	/* A resume may be loading the image again. */
+	rcu_read_lock();
 	switch (type) {
 	case STATUSTYPE_INFO:
 		vhdx_status_info(vt, result, maxlen);
@@ -320,6 +323,7 @@ void vhdx_status(struct dm_target *ti, status_type_t type, unsigned int flags,
 		vhdx_status_ima(vt, result, maxlen);
 		break;
 	}
+	rcu_read_unlock();
 }
 
 static int vhdx_message_commit(struct vhdx_target *vt)

@@ -99,6 +99,8 @@ struct fake_path {
  * @wait_arg: for @on_wait
  * @on_unlock: called once, when the target next releases a lock it took with interrupts on
  * @unlock_arg: for @on_unlock
+ * @on_free: called whenever the target has freed something
+ * @free_arg: for @on_free
  * @noflush: dm_noflush_suspending()
  * @starve: so many allocations that must not wait find no memory
  * @no_memory: all of them do but for what the pools have
@@ -134,6 +136,8 @@ struct fake_kernel {
 	void *wait_arg;
 	void (*on_unlock)(void *arg);
 	void *unlock_arg;
+	void (*on_free)(void *arg);
+	void *free_arg;
 	bool noflush;
 	unsigned int starve;
 	bool no_memory;

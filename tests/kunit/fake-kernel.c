@@ -178,6 +178,20 @@ bool fake_lack_end(void)
 	return fake.lacked;
 }
 
+#undef kvfree
+
+/**
+ * fake_kvfree() - kfree() and kvfree(), and somebody looks
+ * @p: what is not needed any more
+ */
+void fake_kvfree(const void *p)
+{
+	kvfree(p);
+	if (fake.on_free)
+		fake.on_free(fake.free_arg);
+}
+
+#define kvfree fake_kvfree
 #undef spin_unlock_irq
 
 /**

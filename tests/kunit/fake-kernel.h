@@ -154,6 +154,13 @@ static inline int fake_page_pool(mempool_t *pool, int min_nr, int order)
 #define mempool_init_kmalloc_pool	fake_kmalloc_pool
 #define mempool_init_page_pool		fake_page_pool
 
+/* Others may look when something is just gone. */
+void fake_kvfree(const void *p);
+#undef kfree
+#undef kvfree
+#define kfree				fake_kvfree
+#define kvfree				fake_kvfree
+
 /* Whoever loads an image may be killed meanwhile. */
 bool fake_killed(void);
 

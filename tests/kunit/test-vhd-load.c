@@ -275,6 +275,32 @@ static void load_fixed(struct kunit *test)
 	vk_target_suspend(&t->vkt, false);
 }
 
+static void load_look(void *arg)
+{
+	struct load_test *t = arg;
+
+	vk_target_status_as(&t->vkt, STATUSTYPE_INFO, t->text, LOAD_TEXT);
+	vk_target_status_as(&t->vkt, STATUSTYPE_TABLE, t->text, LOAD_TEXT);
+	/* One may have begun to look before that was freed. */
+	vhdx_space_to_mib(&t->vkt.vt->image, 1);
+}
+
+/* A status line is asked for while a resume loads the image again. */
+static void load_status(struct kunit *test)
+{
+	struct load_test *t = test->priv;
+
+	load_format(t);
+	KUNIT_ASSERT_EQ(test, 0, load_make(t, "7:0"));
+	fake.free_arg = t;
+	fake.on_free = load_look;
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+	fake.on_free = NULL;
+	load_expect_status(t, STATUSTYPE_INFO, "rw 4/43 128 0/8 0 0/0 0 0 0 0 0");
+	load_expect_status(t, STATUSTYPE_TABLE, "7:0");
+	vk_target_suspend(&t->vkt, false);
+}
+
 static void load_size_from(struct kunit *test)
 {
 	static const char sentence[] = "size_from is chs or current";
@@ -442,6 +468,7 @@ static struct kunit_case load_cases[] = {
 	KUNIT_CASE(load_batmap_long),
 	KUNIT_CASE(load_batmap_stray),
 	KUNIT_CASE(load_fixed),
+	KUNIT_CASE(load_status),
 	KUNIT_CASE(load_size_from),
 	KUNIT_CASE(load_refused),
 	KUNIT_CASE(load_other_format),
