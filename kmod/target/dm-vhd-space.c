@@ -156,14 +156,14 @@ u32 vhd_footer_mib(const struct vhdx_image *image)
  * @image: loaded
  *
  * Context: process context.
- * Return: a sum over the places of its blocks.
+ * Return: a sum over the places of its blocks, not 0; 0 for a fixed image, or none.
  */
 u64 vhd_image_sum(const struct vhdx_image *image)
 {
 	const struct vhd_image *vhd = image->vhd;
 
 	return vhd && vhd->place ?
-	       crc32c(0, vhd->place, vhd->layout.geo.blocks * sizeof(u32)) : 0;
+	       crc32c(~0, vhd->place, vhd->layout.geo.blocks * sizeof(u32)) : 0;
 }
 
 /* ------------------------------------------------------------------------

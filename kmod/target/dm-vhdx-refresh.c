@@ -197,8 +197,11 @@ static void vhdx_inherit(struct vhdx_target *vt, bool same)
 				   &legacy) && !same)
 		vt->zeroed_from_mib = U32_MAX;
 	vt->used_mib = max(vt->used_mib, legacy.used_mib);
-	/* It is no longer at the end, and this table may take it for zeros. */
-	if (legacy.footer_mib < vhd_footer_mib(&vt->image))
+	/*
+	 * It is no longer at the end, and this table may take it for zeros; if that was
+	 * further off, once, there may be another before this end.
+	 */
+	if (legacy.footer_mib != vhd_footer_mib(&vt->image))
 		vt->used_mib = max(vt->used_mib, legacy.footer_mib);
 	spin_lock_irq(&vt->lock);
 	vt->lost |= legacy.lost;

@@ -55,9 +55,60 @@ static void vhd_shrinks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
 }
 
+/* Whoever empties an image while it is suspended may leave anything where blocks will be. */
+static void room_emptied(struct kunit *test)
+{
+	const __be32 nowhere = cpu_to_be32(VHD_BAT_UNALLOCATED);
+	struct vhd_test *t = test->priv;
+	struct vk_target next;
+	u32 i;
+
+	vhd_test_start(t);
+	KUNIT_EXPECT_EQ(test, 0, vhd_test_write(t, 0, 3 * VHD_TEST_SECTORS, 1));
+	/* The live one may be writing it, so it is not looked at before the resume. */
+	KUNIT_EXPECT_EQ(test, 0, vk_target_next(&next, &t->vkt));
+	next.vt->zeroed_from_mib = 1;
+	vk_target_suspend(&t->vkt, false);
+	for (i = 0; i < VHD_TEST_BLOCKS; i++)
+		fake_dev_poke(t->dev, VHD_TEST_BAT_OFF + i * sizeof(nowhere), &nowhere,
+			      sizeof(nowhere));
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&next));
+	KUNIT_EXPECT_EQ(test, next.vt->image.allocated_blocks, 0);
+	KUNIT_EXPECT_EQ(test, next.vt->zeroed_from_mib, U32_MAX);
+	vk_target_drop(&t->vkt);
+	vk_target_suspend(&next, false);
+	vk_target_free(&next);
+}
+
+/* A footer at the end of a device that was larger before, and grows: it is in the middle. */
+static void room_shrunk(struct kunit *test)
+{
+	struct vhd_test *t = test->priv;
+	struct vk_target next;
+
+	t->dev->bytes = 5 * SZ_1M;
+	vhd_test_start(t);
+	KUNIT_EXPECT_EQ(test, 0, vhd_test_write(t, 0, 2 * VHD_TEST_SECTORS, 1));
+	vk_target_suspend(&t->vkt, false);
+	t->dev->bytes = 3 * SZ_1M;
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+	KUNIT_EXPECT_EQ(test, 0, vhd_test_write(t, 0, 2 * VHD_TEST_SECTORS, 1));
+	t->dev->bytes = 4 * SZ_1M;
+	KUNIT_EXPECT_EQ(test, 0, vk_target_next(&next, &t->vkt));
+	next.vt->zeroed_from_mib = 1;
+	vk_target_suspend(&t->vkt, false);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&next));
+	vk_target_drop(&t->vkt);
+	KUNIT_EXPECT_GE(test, next.vt->used_mib, 3);
+	vk_target_suspend(&next, false);
+	vk_target_free(&next);
+}
+
 static struct kunit_case vhd_room_cases[] = {
 	KUNIT_CASE(vhd_no_place),
 	KUNIT_CASE(vhd_shrinks),
+	KUNIT_CASE(room_emptied),
+	KUNIT_CASE(room_shrunk),
 	{}
 };
 
