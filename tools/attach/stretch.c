@@ -301,6 +301,10 @@ static int stretch_check_room(struct stretch *stretch, const struct newsize *siz
 	/* Before anything is written: what moves would be there already. */
 	if (most && size->vhdx.end + bytes > most)
 		return -EDQUOT;
+	if (!newsize_fits(size)) {
+		swap_why(&stretch->swap, "as a VHD its image would have too many blocks, or become longer than 2 TiB");
+		return -EFBIG;
+	}
 	if (!lacks)
 		return 0;
 	swap_why(&stretch->swap, "its image has to grow by %s, there are %s",

@@ -263,6 +263,11 @@ static int resize_check_space(struct resize_run *run)
 	char need[SIZE_TEXT], have[SIZE_TEXT];
 	u64 bytes, room;
 
+	if (!newsize_fits(&run->size)) {
+		complain(run->path, "'vhdx convert' makes one with larger blocks",
+			 "as a VHD it would have too many blocks of this size, or become longer than it can be, 2 TiB");
+		return -EFBIG;
+	}
 	if (!newsize_lacks(&run->size, &bytes, &room))
 		return 0;
 	complain(run->path, "make some space", "it has to grow by %s, there are %s",

@@ -75,6 +75,18 @@ void newsize_set(struct newsize *size, u64 bytes)
 }
 
 /**
+ * newsize_fits() - can the image be what it is to become?
+ * @size: from newsize_init()
+ *
+ * Return: false if it is a VHD image which would have too many blocks, or become too
+ * long.
+ */
+bool newsize_fits(const struct newsize *size)
+{
+	return size->disk->format != DISK_VHD || vhd_resize_fits(&size->vhd);
+}
+
+/**
  * newsize_lacks() - is there too little space for what the image takes at once?
  * @size: from newsize_init()
  * @bytes: takes how much it takes
@@ -116,7 +128,7 @@ int newsize_begin(struct newsize *size)
 
 /**
  * newsize_write() - give the disk its new size
- * @size: from newsize_init(); the disk has another one
+ * @size: from newsize_init(); the disk has another one, and newsize_fits() has passed
  *
  * Afterwards the image has to be opened again.
  *

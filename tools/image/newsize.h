@@ -21,6 +21,7 @@ struct newsize {
 
 void newsize_init(struct newsize *size, struct disk *disk, u64 bytes);
 void newsize_set(struct newsize *size, u64 bytes);
+bool newsize_fits(const struct newsize *size);
 bool newsize_lacks(const struct newsize *size, u64 *bytes, u64 *room);
 int newsize_begin(struct newsize *size);
 int newsize_write(struct newsize *size);

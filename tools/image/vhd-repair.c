@@ -126,8 +126,16 @@ int vhd_repair_trim(struct vhd_image *vhd, u64 end)
 	return r ? r : edit_sync(vhd->image);
 }
 
-/* Its bits before its checksum: XenServer takes no wrong one for right. */
-static int vhd_repair_batmap(struct vhd_image *vhd)
+/**
+ * vhd_repair_batmap() - let a batmap say what the bitmaps do
+ * @vhd: the image, open for writing, which has one
+ *
+ * Its bits before its checksum: XenServer takes no wrong one for right.  Durable on
+ * return.
+ *
+ * Return: 0 or a negative errno.
+ */
+int vhd_repair_batmap(struct vhd_image *vhd)
 {
 	const struct vhd_batmap *batmap = &vhd->layout.batmap;
 	u8 *map = malloc(batmap->bytes), header[VHD_SECTOR];

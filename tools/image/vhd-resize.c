@@ -7,9 +7,9 @@
  *
  * 1. what the last block holds behind the end of the disk becomes zeros;
  * 2. if the BAT has too few entries: the blocks that lie right behind it are copied
- *    to the end, and their entries changed; then the entries behind the old ones are
- *    written, and at last the first sector of the header, which says how many there
- *    are;
+ *    to the end, and their entries changed; then the entries behind those that count
+ *    are written, and at last the first sector of the header, which says how many
+ *    there are;
  * 3. the footer behind all that, which makes it so, then its copy at the start;
  * 4. if it shrank: the entries of blocks that are gone.
  *
@@ -26,9 +26,11 @@
 #include "guid.h"
 #include "message.h"
 #include "size.h"
+#include "vhd-repair.h"
 #include "vhd-resize.h"
 
 #define VHD_RESIZE_BYTES	SZ_1M
+#define VHD_RESIZE_PUT		2U	/* blocks that a partition table's copy may take */
 
 static struct vhd_layout *vhd_resize_layout(const struct vhd_resize *resize)
 {
@@ -143,6 +145,8 @@ static int vhd_resize_make_room(struct vhd_resize *resize, u64 *off)
 	int r;
 
 	*off = resize->end;
+	if (*off >> VHD_SECTOR_SHIFT >= VHD_BAT_UNALLOCATED)
+		return -EFBIG;
 	resize->end += vhd_resize_block_bytes(resize);
 	if (image->block_device)
 		return resize->end + VHD_FOOTER_BYTES > image->file_bytes ?
@@ -176,6 +180,13 @@ static int vhd_resize_move(struct vhd_resize *resize, u32 block)
 	if (!r)
 		r = edit_sync(image);
 	return r ? r : vhd_resize_set(resize, block, to >> VHD_SECTOR_SHIFT);
+}
+
+/* Where a BAT ends that has entries for so many blocks. */
+static u64 vhd_resize_bat_end(const struct vhd_layout *layout, u32 blocks)
+{
+	return layout->header.bat_off +
+	       round_up_u64((u64)blocks * sizeof(__be32), VHD_SECTOR);
 }
 
 /* Does a table other than the BAT lie where that is to grow into? */
@@ -227,10 +238,10 @@ static int vhd_resize_grow_bat(struct vhd_resize *resize, u32 blocks)
 {
 	struct vhd_layout *layout = vhd_resize_layout(resize);
 	struct image *image = vhd_resize_image(resize);
+	/* Entries that were padding may be anything. */
 	u64 old = layout->header.bat_off +
-		  (u64)layout->header.bat_entries * sizeof(__be32);
-	u64 end = layout->header.bat_off +
-		  round_up_u64((u64)blocks * sizeof(__be32), VHD_SECTOR);
+		  (u64)layout->geo.blocks * sizeof(__be32);
+	u64 end = vhd_resize_bat_end(layout, blocks);
 	u32 block;
 	int r = 0;
 
@@ -291,11 +302,71 @@ static int vhd_resize_clear(struct vhd_resize *resize, u32 blocks)
 				   bat_off + (u64)old * sizeof(__be32));
 }
 
+static u64 vhd_resize_blocks(const struct vhd_resize *resize)
+{
+	u32 shift = vhd_resize_layout(resize)->geo.block_shift;
+
+	return (resize->bytes + (1ULL << shift) - 1) >> shift;
+}
+
+/* XenServer's map must not say of blocks that are new that they are full. */
+static int vhd_resize_batmap(struct vhd_resize *resize, u32 blocks)
+{
+	struct vhd_image *vhd = &resize->layer->vhd;
+	const struct vhd_batmap *batmap = &vhd->layout.batmap;
+	u32 block = vhd->layout.geo.blocks;
+	u8 *map;
+	int r;
+
+	if (!batmap->bytes || blocks <= block)
+		return 0;
+	if (blocks > batmap->bytes * 8ULL)
+		return -EOPNOTSUPP;
+	map = malloc(batmap->bytes);
+	r = map ? image_pread(vhd->image, batmap->off, map, batmap->bytes) :
+		  -ENOMEM;
+	while (!r && block < blocks && !vhd_bitmap_test(map, block))
+		block++;
+	if (!r && block < blocks)
+		r = vhd_repair_batmap(vhd);
+	free(map);
+	return r;
+}
+
+/**
+ * vhd_resize_fits() - can a VHD image be what this one is to become?
+ * @resize: the disk has another size
+ *
+ * Return: false if it would have more blocks than anybody takes, or some where no
+ * entry can name them.
+ */
+bool vhd_resize_fits(const struct vhd_resize *resize)
+{
+	const struct vhd_layout *layout = vhd_resize_layout(resize);
+	u64 blocks = vhd_resize_blocks(resize), places = VHD_RESIZE_PUT;
+	u64 bytes = vhd_resize_block_bytes(resize), end, bat_end;
+	u32 block;
+
+	if (!layout->geo.blocks || blocks <= layout->geo.blocks)
+		return true;
+	if (blocks > VHD_MAX_BLOCKS)
+		return false;
+	bat_end = vhd_resize_bat_end(layout, blocks);
+	for (block = 0; block < layout->geo.blocks &&
+	     blocks > layout->header.bat_entries; block++)
+		places += resize->layer->bat[block] &&
+			  (u64)resize->layer->bat[block] << VHD_SECTOR_SHIFT <
+			  bat_end;
+	end = max_t(u64, resize->end, bat_end) + places * bytes;
+	return (end - bytes) >> VHD_SECTOR_SHIFT < VHD_BAT_UNALLOCATED &&
+	       vhd_space_pieces(&layout->geo, end) <= VHD_MAX_PIECES;
+}
+
 /**
  * vhd_resize_write() - give the disk its new size
  * @resize: the disk has another one
  *
- * Afterwards the image has to be loaded again.
+ * vhd_resize_fits() has passed.  Afterwards the image has to be loaded again.
  *
  * Return: 0; -EOPNOTSUPP if something that cannot move is behind the BAT; or another
  * negative errno.
@@ -310,9 +381,10 @@ int vhd_resize_write(struct vhd_resize *resize)
 
 	if (!layout->geo.blocks)
 		return vhd_resize_fixed(resize);
-	blocks = (resize->bytes + (1ULL << layout->geo.block_shift) - 1) >>
-		 layout->geo.block_shift;
-	r = vhd_resize_zero_tail(resize);
+	blocks = vhd_resize_blocks(resize);
+	r = vhd_resize_batmap(resize, blocks);
+	if (!r)
+		r = vhd_resize_zero_tail(resize);
 	if (!r && blocks > layout->header.bat_entries)
 		r = vhd_resize_grow_bat(resize, blocks);
 	/* Entries that were padding may be anything. */

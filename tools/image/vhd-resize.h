@@ -17,6 +17,7 @@ struct vhd_resize {
 	u64 end;
 };
 
+bool vhd_resize_fits(const struct vhd_resize *resize);
 int vhd_resize_write(struct vhd_resize *resize);
 int vhd_resize_put(struct vhd_resize *resize, u64 at, const void *buf,
 		   u32 bytes);
