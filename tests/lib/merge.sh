@@ -9,9 +9,10 @@
 #   mixed_chain DIR          whatever a block can be above what it can be below, twice
 #   trace_merge FORMAT INTO  merges c/0.FORMAT into c/INTO.FORMAT; the writes are in trace, what was there
 #                            before is in start
-#   crash_states COUNT SEED [--without N]
-#                            states that a power cut may leave of that, each judged by ./judge; the number
-#                            of syncs is in syncs, what is bad in bad
+#
+# And tests/lib/crash.sh.
+
+. "$VHDX_TOP/tests/lib/crash.sh"
 
 # shellcheck disable=SC2154 # vhdx is that of tests/lib/tool.sh
 field() { "$vhdx" info --json "$1" | python3 -c 'import json, sys; print(json.load(sys.stdin).get(sys.argv[1]))' "$2"; }
@@ -82,6 +83,5 @@ trace_merge()
 		echo "$(stat -c %i "c/$n.$1") $n.$1"
 		rm "start/unwritten/$n.$1"
 	done >start/inodes
-	WRITE_RECORD=$PWD/trace LD_PRELOAD=$VHDX_TOP/build/write-record.so expect_status 0 merge --into "c/$2.$1" "c/0.$1"
+	record merge --into "c/$2.$1" "c/0.$1" || fail "$(<err)"
 }
-crash_states() { "$VHDX_TOP/tests/lib/crash-states" trace start c "$2" "$1" "${@:3}" -- ./judge >syncs 2>bad; }

@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 struct record {
-	uint64_t kind;		/* 'w', 't', 's' */
+	uint64_t kind;		/* 'w', 'z', 't', 's' */
 	uint64_t inode;
 	uint64_t off;		/* the size, if it is set */
-	uint64_t bytes;
+	uint64_t bytes;		/* behind this; of zeros how many is */
 };
 
 static void *real(const char *name)
@@ -66,6 +66,28 @@ int ftruncate64(int fd, off64_t bytes)
 int ftruncate(int fd, off_t bytes)
 {
 	return ftruncate64(fd, bytes);
+}
+
+/* What is allocated was zeros, or is not there. */
+int fallocate64(int fd, int mode, off64_t off, off64_t bytes)
+{
+	int (*call)(int, int, off64_t, off64_t) = real("fallocate64");
+	uint64_t length = bytes;
+	struct stat st;
+	int r = call(fd, mode, off, bytes);
+
+	if (r)
+		return r;
+	if (mode & (FALLOC_FL_ZERO_RANGE | FALLOC_FL_PUNCH_HOLE))
+		record('z', fd, off, &length, sizeof(length));
+	else if (!(mode & FALLOC_FL_KEEP_SIZE) && !fstat(fd, &st))
+		record('t', fd, st.st_size, NULL, 0);
+	return 0;
+}
+
+int fallocate(int fd, int mode, off_t off, off_t bytes)
+{
+	return fallocate64(fd, mode, off, bytes);
 }
 
 int fsync(int fd)

@@ -10,13 +10,15 @@
  *
  * The order of writes, each step durable before the next:
  *
- * 1. the footer at the start, with another UniqueId: children show what is lost as
- *    zeros;
- * 2. zeros where a block was cut: where the footer at the end was it gets data.  The file
+ * 1. the footer at the start, with another UniqueId, then the one at the end where it is,
+ *    if it was good: children show what is lost as zeros;
+ * 2. entries of what is given up, of which each is right by itself.  What comes behind the
+ *    end then is nobody's but whom it is for;
+ * 3. zeros where a block was cut: where the footer at the end was it gets data.  The file
  *    gets longer only then, as nobody sees afterwards what was cut;
- * 3. the footer, with that UniqueId, behind all that is going to be there;
- * 4. copies of blocks;
- * 5. entries of the BAT, of which each is right by itself; bits.
+ * 4. the footer, with that UniqueId, behind all that is going to be there;
+ * 5. copies of blocks;
+ * 6. their entries; bits.
  */
 #include <stdlib.h>
 
@@ -85,6 +87,24 @@ static int vhd_salvage_lose(const struct vhd_salvage *plan,
 	return bytes > kept ? salvage_lose(salvage, &lost) : 0;
 }
 
+/* Before any copy gets its place. */
+static void vhd_salvage_find_cut(struct vhd_salvage *plan)
+{
+	const struct vhd_geometry *geo = &plan->vhd->layout.geo;
+	u64 bytes = (u64)vhd_block_sectors(geo) << VHD_SECTOR_SHIFT;
+	struct vhd_fix *fix;
+	size_t i;
+
+	for (i = 0; i < plan->count; i++) {
+		fix = &plan->fix[i];
+		if (!vhd_salvage_is_cut(plan, fix->from))
+			continue;
+		fix->to = fix->from;
+		plan->end = max_t(u64, plan->end,
+				  ((u64)fix->from << VHD_SECTOR_SHIFT) + bytes);
+	}
+}
+
 static int vhd_salvage_decide(struct vhd_salvage *plan, struct salvage *salvage,
 			      struct vhd_fix *fix)
 {
@@ -92,10 +112,7 @@ static int vhd_salvage_decide(struct vhd_salvage *plan, struct salvage *salvage,
 	u64 bytes = (u64)vhd_block_sectors(&layout->geo) << VHD_SECTOR_SHIFT;
 	u64 to, kept;
 
-	if (vhd_salvage_is_cut(plan, fix->from)) {
-		fix->to = fix->from;
-		plan->end = max_t(u64, plan->end,
-				  ((u64)fix->from << VHD_SECTOR_SHIFT) + bytes);
+	if (fix->to == fix->from) {
 		kept = layout->end - vhd_block_data(&layout->geo, fix->from);
 		return vhd_salvage_lose(plan, salvage, fix,
 					kept & ~(u64)(VHD_SECTOR - 1), false);
@@ -133,6 +150,8 @@ int vhd_salvage_look(struct vhd_salvage *plan, struct salvage *salvage,
 	plan->end = audit->end;
 	plan->denied = audit->problem[AUDIT_VHD_DENIED].count;
 	r = vhd_image_load_bat(vhd, vhd_salvage_visit, plan);
+	if (!r)
+		vhd_salvage_find_cut(plan);
 	for (i = 0; !r && i < plan->count; i++)
 		r = vhd_salvage_decide(plan, salvage, &plan->fix[i]);
 	if (!r && vhd->image->block_device &&
@@ -194,7 +213,8 @@ static int vhd_salvage_blocks(const struct vhd_salvage *plan)
 	return r ? r : edit_sync(plan->vhd->image);
 }
 
-static int vhd_salvage_entries(const struct vhd_salvage *plan)
+/* Those of blocks that are given up, or those of the others. */
+static int vhd_salvage_entries(const struct vhd_salvage *plan, bool given_up)
 {
 	const struct vhd_fix *fix;
 	size_t i;
@@ -203,6 +223,8 @@ static int vhd_salvage_entries(const struct vhd_salvage *plan)
 
 	for (i = 0; !r && i < plan->count; i++) {
 		fix = &plan->fix[i];
+		if (given_up != (fix->to == VHD_BAT_UNALLOCATED))
+			continue;
 		raw = cpu_to_be32(fix->to);
 		r = edit_write(plan->vhd->image,
 			       plan->vhd->layout.header.bat_off +
@@ -242,19 +264,28 @@ static int vhd_salvage_allow(void *arg, u32 block, u32 sector, int result)
 	return r;
 }
 
-/* Steps 1 to 3. */
-static int vhd_salvage_footers(const struct vhd_salvage *plan)
+/* Step 1. */
+static int vhd_salvage_rename(const struct vhd_salvage *plan)
 {
-	bool cut = false;
+	bool tail = plan->vhd->layout.tail != VHD_COPY_DAMAGED;
 	guid_t id;
-	size_t i;
 	int r;
 
 	guid_random(&id);
 	r = vhd_repair_rename(plan->vhd, &id);
+	return r || !tail ? r : vhd_repair_footer(plan->vhd, 0);
+}
+
+/* Steps 3 and 4. */
+static int vhd_salvage_footers(const struct vhd_salvage *plan)
+{
+	bool cut = false;
+	size_t i;
+	int r = 0;
+
 	for (i = 0; i < plan->count; i++)
 		cut |= plan->fix[i].to == plan->fix[i].from;
-	if (!r && cut)
+	if (cut)
 		r = vhd_salvage_clear(plan);
 	return r ? r : vhd_repair_footer(plan->vhd, plan->end);
 }
@@ -268,15 +299,20 @@ static int vhd_salvage_footers(const struct vhd_salvage *plan)
  */
 int vhd_salvage_write(struct vhd_salvage *plan)
 {
-	int r = plan->denied || plan->count ? vhd_salvage_footers(plan) : 0;
+	int r = 0;
 
+	if (!plan->denied && !plan->count)
+		return 0;
+	r = vhd_salvage_rename(plan);
+	if (!r)
+		r = vhd_salvage_entries(plan, true);
+	if (!r)
+		r = vhd_salvage_footers(plan);
 	if (!r && plan->denied)
 		r = vhd_image_load_bat(plan->vhd, vhd_salvage_allow, plan);
-	if (!r && plan->count)
+	if (!r)
 		r = vhd_salvage_blocks(plan);
-	if (!r && plan->count)
-		r = vhd_salvage_entries(plan);
-	return r ? r : edit_sync(plan->vhd->image);
+	return r ? r : vhd_salvage_entries(plan, false);
 }
 
 /**

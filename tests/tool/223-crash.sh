@@ -1,0 +1,171 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0
+# timeout: 1800
+#
+# What a power cut leaves of an image that a command was writing to: states of the file in which what was
+# written since the last sync is there in parts, in any order. Each can be read, by others as well, and shows
+# the disk as it was before or as it is afterwards; and the same command comes to its end.
+# Controls: without some of the syncs there are bad ones. VHDX_SEED=N repeats a run that printed N,
+# VHDX_STATES=N has so many states of each, VHDX_CASES=RE only some cases.
+. "$VHDX_TOP/tests/lib/tool.sh"
+. "$VHDX_TOP/tests/lib/vhd.sh"
+. "$VHDX_TOP/tests/lib/crash.sh"
+
+states=${VHDX_STATES:-15}
+seed=${VHDX_SEED:-$(date +%s)}
+note "VHDX_SEED=$seed"
+
+# The start of the disk of an image, by a reader that shares no code with the tool, if there is one; and its
+# size.
+cat >disk <<-EOS
+	#!/bin/bash
+	case \$1 in
+	*.vhd) "$VHDX_TOP/tests/lib/naive-vhd" \$1 >\$2 ;;
+	*) "$vhdx" convert -O raw --force \$1 \$2 ;;
+	esac || exit 1
+	stat -c %s \$2 >\$2.size
+	truncate -s '<48M' \$2
+EOS
+# A log is replayed first. What is lost stays so, and who reads it as zeros knows it by another UniqueId.
+cat >judge <<-EOS
+	#!/bin/bash
+	exec >judged 2>&1
+	# It does not wait for a disk.
+	export LD_PRELOAD=$VHDX_TOP/build/write-fault.so
+	id() { "$vhdx" info --json \$1 | grep disk_id; }
+	case \$IMAGE in
+	*.vhdx) "$vhdx" replay --quiet c/\$IMAGE ;;
+	esac
+	status=0
+	"$vhdx" check c/\$IMAGE || status=\$?
+	if [ "\$DAMAGED" ]; then
+		[ \$status != 0 ] || [ "\$(id start/\$IMAGE)" != "\$(id c/\$IMAGE)" ] || exit 1
+	else
+		[ \$status = 0 ] || exit 1
+		./disk c/\$IMAGE now.raw || exit 1
+		if ! cmp now.raw after.raw || ! cmp now.raw.size after.raw.size; then
+			cmp now.raw.size before.raw.size || exit 1
+			cmp -n \$LEAST now.raw before.raw || exit 1
+		fi
+	fi
+	"$vhdx" \$COMMAND c/\$IMAGE \$ARGS || [ \$? = "\$STATUS" ] || exit 1
+	"$vhdx" check --quiet c/\$IMAGE || exit 1
+	./disk c/\$IMAGE now.raw
+	cmp now.raw after.raw && cmp now.raw.size after.raw.size
+EOS
+chmod +x disk judge
+
+# crash IMAGE COMMAND ARGS STATUS [DAMAGED]: in start
+crash()
+{
+	local name="$*" status=0
+
+	[[ $name =~ ${VHDX_CASES:-} ]] || return 0
+	export IMAGE=$1 COMMAND=$2 ARGS=$3 STATUS=$4 DAMAGED=${5:-}
+	rm -rf c trace
+	cp -r --sparse=always start c
+	rm -f c/inodes
+	echo "$(stat -c %i "c/$1") $1" >start/inodes
+	./disk "start/$1" before.raw || [ "$DAMAGED" ]
+	# shellcheck disable=SC2086 # words
+	record $2 "c/$1" $3 || status=$?
+	[ $status = "$4" ] || fail "$name: status $status: $(<err)"
+	./disk "c/$1" after.raw
+	LEAST=$(stat -c '%s' before.raw after.raw | sort -n | head -n 1)
+	export LEAST
+	crash_states "$states" "$seed" || fail "$name: $(<bad): $(<judged)"
+	note "$name: $(<syncs) syncs"
+}
+# caught: by the states, without some syncs of the last case
+caught()
+{
+	local n caught=
+
+	[ -z "${VHDX_CASES:-}" ] || return 0
+
+	for ((n = 1; n <= $(<syncs); n++)); do
+		cp syncs count
+		crash_states 12 $((seed + n)) --without $n || caught+=" $n"
+		cp count syncs
+	done
+	note "found out without sync$caught"
+	[ -n "$caught" ] || fail 'it would not find a sync that is missing'
+}
+
+mkdir start
+python3 - a.raw "$seed" <<-'EOP'
+	import random, sys
+	dice = random.Random(int(sys.argv[2]))
+	with open(sys.argv[1], 'wb') as f:
+	    f.truncate((4 << 20) + 1536)
+	    for block in (0, 2, 3, 4):
+	        f.seek((block << 20) + (0 if block == 4 else 500 * 512))
+	        f.write(dice.randbytes(1536))
+EOP
+made() { rm -f "start/$1"; "$vhdx" convert "${@:2}" a.raw "start/$1"; }
+
+# --- resize --------------------------------------------------------------------------------
+
+made r.vhdx -b 1M
+crash r.vhdx 'resize --force' 7M 0
+crash r.vhdx 'resize --force' 2560K 0
+states=5 crash r.vhdx 'resize --force' 200G 0
+made f.vhdx -b 1M -t fixed
+crash f.vhdx 'resize --force' 7M 0
+made r.vhd -b 64K
+crash r.vhd 'resize --force' 4200K 0
+crash r.vhd 'resize --force' 9M 0
+caught
+crash r.vhd 'resize --force' 2500K 0
+"$vhdx" create --format vhd -b 64K start/e.vhd 3M
+crash e.vhd 'resize --force' 9M 0
+made f.vhd -t fixed
+crash f.vhd 'resize --force' 5M 0
+crash f.vhd 'resize --force' 4197K 0
+crash f.vhd 'resize --force' 3M 0
+
+# --- compact and trim -------------------------------------------------------------------------
+
+made c.vhdx -b 1M --no-sparse
+head -c 3M /dev/urandom >>start/c.vhdx
+crash c.vhdx 'compact --zeros' '' 0
+crash c.vhdx trim '' 0
+made c.vhd -b 64K --no-sparse
+crash c.vhd 'compact --zeros' '' 0
+PYTHONPATH=$VHDX_TOP/tests/images python3 - <<'EOP'
+import mkvhd
+KIB = 1024
+size = 7 * 64 * KIB
+unit = (64 * KIB + 512) // 512
+
+def image(name, places, cut=0, raw={}, bits={}):
+    made = mkvhd.Image(size, 64 * KIB)
+    made.blocks = {n: mkvhd.Block(sector=made.first() + place, bits=bits.get(n)) for n, place in places.items()}
+    made.raw = {n: made.first() + place for n, place in raw.items()}
+    made.write(f'start/{name}.vhd')
+    if cut:
+        with open(f'start/{name}.vhd', 'r+b') as file:
+            file.truncate(file.seek(0, 2) - 512 - cut)
+    return made
+
+image('scattered', {0: 9 * unit, 2: unit + 3, 3: 17 * unit, 5: 5 * unit}, bits={3: [(0, 5)]})
+image('behind', {0: 0, 3: unit}).gap = 3000 * 512
+made = mkvhd.Image()
+made.gap = 3000 * 512
+made.write('start/gap.vhd')
+# Shared, and behind it one that is cut; and one behind the end, where the copy goes.
+image('shared-cut', {0: 0, 5: unit}, cut=20000, raw={2: 0})
+image('shared-behind', {0: 0, 5: unit}, raw={2: 0, 4: 2 * unit})
+image('cut', {0: 0, 5: unit}, cut=20000)
+image('behind-end', {0: 0, 5: unit}, raw={3: 2 * unit + 1})
+EOP
+crash scattered.vhd compact '' 0
+caught
+crash gap.vhd trim '' 0
+crash gap.vhd 'check --repair' '' 1
+
+# --- salvage -----------------------------------------------------------------------------------
+
+for name in shared-cut shared-behind cut behind-end; do
+	crash $name.vhd 'check --repair=salvage' '' 1 damaged
+done
