@@ -137,7 +137,7 @@ static int attach_make_room(struct attachment *attach)
 		r = vhd_extent_grow(&attach->extent, image, &attach->host,
 				    &attach->steps);
 	else if (!r)
-		r = extent_grow(&attach->extent, image, &attach->host,
+		r = extent_grow(&attach->extent, image, &attach->host, NULL,
 				&attach->steps);
 	if (r) {
 		complain_errno(attach->path, r, "cannot extend the file");

@@ -4,18 +4,30 @@
 #include "extent-grow.h"
 #include "message.h"
 #include "size.h"
+#include "vhd-disk.h"
 
 #define EXTENT_FIRST_BYTES	(16 * (u64)SZ_1M)
 
-/* To the largest size it can have, without taking space. */
-static int extent_grow_holes(const struct extent *extent, struct image *image)
+/* To the largest size it can have; a footer comes in the same step, for power cuts. */
+static int extent_grow_all(const struct extent *extent, struct image *image,
+			   const void *footer)
+{
+	if (!footer)
+		return edit_resize(image, extent->max_bytes);
+	return edit_write_end(image, extent->max_bytes - VHD_FOOTER_BYTES,
+			      footer, VHD_FOOTER_BYTES);
+}
+
+/* As far as it can, without taking space. */
+static int extent_grow_holes(const struct extent *extent, struct image *image,
+			     const void *footer)
 {
 	u64 low = image->file_bytes / SZ_1M;
 	u64 high = extent->max_bytes / SZ_1M, mib;
 	char size[SIZE_TEXT];
 	int r;
 
-	r = edit_resize(image, extent->max_bytes);
+	r = extent_grow_all(extent, image, footer);
 	if (r != -EFBIG && r != -EINVAL)
 		return r;
 	while (high - low > 1) {
@@ -76,6 +88,8 @@ static int extent_grow_solid(const struct extent *extent, struct image *image,
  * @extent: from extent_load()
  * @image: the image, open for writing
  * @host: the file and its file system
+ * @footer: VHD_FOOTER_BYTES that the file ends with, also where it gets longer at
+ *          once; in steps, who calls this has to write them behind it; or NULL
  * @steps: takes whether there is not yet room for all of them: then it has to
  *         be extended while it is in use
  *
@@ -87,7 +101,7 @@ static int extent_grow_solid(const struct extent *extent, struct image *image,
  * Return: 0 or a negative errno.
  */
 int extent_grow(const struct extent *extent, struct image *image,
-		const struct hostfs *host, bool *steps)
+		const struct hostfs *host, const void *footer, bool *steps)
 {
 	int r;
 
@@ -95,7 +109,7 @@ int extent_grow(const struct extent *extent, struct image *image,
 	if (extent->max_bytes <= image->file_bytes)
 		return 0;
 	if (hostfs_takes_holes(host, image->fd)) {
-		r = extent_grow_holes(extent, image);
+		r = extent_grow_holes(extent, image, footer);
 	} else {
 		r = extent_grow_solid(extent, image, host);
 		*steps = image->file_bytes < extent->max_bytes;

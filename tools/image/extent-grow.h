@@ -23,7 +23,7 @@ struct extent {
 };
 
 int extent_grow(const struct extent *extent, struct image *image,
-		const struct hostfs *host, bool *steps);
+		const struct hostfs *host, const void *footer, bool *steps);
 u64 extent_free_goal(u64 file_bytes, u64 block_bytes);
 
 #endif /* VHDX_TOOLS_EXTENT_GROW_H */

@@ -88,6 +88,7 @@ int vhd_extent_load(struct extent *extent, struct image *image)
 int vhd_extent_grow(const struct extent *extent, struct image *image,
 		    const struct hostfs *host, bool *steps)
 {
+	u8 footer[VHD_FOOTER_BYTES];
 	struct vhd_image vhd = {};
 	int r = vhd_image_load(&vhd, image);
 
@@ -96,7 +97,9 @@ int vhd_extent_grow(const struct extent *extent, struct image *image,
 		/* The copy has to be good before the other one is in the middle. */
 		r = vhd_repair_footer(&vhd, extent->end);
 		if (!r)
-			r = extent_grow(extent, image, host, steps);
+			r = image_pread(image, 0, footer, sizeof(footer));
+		if (!r)
+			r = extent_grow(extent, image, host, footer, steps);
 		if (!r)
 			r = vhd_repair_footer(&vhd, extent->end);
 	}

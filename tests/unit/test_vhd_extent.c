@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A VHD image is made as long as it can become, and as short as it is again.  Power may fail
+ * after any change of its file's size: a footer is at its end then.
+ */
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "test.h"
+#include "use.h"
+#include "vhd-extent.h"
+#include "vhd-image.h"
+#include "who.h"
+
+#define EXTENT_BLOCKS	40U
+#define EXTENT_BLOCK	SZ_64K
+#define EXTENT_BAT	(VHD_FOOTER_BYTES + VHD_HEADER_BYTES)
+#define EXTENT_FIRST	(EXTENT_BAT + VHD_SECTOR)
+
+static char path[] = "/tmp/vhdx-extent.XXXXXX";
+static unsigned int sizes, without;
+
+/* Nobody else uses it. */
+int use_probe(int fd) { return 0; }
+int use_lock_shared(int fd) { return 0; }
+int use_lock(int fd) { return 0; }
+int use_lock_wait(int fd, unsigned int seconds) { return 0; }
+bool use_is_read_only(const struct stat *st) { return false; }
+bool use_find(const struct stat *st, char *by, size_t size) { return false; }
+const char *who_find(const struct stat *st, char *by, size_t size) { return NULL; }
+
+/* Has the file a footer at its end? */
+static void look(int fd)
+{
+	u8 buf[VHD_FOOTER_BYTES];
+	off_t end = lseek(fd, 0, SEEK_END);
+
+	sizes++;
+	without += pread(fd, buf, sizeof(buf), end - sizeof(buf)) !=
+		   sizeof(buf) || !vhd_footer_valid(buf);
+}
+
+/* To try it out is no change: see hostfs_takes_holes(). */
+int ftruncate64(int fd, off64_t bytes)
+{
+	static off64_t tried;
+	off64_t before = lseek(fd, 0, SEEK_END);
+	int r = syscall(SYS_ftruncate, fd, bytes);
+
+	if (bytes == before + 4 * SZ_1M || bytes == tried)
+		tried = before;
+	else
+		look(fd);
+	return r;
+}
+
+ssize_t pwrite64(int fd, const void *buf, size_t bytes, off64_t off)
+{
+	off_t before = lseek(fd, 0, SEEK_END);
+	ssize_t r = syscall(SYS_pwrite64, fd, buf, bytes, off);
+
+	if (lseek(fd, 0, SEEK_END) != before)
+		look(fd);
+	return r;
+}
+
+static void make(u32 blocks)
+{
+	struct vhd_footer footer = {
+		.features = VHD_FEATURES, .version = VHD_VERSION,
+		.header_off = VHD_FOOTER_BYTES, .creator_app = "win ",
+		.current_bytes = EXTENT_BLOCKS * (u64)EXTENT_BLOCK,
+		.type = VHD_TYPE_DYNAMIC,
+	};
+	struct vhd_header header = {
+		.bat_off = EXTENT_BAT, .version = VHD_VERSION,
+		.bat_entries = EXTENT_BLOCKS, .block_bytes = EXTENT_BLOCK,
+	};
+	u64 end = EXTENT_FIRST + blocks * (EXTENT_BLOCK + VHD_SECTOR);
+	u8 head[EXTENT_FIRST];
+	__be32 entry;
+	int fd = mkstemp(path);
+	u32 i;
+
+	assert_true(fd >= 0);
+	memset(head, 0xff, sizeof(head));
+	vhd_footer_encode(&footer, head);
+	vhd_header_encode(&header, head + VHD_FOOTER_BYTES);
+	for (i = 0; i < blocks; i++) {
+		entry = cpu_to_be32((EXTENT_FIRST + i * (EXTENT_BLOCK +
+				     VHD_SECTOR)) / VHD_SECTOR);
+		memcpy(head + EXTENT_BAT + i * sizeof(entry), &entry,
+		       sizeof(entry));
+	}
+	assert_int_equal(pwrite(fd, head, sizeof(head), 0), sizeof(head));
+	assert_int_equal(pwrite(fd, head, VHD_FOOTER_BYTES, end),
+			 VHD_FOOTER_BYTES);
+	close(fd);
+	sizes = 0;
+	without = 0;
+}
+
+static void grown_and_trimmed(u32 blocks)
+{
+	struct extent extent;
+	struct image image;
+	struct hostfs host;
+	bool steps;
+	u64 before;
+
+	make(blocks);
+	assert_int_equal(image_open(&image, path, IMAGE_WRITE), 0);
+	before = image.file_bytes;
+	assert_int_equal(vhd_extent_load(&extent, &image), 0);
+	assert_int_equal(hostfs_look(&host, image.fd), 0);
+	assert_int_equal(vhd_extent_grow(&extent, &image, &host, &steps), 0);
+	assert_false(steps);
+	assert_int_equal(image.file_bytes, extent.max_bytes);
+	assert_true(extent.max_bytes > before);
+	assert_int_equal(lseek(image.fd, 0, SEEK_END), extent.max_bytes);
+	assert_int_equal(sizes, 1);
+	assert_int_equal(without, 0);
+	image_close(&image);
+
+	assert_int_equal(image_open(&image, path, IMAGE_WRITE), 0);
+	assert_int_equal(vhd_extent_trim(&image), 0);
+	assert_int_equal(lseek(image.fd, 0, SEEK_END), before);
+	assert_int_equal(sizes, 2);
+	assert_int_equal(without, 0);
+	image_close(&image);
+	unlink(path);
+	memset(path + sizeof(path) - 7, 'X', 6);
+}
+
+static void test_grown_and_trimmed(void **state)
+{
+	grown_and_trimmed(0);
+	grown_and_trimmed(3);
+	grown_and_trimmed(EXTENT_BLOCKS - 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_grown_and_trimmed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
