@@ -115,7 +115,6 @@ crash f.vhdx 'resize --force' 7M 0
 made r.vhd -b 64K
 crash r.vhd 'resize --force' 4200K 0
 crash r.vhd 'resize --force' 9M 0
-caught
 crash r.vhd 'resize --force' 2500K 0
 "$vhdx" create --format vhd -b 64K start/e.vhd 3M
 crash e.vhd 'resize --force' 9M 0
@@ -148,6 +147,9 @@ def image(name, places, cut=0, raw={}, bits={}):
             file.truncate(file.seek(0, 2) - 512 - cut)
     return made
 
+# Blocks right behind the table, which has no room left.
+made = mkvhd.Image(128 * 4 * KIB, 4 * KIB, blocks={n: mkvhd.Block() for n in (0, 100, 7)})
+made.write('start/tight.vhd')
 image('scattered', {0: 9 * unit, 2: unit + 3, 3: 17 * unit, 5: 5 * unit}, bits={3: [(0, 5)]})
 image('behind', {0: 0, 3: unit}).gap = 3000 * 512
 made = mkvhd.Image()
@@ -159,6 +161,8 @@ image('shared-behind', {0: 0, 5: unit}, raw={2: 0, 4: 2 * unit})
 image('cut', {0: 0, 5: unit}, cut=20000)
 image('behind-end', {0: 0, 5: unit}, raw={3: 2 * unit + 1})
 EOP
+crash tight.vhd 'resize --force' 1M 0
+caught
 crash scattered.vhd compact '' 0
 caught
 crash gap.vhd trim '' 0

@@ -209,6 +209,9 @@ static int newdisk_add_block(struct newdisk *disk, u32 block)
 		bitmap_bytes = geo.bitmap_sectors * VHD_SECTOR;
 		entry = round_up_u64(disk->end + bitmap_bytes,
 				     NEWDISK_VHD_ALIGN) - bitmap_bytes;
+		/* Small blocks have much beside them: not all may be full. */
+		if (entry / VHD_SECTOR >= VHD_BAT_UNALLOCATED)
+			return -EOVERFLOW;
 	}
 	/* The footer's place on a device is no place for a block. */
 	limit = disk->image->file_bytes -
@@ -281,7 +284,8 @@ bool newdisk_find(struct newdisk *disk, u64 at, u64 *off, u64 *end)
  *
  * What is there reads as zeros in a file.
  *
- * Return: 0 or a negative errno.
+ * Return: 0; -EOVERFLOW if no entry of a VHD can name its place; or another negative
+ * errno.
  */
 int newdisk_place(struct newdisk *disk, u64 at, u64 *off, u64 *end, bool *fresh)
 {

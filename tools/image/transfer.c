@@ -27,7 +27,11 @@
 
 static int transfer_complain(const struct transfer *transfer, bool write, int r)
 {
-	if (write)
+	if (write && r == -EOVERFLOW)
+		complain(transfer->to->image->path,
+			 "take larger blocks, which take less space beside them",
+			 "it would become longer than a VHD image can be, 2 TiB");
+	else if (write)
 		complain_errno(transfer->to->image->path, r, "cannot write");
 	else
 		complain_errno(transfer->from->path, r, "cannot read");
