@@ -14,7 +14,6 @@
 #include "who.h"
 
 #define EXTENT_BLOCKS	40U
-#define EXTENT_BLOCK	SZ_64K
 #define EXTENT_BAT	(VHD_FOOTER_BYTES + VHD_HEADER_BYTES)
 #define EXTENT_FIRST	(EXTENT_BAT + VHD_SECTOR)
 
@@ -65,19 +64,20 @@ ssize_t pwrite64(int fd, const void *buf, size_t bytes, off64_t off)
 	return r;
 }
 
-static void make(u32 blocks)
+/* Each block but the last one right behind the one before; that where @last is not 0. */
+static void make_blocks(u32 blocks, u32 block_bytes, u64 last)
 {
 	struct vhd_footer footer = {
 		.features = VHD_FEATURES, .version = VHD_VERSION,
 		.header_off = VHD_FOOTER_BYTES, .creator_app = "win ",
-		.current_bytes = EXTENT_BLOCKS * (u64)EXTENT_BLOCK,
+		.current_bytes = EXTENT_BLOCKS * (u64)block_bytes,
 		.type = VHD_TYPE_DYNAMIC,
 	};
 	struct vhd_header header = {
 		.bat_off = EXTENT_BAT, .version = VHD_VERSION,
-		.bat_entries = EXTENT_BLOCKS, .block_bytes = EXTENT_BLOCK,
+		.bat_entries = EXTENT_BLOCKS, .block_bytes = block_bytes,
 	};
-	u64 end = EXTENT_FIRST + blocks * (EXTENT_BLOCK + VHD_SECTOR);
+	u64 size = block_bytes + VHD_SECTOR, off = EXTENT_FIRST;
 	u8 head[EXTENT_FIRST];
 	__be32 entry;
 	int fd = mkstemp(path);
@@ -88,20 +88,22 @@ static void make(u32 blocks)
 	vhd_footer_encode(&footer, head);
 	vhd_header_encode(&header, head + VHD_FOOTER_BYTES);
 	for (i = 0; i < blocks; i++) {
-		entry = cpu_to_be32((EXTENT_FIRST + i * (EXTENT_BLOCK +
-				     VHD_SECTOR)) / VHD_SECTOR);
+		if (i == blocks - 1 && last)
+			off = last;
+		entry = cpu_to_be32(off / VHD_SECTOR);
+		off += size;
 		memcpy(head + EXTENT_BAT + i * sizeof(entry), &entry,
 		       sizeof(entry));
 	}
 	assert_int_equal(pwrite(fd, head, sizeof(head), 0), sizeof(head));
-	assert_int_equal(pwrite(fd, head, VHD_FOOTER_BYTES, end),
+	assert_int_equal(pwrite(fd, head, VHD_FOOTER_BYTES, off),
 			 VHD_FOOTER_BYTES);
 	close(fd);
 	sizes = 0;
 	without = 0;
 }
 
-static void grown_and_trimmed(u32 blocks)
+static void grown_and_trimmed(void)
 {
 	struct extent extent;
 	struct image image;
@@ -109,7 +111,6 @@ static void grown_and_trimmed(u32 blocks)
 	bool steps;
 	u64 before;
 
-	make(blocks);
 	assert_int_equal(image_open(&image, path, IMAGE_WRITE), 0);
 	before = image.file_bytes;
 	assert_int_equal(vhd_extent_load(&extent, &image), 0);
@@ -135,15 +136,31 @@ static void grown_and_trimmed(u32 blocks)
 
 static void test_grown_and_trimmed(void **state)
 {
-	grown_and_trimmed(0);
-	grown_and_trimmed(3);
-	grown_and_trimmed(EXTENT_BLOCKS - 1);
+	make_blocks(0, SZ_64K, 0);
+	grown_and_trimmed();
+	make_blocks(3, SZ_64K, 0);
+	grown_and_trimmed();
+	make_blocks(EXTENT_BLOCKS - 1, SZ_64K, 0);
+	grown_and_trimmed();
+}
+
+/* As long as it can be: were it longer for other blocks, nobody could open it. */
+static void test_almost_too_long(void **state)
+{
+	u64 limit = VHD_MAX_PIECES * (SZ_4K + (u64)VHD_SECTOR);
+
+	make_blocks(2, SZ_4K, limit - 3 * SZ_1M + SZ_64K);
+	grown_and_trimmed();
+	/* Here for some of them. */
+	make_blocks(2, SZ_4K, limit / SZ_1M * SZ_1M - 2 * SZ_64K);
+	grown_and_trimmed();
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_grown_and_trimmed),
+		cmocka_unit_test(test_almost_too_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -45,6 +45,25 @@ static int vhd_extent_read(struct extent *extent, struct vhd_image *vhd,
 	return r;
 }
 
+/*
+ * As the target places blocks, and a footer.  But no longer than what anybody opens: an
+ * image of few and small blocks may have one far behind all others.
+ */
+static u64 vhd_extent_most(const struct extent *extent,
+			   const struct vhd_geometry *geo)
+{
+	u64 block_bytes = (u64)vhd_block_sectors(geo) << VHD_SECTOR_SHIFT;
+	u64 stride = round_up_u64(block_bytes, VHD_DATA_ALIGN);
+	u64 most = (vhd_bat_place(geo, extent->end) << VHD_SECTOR_SHIFT) +
+		   (geo->blocks - extent->placed) * stride + VHD_FOOTER_BYTES;
+
+	most = round_up_u64(most, SZ_1M);
+	if (vhd_space_pieces(geo, most - VHD_FOOTER_BYTES) <= VHD_MAX_PIECES)
+		return most;
+	return max_t(u64, VHD_MAX_PIECES * block_bytes / SZ_1M * SZ_1M,
+		     extent->end + VHD_FOOTER_BYTES);
+}
+
 /**
  * vhd_extent_load() - find out how far an image reaches
  * @extent: result; its end is that of all but the footer
@@ -57,18 +76,9 @@ int vhd_extent_load(struct extent *extent, struct image *image)
 	struct vhd_image vhd = {};
 	const struct vhd_geometry *geo = &vhd.layout.geo;
 	int r = vhd_extent_read(extent, &vhd, image);
-	u64 stride;
 
-	if (!r && geo->blocks) {
-		stride = round_up_u64((u64)vhd_block_sectors(geo) <<
-				      VHD_SECTOR_SHIFT, VHD_DATA_ALIGN);
-		/* As the target does it, and a footer. */
-		extent->max_bytes = (vhd_bat_place(geo, extent->end) <<
-				     VHD_SECTOR_SHIFT) +
-				    (geo->blocks - extent->placed) * stride +
-				    VHD_FOOTER_BYTES;
-		extent->max_bytes = round_up_u64(extent->max_bytes, SZ_1M);
-	}
+	if (!r && geo->blocks)
+		extent->max_bytes = vhd_extent_most(extent, geo);
 	vhd_image_free(&vhd);
 	return r;
 }
