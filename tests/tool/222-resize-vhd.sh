@@ -88,8 +88,19 @@ for name in xen xen-ones; do
 	expect_status 0 resize --force b 200K
 	grows b 4M
 	cp $name.vhd b
-	grows b 4M
-	# More than the map has bits for.
+	grows b $(((4 << 20) + 512))
+	# More than the map has bits for: nothing is written, and not what is behind the disk either.
+	python3 - b <<-'EOP'
+		import struct, sys
+		with open(sys.argv[1], 'r+b') as file:
+		    # Where block 0 is becomes that of the last one.
+		    file.seek(1536)
+		    place, = struct.unpack('>I', file.read(4))
+		    file.seek(1536)
+		    file.write(b'\xff' * 4)
+		    file.seek(1536 + 4 * 64)
+		    file.write(struct.pack('>I', place))
+	EOP
 	cp b c
 	expect_status 1 resize --force b 300M
 	expect_output 'something that cannot move'

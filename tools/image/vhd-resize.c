@@ -190,10 +190,15 @@ static u64 vhd_resize_bat_end(const struct vhd_layout *layout, u32 blocks)
 }
 
 /* Does a table other than the BAT lie where that is to grow into? */
-static bool vhd_resize_in_way(const struct vhd_layout *layout, u64 from, u64 to)
+static bool vhd_resize_in_way(const struct vhd_layout *layout, u32 blocks)
 {
+	u64 from = layout->header.bat_off +
+		   (u64)layout->geo.blocks * sizeof(__be32);
+	u64 to = vhd_resize_bat_end(layout, blocks);
 	u32 i;
 
+	if (blocks <= layout->header.bat_entries)
+		return false;
 	for (i = 0; i < layout->tables.count; i++)
 		if (layout->tables.range[i].off >= from &&
 		    layout->tables.range[i].off < to)
@@ -245,8 +250,6 @@ static int vhd_resize_grow_bat(struct vhd_resize *resize, u32 blocks)
 	u32 block;
 	int r = 0;
 
-	if (vhd_resize_in_way(layout, old, end))
-		return -EOPNOTSUPP;
 	/* All behind it moves behind where the BAT is going to end. */
 	resize->end = max_t(u64, resize->end, end);
 	for (block = 0; !r && block < layout->geo.blocks; block++)
@@ -309,6 +312,15 @@ static u64 vhd_resize_blocks(const struct vhd_resize *resize)
 	return (resize->bytes + (1ULL << shift) - 1) >> shift;
 }
 
+/* What cannot be done is found out before anything is written. */
+static bool vhd_resize_can_grow(const struct vhd_resize *resize, u32 blocks)
+{
+	const struct vhd_layout *layout = vhd_resize_layout(resize);
+
+	return !vhd_resize_in_way(layout, blocks) &&
+	       (!layout->batmap.bytes || blocks <= layout->batmap.bytes * 8ULL);
+}
+
 /* XenServer's map must not say of blocks that are new that they are full. */
 static int vhd_resize_batmap(struct vhd_resize *resize, u32 blocks)
 {
@@ -320,8 +332,6 @@ static int vhd_resize_batmap(struct vhd_resize *resize, u32 blocks)
 
 	if (!batmap->bytes || blocks <= block)
 		return 0;
-	if (blocks > batmap->bytes * 8ULL)
-		return -EOPNOTSUPP;
 	map = malloc(batmap->bytes);
 	r = map ? image_pread(vhd->image, batmap->off, map, batmap->bytes) :
 		  -ENOMEM;
@@ -382,6 +392,8 @@ int vhd_resize_write(struct vhd_resize *resize)
 	if (!layout->geo.blocks)
 		return vhd_resize_fixed(resize);
 	blocks = vhd_resize_blocks(resize);
+	if (!vhd_resize_can_grow(resize, blocks))
+		return -EOPNOTSUPP;
 	r = vhd_resize_batmap(resize, blocks);
 	if (!r)
 		r = vhd_resize_zero_tail(resize);
