@@ -66,7 +66,11 @@ crash()
 	cp -r --sparse=always start c
 	rm -f c/inodes
 	echo "$(stat -c %i "c/$1") $1" >start/inodes
-	./disk "start/$1" before.raw || [ "$DAMAGED" ]
+	if [ "$DAMAGED" ]; then
+		cp "start/$1" before.raw
+	else
+		./disk "start/$1" before.raw
+	fi
 	# shellcheck disable=SC2086 # words
 	record $2 "c/$1" $3 || status=$?
 	[ $status = "$4" ] || fail "$name: status $status: $(<err)"
@@ -149,7 +153,6 @@ def image(name, places, cut=0, raw={}, bits={}):
 made = mkvhd.Image(128 * 4 * KIB, 4 * KIB, blocks={n: mkvhd.Block() for n in (0, 100, 7)})
 made.write('start/tight.vhd')
 image('scattered', {0: 9 * unit, 2: unit + 3, 3: 17 * unit, 5: 5 * unit}, bits={3: [(0, 5)]})
-image('behind', {0: 0, 3: unit}).gap = 3000 * 512
 made = mkvhd.Image()
 made.gap = 3000 * 512
 made.write('start/gap.vhd')
