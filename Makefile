@@ -17,13 +17,13 @@ KOUT = $(BUILD)/$(KREL)
 
 # What is needed on Debian 12. Kernels for the VM are none of these: tests/vm/kernel unpacks them in a
 # cache, with their headers, so that this machine never boots one.
-DEPS_TOOL := gcc libc6-dev libjson-c-dev libdevmapper-dev libblkid-dev uuid-dev libisal-dev liburing-dev libext2fs-dev ntfs-3g-dev
+DEPS_TOOL := gcc libc6-dev libjson-c-dev libdevmapper-dev libblkid-dev uuid-dev libisal-dev liburing-dev libext2fs-dev ntfs-3g-dev libfuse3-dev
 DEPS_VM := qemu-system-x86 busybox-static binutils cpio kmod libelf1 xz-utils zstd
 DEPS_DEMO := $(DEPS_TOOL) $(DEPS_VM) dmsetup e2fsprogs qemu-utils
 DEPS_DEB := $(DEPS_TOOL) make debhelper dh-dkms lintian
 DEPS := $(DEPS_DEMO) make bc bison flex bzip2 procps iproute2 debootstrap pahole \
 	linux-headers-amd64 linux-source-6.1 libelf-dev libssl-dev libcmocka-dev fio \
-	7zip libvhdi-utils nbd-client nbdkit lvm2 fdisk thin-provisioning-tools xfsprogs btrfs-progs dosfstools ntfs-3g exfatprogs attr patch unifdef \
+	7zip libvhdi-utils nbd-client nbdkit lvm2 fdisk thin-provisioning-tools xfsprogs btrfs-progs dosfstools mtools ntfs-3g exfatprogs partclone attr patch unifdef \
 	clang llvm libclang-rt-14-dev sparse shellcheck mandoc perl python3 gnuplot-nox $(DEPS_DEB)
 
 all: modules tools
@@ -97,7 +97,7 @@ bench-programs: tools fill-log $(addprefix $(BUILD)/bench/,accesses.so instructi
 fill-log: tools
 	@mkdir -p $(BUILD)/bench
 	$(CC) -O2 -g -Wall -Wextra -std=gnu11 $(addprefix -Itools/,boot command attach image device lib) -Ikmod/format -o $(BUILD)/bench/fill-log tests/bench/fill-log.c \
-		$$(ls $(BUILD)/tools/*.o | grep -v /vhdx.o) -ljson-c -ldevmapper -lblkid -luuid -lisal -luring -lext2fs -lcom_err -lntfs-3g
+		$$(ls $(BUILD)/tools/*.o | grep -v /vhdx.o) -ljson-c -ldevmapper -lblkid -luuid -lisal -luring -lext2fs -lcom_err -lntfs-3g -lfuse3
 
 $(BUILD)/bench/%.so: tests/bench/%.c tests/bench/plugin.h
 	@mkdir -p $(@D)
