@@ -66,8 +66,8 @@ const struct command command_compact = {
 	.synopsis = "[OPTION...] FILE|NAME",
 	.help =
 "      --zeros                drop blocks that hold only zeros before\n"
-"      --fs                   drop blocks before that NTFS, ext2, ext3 and ext4 do not\n"
-"                             use\n"
+"      --fs                   drop blocks before that file systems do not use: ext2,\n"
+"                             ext3, ext4, NTFS, XFS, btrfs, FAT and exFAT\n"
 SEARCH_HELP
 "  -n, --dry-run              only tell what would be won\n"
 "  -J, --json                 print JSON\n"

@@ -3,9 +3,9 @@
  * DOC: what a file system does not use
  *
  * Each file system that is known, and that nobody has left unfinished, is asked by its
- * own library, which reads through here and writes nothing.  What it calls free may be
- * dropped, as it might be discarded; but only blocks of the image of which that is true
- * from end to end.
+ * own library, which reads through here and writes nothing, or by programs that get it as
+ * a file, see unused-tool.c.  What these call free may be dropped, as it might be
+ * discarded; but only blocks of the image of which that is true from end to end.
  *
  * Everything else is kept: other file systems, volume managers, encryption, swap,
  * partition tables, what is between partitions and behind a file system's end.  Tables of
@@ -55,13 +55,22 @@ static void unused_probe(struct unused_part *part, int fd)
 
 static int unused_ask(struct unused *unused, struct unused_part *part)
 {
+	static const struct {
+		const char *type;
+		int (*ask)(struct unused *unused, struct unused_part *part);
+	} known[] = {
+		{ "ext2", unused_ext }, { "ext3", unused_ext },
+		{ "ext4", unused_ext }, { "ntfs", unused_ntfs },
+		{ "xfs", unused_xfs }, { "vfat", unused_fat },
+		{ "exfat", unused_exfat }, { "btrfs", unused_btrfs },
+	};
+	unsigned int i;
+
 	if (part->kept[0])
 		return 0;
-	if (!strcmp(part->type, "ext2") || !strcmp(part->type, "ext3") ||
-	    !strcmp(part->type, "ext4"))
-		return unused_ext(unused, part);
-	if (!strcmp(part->type, "ntfs"))
-		return unused_ntfs(unused, part);
+	for (i = 0; i < sizeof(known) / sizeof(*known); i++)
+		if (!strcmp(part->type, known[i].type))
+			return known[i].ask(unused, part);
 	unused_keep(part, "of that it is not known what is in use");
 	return 0;
 }

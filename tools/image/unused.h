@@ -59,6 +59,18 @@ int unused_ext(struct unused *unused, struct unused_part *part);
 /* unused-ntfs.c */
 int unused_ntfs(struct unused *unused, struct unused_part *part);
 
+/* unused-xfs.c */
+int unused_xfs(struct unused *unused, struct unused_part *part);
+
+/* unused-fat.c */
+int unused_fat(struct unused *unused, struct unused_part *part);
+
+/* unused-exfat.c */
+int unused_exfat(struct unused *unused, struct unused_part *part);
+
+/* unused-btrfs.c */
+int unused_btrfs(struct unused *unused, struct unused_part *part);
+
 /* unused.c */
 int unused_find(struct unused *unused, struct disk *disk, u32 block_shift);
 void unused_free(struct unused *unused);
