@@ -74,8 +74,8 @@ static int vhdx_session_begin_log(struct vhdx_target *vt)
  * @vt: the target, in mode rw, without a session
  *
  * In this order, each durable before the next: what was read when the image was
- * loaded, and its header once more; an empty log entry with a new GUID; the headers with that GUID and new
- * FileWriteGuid and DataWriteGuid.  A crash before the first header leaves
+ * loaded, and its header once more; an empty log entry with a new GUID; the headers
+ * with that GUID and new FileWriteGuid and DataWriteGuid.  A crash before the first header leaves
  * a clean image, one after it a dirty log without changes.  A VHD image needs its
  * footers only.
  *
