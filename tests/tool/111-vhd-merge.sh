@@ -125,16 +125,12 @@ expect_output 'is one of the images that are to be read'
 expect_status 0 merge --force --to flat.vhd c/0.vhd
 naive flat.vhd | cmp - disk.raw
 # Only what is above one of them, whose child the new one is.
-takes=no
 for above in 1 2 3; do
 	expect_status 0 merge --above c/$above.vhd --to c/new.vhd --json c/0.vhd
 	[ "$(json 'j["layers"]')" = $above ] || fail "$(<out)"
 	sha256sum -c --quiet sums
 	# shellcheck disable=SC2046 # names without spaces
 	naive c/new.vhd $(layers c $above) | cmp - disk.raw || fail "above $above"
-	naive c/new.vhd >own.raw
-	# One far down may have nothing that can be seen.
-	cmp -s own.raw disk.raw || takes=yes
 	expect_status 0 check c/new.vhd
 	expect_no_output 'error|warning|behind'
 	expect_status 0 convert --force c/new.vhd flat.raw
