@@ -214,6 +214,8 @@ static void vhdx_inherit(struct vhdx_target *vt, bool same)
  * @error: takes a constant sentence on failure
  *
  * After a failure the caller has to see to it that the next one loads the image again.
+ * If a flush has failed, it may have taken what tables before have written: then that is
+ * left to the next one.
  *
  * Context: may sleep; about to resume.
  * Return: 0 or a negative errno.
@@ -249,6 +251,8 @@ int vhdx_refresh(struct vhdx_target *vt, const char **error)
 	vhdx_nospace_reset(&vt->no_space);
 	vhdx_nospace_reset(&vt->no_meta_space);
 	r = vhdx_image_replay(&vt->image);
+	if (r && vhdx_acks_lost(vt))
+		vhdx_leave(vt);
 	if (r)
 		*error = r == -ENOSPC ?
 			 "there is no space for the log's changes: free some below the device" :

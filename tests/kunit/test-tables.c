@@ -510,6 +510,33 @@ static void tables_replay_fails(struct kunit *test)
 	vk_target_suspend(&t->vkts[0], false);
 }
 
+/* A resume that fails may lose what tables before have written: that is left to the next. */
+static void tables_lost_by_resume(struct kunit *test)
+{
+	struct tables_test *t = test->priv;
+
+	tables_start(t);
+	KUNIT_EXPECT_EQ(test, 0, tables_write(t, 0, 5));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkts[0]));
+	KUNIT_EXPECT_EQ(test, 0, tables_write(t, 0, 5));
+	/* The log stays dirty, and no flush has failed. */
+	t->dev->fail_in[FAKE_WRITE] = 1;
+	vk_target_suspend(&t->vkts[0], false);
+	KUNIT_EXPECT_EQ(test, t->vkts[0].vt->mode, VHDX_MODE_RO);
+	KUNIT_EXPECT_FALSE(test, t->vkts[0].vt->image.flush_failed);
+	KUNIT_ASSERT_EQ(test, 0, tables_load(t, 1, 0, false));
+	vk_target_drop(&t->vkts[0]);
+	t->dev->flush_loses = true;
+	t->dev->fail_in[FAKE_FLUSH] = 1;
+	KUNIT_EXPECT_EQ(test, -EIO, vk_target_resume(&t->vkts[1]));
+	KUNIT_EXPECT_EQ(test, t->dev->losses, 1);
+	KUNIT_ASSERT_EQ(test, 0, tables_load(t, 2, 0, false));
+	vk_target_drop(&t->vkts[1]);
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkts[2]));
+	tables_expect_lost(t, 2);
+	vk_target_suspend(&t->vkts[2], false);
+}
+
 static struct kunit_case tables_cases[] = {
 	KUNIT_CASE(tables_lost),
 	KUNIT_CASE(tables_lost_untold),
@@ -524,6 +551,7 @@ static struct kunit_case tables_cases[] = {
 	KUNIT_CASE(tables_lost_for_good),
 	KUNIT_CASE(tables_sectors_change),
 	KUNIT_CASE(tables_replay_fails),
+	KUNIT_CASE(tables_lost_by_resume),
 	{}
 };
 
