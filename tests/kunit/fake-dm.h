@@ -53,7 +53,7 @@ static inline void *fake_bio_rest(struct fake_bio *fbio)
 	return fake_bio_data(fbio) + fbio->bio.bi_iter.bi_bvec_done;
 }
 
-#define FAKE_PHASES	2
+#define FAKE_PHASES	8
 
 /* As tables are opened, beside BLK_OPEN_WRITE. */
 #ifdef VHDX_HAVE_BLK_MODE

@@ -301,8 +301,10 @@ void fake_srcu_exit(struct srcu_struct *ssp)
 
 int fake_srcu_down(struct srcu_struct *ssp)
 {
-	fake.flights[fake.phase]++;
-	return fake.phase;
+	u32 idx = fake.phase % FAKE_PHASES;
+
+	fake.flights[idx]++;
+	return idx;
 }
 
 void fake_srcu_up(struct srcu_struct *ssp, int idx)
@@ -310,16 +312,26 @@ void fake_srcu_up(struct srcu_struct *ssp, int idx)
 	fake.flights[idx]--;
 }
 
-/* Meanwhile everything else goes on. */
+/* One that began before @phase, of those whose end somebody may be waiting for. */
+static u32 *fake_flights_before(u32 phase)
+{
+	u32 i;
+
+	for (i = 1; i <= FAKE_PHASES / 2; i++)
+		if (fake.flights[(phase - i) % FAKE_PHASES])
+			return &fake.flights[(phase - i) % FAKE_PHASES];
+	return NULL;
+}
+
+/* Meanwhile everything else goes on, others who wait for flights too. */
 void fake_synchronize_srcu(struct srcu_struct *ssp)
 {
-	u32 old = fake.phase;
+	u32 phase = ++fake.phase, *flights;
 
-	fake.phase = !fake.phase;
-	while (fake.flights[old]) {
+	while ((flights = fake_flights_before(phase))) {
 		if (!fake_kernel_step(false)) {
-			WARN(1, "%u bios never land", fake.flights[old]);
-			fake.flights[old] = 0;
+			WARN(1, "%u bios never land", *flights);
+			*flights = 0;
 		}
 	}
 }

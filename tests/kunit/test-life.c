@@ -58,6 +58,8 @@ static void life_test_exit(struct kunit *test)
 /* A new device with an empty image, full of what nobody may see. */
 static void life_format(struct life_test *t, bool zeroed)
 {
+	u32 how;
+
 	fake_dev_free(t->dev);
 	if (t->chained)
 		life_make_parent(t);
@@ -74,7 +76,9 @@ static void life_format(struct life_test *t, bool zeroed)
 				   (3 * LIFE_BLOCK_MIB - 1) * SZ_1M;
 	t->zeroed = zeroed;
 	t->zeroed_from_mib = t->dev->fill_end >> 20;
-	t->dev->flush_loses = vk_rnd(&t->check.rnd, 4);
+	how = vk_rnd(&t->check.rnd, 3);
+	t->dev->flush_loses = how == 1;
+	t->dev->flush_hides = how == 2;
 	t->losses = 0;
 	life_begin(t);
 	t->owed = false;
@@ -161,8 +165,19 @@ static void life_set_zeroed(struct life_test *t, struct vhdx_target *vt)
 	vt->zeroed_from_mib = t->zeroed ? t->zeroed_from_mib : U32_MAX;
 }
 
+/* Whoever waits for space finds some in the end. */
+static void life_wait(void *arg)
+{
+	struct life_test *t = arg;
+
+	if (!vk_rnd(&t->check.rnd, 3))
+		t->dev->full = false;
+}
+
 static void life_start(struct life_test *t)
 {
+	fake.on_wait = life_wait;
+	fake.wait_arg = t;
 	KUNIT_ASSERT_EQ(t->check.test, 0, vk_target_new(t->vkt, t->dev, 0));
 	life_set_zeroed(t, t->vkt->vt);
 	t->dev->hook = life_hook;
@@ -175,6 +190,7 @@ static void life_drain(struct life_test *t)
 {
 	u32 i;
 
+	t->dev->full = false;
 	fake.starve = min(fake.starve, 3U);
 	fake_kernel_run();
 	for (i = 0; t->under_way && i < 50; i++) {
@@ -283,8 +299,17 @@ static void life_suspend(struct life_test *t)
 		new = other;
 		life_load(t, new, table, true);
 	}
-	life_drain(t);
-	vk_target_suspend(old, false);
+	if (t->failures && vk_rnd(&t->check.rnd, 2)) {
+		fake.starve = 0;
+		vk_target_suspend(old, true);
+		if (t->under_way)
+			vk_fail(&t->check, "%u bios are not handed back",
+				t->under_way);
+		t->dev->full = false;
+	} else {
+		life_drain(t);
+		vk_target_suspend(old, vk_rnd(&t->check.rnd, 2));
+	}
 	rw = old->vt->mode == VHDX_MODE_RW;
 	life_check_suspended(t);
 	memset(t->dev->fail_in, 0, sizeof(t->dev->fail_in));
@@ -330,6 +355,7 @@ static void life_cut(struct life_test *t)
 				  t->vkt->vt->image.space.end);
 	vk_target_free(t->vkt);
 	crash->flush_loses = t->dev->flush_loses;
+	crash->flush_hides = t->dev->flush_hides;
 	crash->parent = t->parent;
 	fake_dev_free(t->dev);
 	t->losses = 0;
@@ -350,9 +376,17 @@ static void life_fail_something(struct life_test *t)
 	static const enum fake_op ops[] = {
 		FAKE_WRITE, FAKE_ZERO, FAKE_FLUSH, FAKE_BIO, FAKE_DISCARD,
 	};
+	static const int errors[] = {
+		-EIO, -EIO, -ENOSPC, -EOPNOTSUPP, -ENOMEM, -EBUSY,
+	};
 
+	if (!vk_rnd(&t->check.rnd, 3)) {
+		t->dev->full = true;
+		return;
+	}
 	t->dev->fail_in[ops[vk_rnd(&t->check.rnd, ARRAY_SIZE(ops))]] =
 		1 + vk_rnd(&t->check.rnd, 12);
+	t->dev->fail_errno = errors[vk_rnd(&t->check.rnd, ARRAY_SIZE(errors))];
 }
 
 static void life_step(struct life_test *t)
