@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # boot: check
-# timeout: 600
+# timeout: 900
 #
 # A machine with a vhdxtab boots and shuts down: images on file systems of fstab, on one that nobody else
 # mounts, and on a partition; file systems of fstab on the disks; lines that are wrong or fail; udev's
