@@ -22,7 +22,7 @@ DEPS_VM := qemu-system-x86 busybox-static binutils cpio kmod libelf1 xz-utils zs
 DEPS_DEMO := $(DEPS_TOOL) $(DEPS_VM) dmsetup e2fsprogs qemu-utils
 DEPS_DEB := $(DEPS_TOOL) make debhelper dh-dkms lintian
 DEPS := $(DEPS_DEMO) make bc bison flex bzip2 procps iproute2 debootstrap pahole \
-	linux-headers-amd64 linux-source-6.1 libelf-dev libssl-dev libcmocka-dev fio \
+	linux-headers-amd64 linux-source-6.1 libelf-dev libssl-dev openssl libcmocka-dev fio \
 	7zip libvhdi-utils nbd-client nbdkit lvm2 fdisk thin-provisioning-tools xfsprogs btrfs-progs dosfstools mtools ntfs-3g exfatprogs partclone attr patch unifdef \
 	clang llvm libclang-rt-14-dev sparse shellcheck mandoc perl python3 gnuplot-nox $(DEPS_DEB)
 

@@ -26,7 +26,7 @@ modprobe loop
 mkvhdx image part.vhdx >out
 read -r _ part_sha <out
 expect_status 1 attach part.vhdx
-expect_output "cannot be loaded: install the module for the running kernel .*'vhdx attach --stock --read-only' does without it$"
+expect_output "cannot be loaded: install the module for the running kernel .*'vhdx attach --stock --read-only' does without the module$"
 nothing_left
 
 # --- without the module ---------------------------------------------------------

@@ -23,19 +23,34 @@ int kmsg_open(void)
 	return fd;
 }
 
+/* The one of @whats, ended by NULL, that is in @message, and where. */
+static int kmsg_which(const char *message, const char *const *whats,
+		      const char **hit)
+{
+	int i;
+
+	for (i = 0; whats[i]; i++) {
+		*hit = strstr(message, whats[i]);
+		if (*hit)
+			return i;
+	}
+	return -1;
+}
+
 /**
- * kmsg_find() - find the last new message about something
+ * kmsg_find_any() - find the last new message about one of several things
  * @fd: from kmsg_open()
- * @what: text in it
- * @text: takes the message from @what on
+ * @whats: texts in it, ended by NULL
+ * @text: takes the message from that text on
  * @size: size of @text
  *
- * Return: true if there is one.
+ * Return: the index of that text, or -1.
  */
-bool kmsg_find(int fd, const char *what, char *text, size_t size)
+int kmsg_find_any(int fd, const char *const *whats, char *text, size_t size)
 {
-	char record[8192], *message, *hit;
-	bool found = false;
+	char record[8192], *message;
+	int found = -1, which;
+	const char *hit;
 	ssize_t n;
 
 	while (fd >= 0) {
@@ -47,13 +62,29 @@ bool kmsg_find(int fd, const char *what, char *text, size_t size)
 		record[n] = '\0';
 		record[strcspn(record, "\n")] = '\0';
 		message = strchr(record, ';');
-		hit = message ? strstr(message, what) : NULL;
-		if (hit) {
+		which = message ? kmsg_which(message, whats, &hit) : -1;
+		if (which >= 0) {
 			snprintf(text, size, "%s", hit);
-			found = true;
+			found = which;
 		}
 	}
 	return found;
+}
+
+/**
+ * kmsg_find() - find the last new message about something
+ * @fd: from kmsg_open()
+ * @what: text in it
+ * @text: takes the message from @what on
+ * @size: size of @text
+ *
+ * Return: true if there is one.
+ */
+bool kmsg_find(int fd, const char *what, char *text, size_t size)
+{
+	const char *const whats[] = { what, NULL };
+
+	return !kmsg_find_any(fd, whats, text, size);
 }
 
 /**

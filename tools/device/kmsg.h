@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 int kmsg_open(void);
+int kmsg_find_any(int fd, const char *const *whats, char *text, size_t size);
 bool kmsg_find(int fd, const char *what, char *text, size_t size);
 void kmsg_close(int fd);
 

@@ -33,6 +33,28 @@ static const struct module_feature {
 	{}
 };
 
+/* Who refuses a module, and the words for it in the kernel log. */
+enum module_refusal {
+	REFUSAL_OWN,
+	REFUSAL_UNSIGNED,
+	REFUSAL_KEY,
+	REFUSAL_LOCKDOWN,
+	REFUSAL_NONE = -1,
+};
+
+static const char *const module_refusals[] = {
+	[REFUSAL_OWN] = "vhdx: ",
+	[REFUSAL_UNSIGNED] = "Loading of unsigned module is rejected",
+	[REFUSAL_KEY] = "Loading of module with unavailable key is rejected",
+	[REFUSAL_LOCKDOWN] = "unsigned module loading is restricted",
+	NULL
+};
+
+#define MODULE_SIGN \
+	"have DKMS sign it, which takes 'openssl' when it builds, or sign it with another key"
+#define MODULE_ENROL \
+	"enrol that key, DKMS's with 'mokutil --import /var/lib/dkms/mok.pub' and a reboot"
+
 static void module_load(void)
 {
 	char path[256] = "/sbin/modprobe";
@@ -54,6 +76,32 @@ static void module_load(void)
 		waitpid(pid, NULL, 0);
 }
 
+static void module_complain(enum module_refusal refusal, const char *reason)
+{
+	switch (refusal) {
+	case REFUSAL_OWN:
+		complain(NULL, MODULE_STOCK, "the module 'dm-vhdx' refuses to load: %s",
+			 reason);
+		break;
+	case REFUSAL_UNSIGNED:
+		complain(NULL, MODULE_SIGN "; " MODULE_STOCK,
+			 "the kernel takes only signed modules, and the module 'dm-vhdx' is not signed");
+		break;
+	case REFUSAL_KEY:
+		complain(NULL, MODULE_ENROL "; " MODULE_STOCK,
+			 "the kernel takes only modules signed with a key it trusts, and the module 'dm-vhdx' is signed with another one");
+		break;
+	case REFUSAL_LOCKDOWN:
+		complain(NULL, MODULE_SIGN "; if it is signed, " MODULE_ENROL "; " MODULE_STOCK,
+			 "the kernel takes only modules signed with a key it trusts, and the module 'dm-vhdx' is not");
+		break;
+	case REFUSAL_NONE:
+		complain(NULL, "install the module for the running kernel and try 'modprobe dm-vhdx'; " MODULE_STOCK,
+			 "the kernel has no 'vhdx' target and the module 'dm-vhdx' cannot be loaded");
+		break;
+	}
+}
+
 /**
  * module_need() - make sure that the kernel has the target
  *
@@ -63,25 +111,20 @@ static void module_load(void)
  */
 int module_need(void)
 {
+	enum module_refusal refusal;
 	u32 version[3];
 	char reason[512];
-	bool told;
 	int kmsg;
 
 	if (task_find_target("vhdx", version))
 		return 0;
 	kmsg = kmsg_open();
 	module_load();
-	told = kmsg_find(kmsg, "vhdx: ", reason, sizeof(reason));
+	refusal = kmsg_find_any(kmsg, module_refusals, reason, sizeof(reason));
 	kmsg_close(kmsg);
 	if (task_find_target("vhdx", version))
 		return 0;
-	if (told)
-		complain(NULL, MODULE_STOCK, "the module 'dm-vhdx' refuses to load: %s",
-			 reason);
-	else
-		complain(NULL, "install the module for the running kernel and try 'modprobe dm-vhdx'; " MODULE_STOCK,
-			 "the kernel has no 'vhdx' target and the module 'dm-vhdx' cannot be loaded");
+	module_complain(refusal, reason);
 	return -ENODEV;
 }
 

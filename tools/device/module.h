@@ -15,7 +15,7 @@
 
 /* ... and what to do where there cannot be one. */
 #define MODULE_STOCK \
-	"'vhdx attach --stock --read-only' does without it"
+	"'vhdx attach --stock --read-only' does without the module"
 
 int module_need(void);
 bool module_lacks(const char *words, char *text, size_t size);
