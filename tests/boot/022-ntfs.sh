@@ -12,15 +12,11 @@ PATH=$PATH:/usr/sbin:/sbin
 need mke2fs qemu-img mkfs.ntfs ntfscp ntfscat ntfsresize
 
 boot_root initramfs-tools
-boot_image root.raw root.vhdx
-truncate -s 1G host.disk
-mkfs.ntfs -q -Q -F -s 512 -p 0 -H 0 -S 0 host.disk >out 2>&1 || { cat out; fail 'mkfs.ntfs'; }
-uuid=$(blkid -p -o value -s UUID host.disk)
-ntfscp host.disk root.vhdx /root.vhdx >out 2>&1 || { cat out; fail 'ntfscp'; }
-before=$(($(stat -c %s root.vhdx) >> 20))
-rm root.raw root.vhdx
+boot_ntfs root.raw host.disk
+rm root.raw
+export VHDX_HOST_TYPE=fuseblk
 
-VHDX_HOST=$uuid boot_vm 022-cut "rd.vhdx=UUID=$uuid:/root.vhdx" --cut-on 'guest: cut the power' --disk host.disk,serial=host
+boot_vm 022-cut "rd.vhdx=UUID=$VHDX_HOST:/root.vhdx" --cut-on 'guest: cut the power' --disk host.disk,serial=host
 [ "$(wc -l <results/ledger)" -ge 20 ]
 ntfscat host.disk /root.vhdx >left.vhdx
 # Nothing is wrong but that it was not closed.
@@ -28,7 +24,7 @@ expect_status 4 check left.vhdx
 expect_output 'the image was not closed, its log has to be replayed'
 expect_output ': 1 error left'
 
-VHDX_HOST=$uuid boot_vm 022-after "rd.vhdx=UUID=$uuid:/root.vhdx" --disk host.disk,serial=host
+boot_vm 022-after "rd.vhdx=UUID=$VHDX_HOST:/root.vhdx" --disk host.disk,serial=host
 boot_ntfs_clean host.disk
 ntfscat host.disk /root.vhdx >left.vhdx
 boot_closed left.vhdx

@@ -9,13 +9,9 @@ PATH=$PATH:/usr/sbin:/sbin
 need mke2fs qemu-img mkfs.ntfs ntfscp ntfscat ntfsresize
 
 boot_root dracut
-boot_image root.raw root.vhdx
-truncate -s 1G host.disk
-mkfs.ntfs -q -Q -F -s 512 -p 0 -H 0 -S 0 host.disk >out 2>&1 || { cat out; fail 'mkfs.ntfs'; }
-VHDX_HOST=$(blkid -p -o value -s UUID host.disk)
-export VHDX_HOST
-ntfscp host.disk root.vhdx /root.vhdx >out 2>&1 || { cat out; fail 'ntfscp'; }
-rm root.raw root.vhdx
+boot_ntfs root.raw host.disk
+rm root.raw
+export VHDX_HOST_TYPE=fuseblk
 
 boot_vm 022-after "rd.vhdx=UUID=$VHDX_HOST:/root.vhdx" --disk host.disk,serial=host
 boot_said 'dracut Warning: Unmounted /oldroot\.'

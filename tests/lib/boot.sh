@@ -6,6 +6,8 @@
 #   boot_root KIND [DIR]     a root (tests/boot/make-root) in DIR, or skips
 #   boot_image RAW IMAGE [BLOCK-SIZE]   a dynamic image of a raw disk
 #   boot_ext4 DIR DISK SIZE  a host: a file system with the UUID $HOST_UUID
+#   boot_ntfs RAW DISK       an NTFS of 1 GiB with a dynamic image of a raw disk, root.vhdx, in it; its UUID is
+#                            $VHDX_HOST, the image's size in MiB $before
 #   boot_vm NAME PARAMETERS ARG...   boots with what ARG of tests/vm/run says, and runs NAME.guest there; its
 #                            console is in the file console, what it leaves in results
 #   boot_bare NAME ARG...    runs NAME.guest in a VM that has nothing to do with the image yet
@@ -37,6 +39,19 @@ boot_ext4()
 {
 	truncate -s "$3" "$2"
 	mke2fs -q -F -t ext4 -U $HOST_UUID -E nodiscard,lazy_itable_init=1 -d "$1" "$2"
+}
+
+boot_ntfs()
+{
+	boot_image "$1" root.vhdx
+	truncate -s 1G "$2"
+	mkfs.ntfs -q -Q -F -s 512 -p 0 -H 0 -S 0 "$2" >out 2>&1 || { cat out; fail 'mkfs.ntfs'; }
+	ntfscp "$2" root.vhdx /root.vhdx >out 2>&1 || { cat out; fail 'ntfscp'; }
+	VHDX_HOST=$(blkid -p -o value -s UUID "$2")
+	export VHDX_HOST
+	# shellcheck disable=SC2034 # for who has called this
+	before=$(($(stat -c %s root.vhdx) >> 20))
+	rm root.vhdx
 }
 
 boot_vm()
