@@ -112,6 +112,12 @@ raw_of /dev/mapper/f f.raw
 nothing_left
 [ "$(stat -c %b f.vhdx)" -ge "$blocks" ] || fail 'there are holes in the file'
 readers_agree f.vhdx f.raw
+# Who gets its loop device next may discard; newer kernels keep what was set.
+"$vhdx" create --size 8M next.vhdx
+"$vhdx" attach -q --stock --read-only next.vhdx
+loop=$(losetup --noheadings --output NAME --associated next.vhdx)
+[ "$(cat "/sys/block/${loop#/dev/}/queue/discard_max_bytes")" -gt 0 ] || fail 'there are no discards any more'
+"$vhdx" detach next
 
 # A dirty one has its log replayed first.
 mkvhdx image --fixed --dirty dirty.vhdx >out

@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <linux/loop.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -13,6 +14,8 @@
 #include "sysfs.h"
 
 #define LOOP_TRIES	64	/* others may take the device that was free */
+#define LOOP_REMOVALS	20	/* of a device that is worn */
+#define LOOP_REMOVE_US	10000
 
 static int loop_open_free(struct loop *loop, bool read_only)
 {
@@ -29,6 +32,40 @@ static int loop_open_free(struct loop *loop, bool read_only)
 	loop->fd = open(loop->path, O_CLOEXEC |
 			(read_only ? O_RDONLY : O_RDWR));
 	return loop->fd < 0 ? -errno : 0;
+}
+
+static bool loop_queue_is_zero(const struct loop *loop, const char *name)
+{
+	char attribute[64], value[32];
+
+	snprintf(attribute, sizeof(attribute), "block/%s/queue/%s",
+		 strrchr(loop->path, '/') + 1, name);
+	return !sysfs_read(attribute, value, sizeof(value)) &&
+	       !strcmp(value, "0");
+}
+
+/*
+ * What loop_no_discard() has set is there for whoever gets this device next: kernels
+ * from 6.9 on keep it, and let nobody take it back.
+ */
+static bool loop_is_worn(const struct loop *loop)
+{
+	return loop_queue_is_zero(loop, "discard_max_bytes") &&
+	       !loop_queue_is_zero(loop, "discard_max_hw_bytes");
+}
+
+/* One that is made anew has discards again.  Somebody may have a look at this one. */
+static void loop_remove(struct loop *loop)
+{
+	int number = atoi(loop->path + strlen("/dev/loop"));
+	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+
+	loop_close(loop);
+	if (control < 0)
+		return;
+	if (ioctl(control, LOOP_CTL_REMOVE, number))
+		usleep(LOOP_REMOVE_US);
+	close(control);
 }
 
 /*
@@ -72,6 +109,9 @@ void loop_first_free(char path[LOOP_PATH], unsigned int skip)
  * @block_bytes: logical block size of the device
  * @read_only: refuse writes
  *
+ * One that takes no discards any more, as somebody did not want them once, is removed,
+ * and made anew.
+ *
  * The device bypasses the page cache where the file system can do that and
  * proves it by a read.  It
  * goes away by itself when its last user closes it: until it has another one,
@@ -91,7 +131,7 @@ int loop_attach(struct loop *loop, int fd, const char *path, u32 block_bytes,
 		},
 	};
 	struct loop_info64 info;
-	int tries, r;
+	int tries, r = -EBUSY;
 
 	snprintf((char *)config.info.lo_file_name, LO_NAME_SIZE, "%s", path);
 	for (tries = 0; tries < LOOP_TRIES; tries++) {
@@ -99,6 +139,10 @@ int loop_attach(struct loop *loop, int fd, const char *path, u32 block_bytes,
 		if (r)
 			return r;
 		if (!ioctl(loop->fd, LOOP_CONFIGURE, &config)) {
+			if (tries < LOOP_REMOVALS && loop_is_worn(loop)) {
+				loop_remove(loop);
+				continue;
+			}
 			r = ioctl(loop->fd, LOOP_GET_STATUS64, &info);
 			loop->direct = !r &&
 				       (info.lo_flags & LO_FLAGS_DIRECT_IO);
