@@ -43,7 +43,7 @@ make_xfs()
 {
 	local options i
 
-	dice options '' '-m rmapbt=1,reflink=1' '-b size=1024' '-m crc=0 -l size=6m' '-d agcount=7'
+	dice options '' '-m rmapbt=1,reflink=1' '-b size=1024' '-m crc=0 -l size=6m' '-d agcount=2'
 	files 20
 	{
 		printf '/\n0 0\nd--755 0 0\n'
