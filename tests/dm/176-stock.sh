@@ -112,11 +112,21 @@ raw_of /dev/mapper/f f.raw
 nothing_left
 [ "$(stat -c %b f.vhdx)" -ge "$blocks" ] || fail 'there are holes in the file'
 readers_agree f.vhdx f.raw
-# Who gets its loop device next may discard; newer kernels keep what was set.
+# Who gets its loop device next may discard, whoever that is: newer kernels keep what was set.
+discards() # FILE
+{
+	local loop
+
+	loop=$(losetup --noheadings --output NAME --associated "$1")
+	[ "$(cat "/sys/block/${loop#/dev/}/queue/discard_max_bytes")" -gt 0 ] || fail "$loop: there are no discards any more"
+}
 "$vhdx" create --size 8M next.vhdx
+loop=$(losetup --find --show next.vhdx)
+discards next.vhdx
+echo 0 >"/sys/block/${loop#/dev/}/queue/discard_max_bytes"
+losetup --detach "$loop"
 "$vhdx" attach -q --stock --read-only next.vhdx
-loop=$(losetup --noheadings --output NAME --associated next.vhdx)
-[ "$(cat "/sys/block/${loop#/dev/}/queue/discard_max_bytes")" -gt 0 ] || fail 'there are no discards any more'
+discards next.vhdx
 "$vhdx" detach next
 
 # A dirty one has its log replayed first.

@@ -297,6 +297,8 @@ static int stock_steps(struct stock *stock, struct attachment *attach)
 		attachment_undo(attach);
 	loop_close(&attach->loop);
 	loop_close(&stock->log);
+	if (r && !attach->read_only)
+		loop_retire(attach->loop.path);
 	return r;
 }
 

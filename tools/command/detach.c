@@ -272,6 +272,10 @@ static void detach_release(const struct detach *detach)
 	if (detach->backing.on_file && detach->backing.file.autoclear)
 		detach_wait_loop(detach->backing.device,
 				 detach->backing.file.path);
+	/* Nobody was to discard on it; if it is in use again it stays. */
+	if (mapping_is_stock(&detach->disk) && detach->backing.on_file &&
+	    !detach->backing.file.read_only)
+		loop_retire(detach->backing.device);
 	for (i = 0; i < detach->parents.count; i++)
 		if (layer[i].file && layer[i].autoclear)
 			detach_wait_loop(layer[i].device, layer[i].file);

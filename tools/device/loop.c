@@ -5,7 +5,6 @@
 #include <linux/fs.h>
 #include <linux/loop.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -14,8 +13,8 @@
 #include "sysfs.h"
 
 #define LOOP_TRIES	64	/* others may take the device that was free */
-#define LOOP_REMOVALS	20	/* of a device that is worn */
-#define LOOP_REMOVE_US	10000
+#define LOOP_RENEWALS	20	/* of a device that is worn */
+#define LOOP_RENEW_US	10000
 
 static int loop_open_free(struct loop *loop, bool read_only)
 {
@@ -44,10 +43,7 @@ static bool loop_queue_is_zero(const struct loop *loop, const char *name)
 	       !strcmp(value, "0");
 }
 
-/*
- * What loop_no_discard() has set is there for whoever gets this device next: kernels
- * from 6.9 on keep it, and let nobody take it back.
- */
+/* Has somebody had its discards before, and did not want them? */
 static bool loop_is_worn(const struct loop *loop)
 {
 	return loop_queue_is_zero(loop, "discard_max_bytes") &&
@@ -55,17 +51,11 @@ static bool loop_is_worn(const struct loop *loop)
 }
 
 /* One that is made anew has discards again.  Somebody may have a look at this one. */
-static void loop_remove(struct loop *loop)
+static void loop_renew(struct loop *loop)
 {
-	int number = atoi(loop->path + strlen("/dev/loop"));
-	int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
-
 	loop_close(loop);
-	if (control < 0)
-		return;
-	if (ioctl(control, LOOP_CTL_REMOVE, number))
-		usleep(LOOP_REMOVE_US);
-	close(control);
+	if (loop_retire(loop->path))
+		usleep(LOOP_RENEW_US);
 }
 
 /*
@@ -139,8 +129,8 @@ int loop_attach(struct loop *loop, int fd, const char *path, u32 block_bytes,
 		if (r)
 			return r;
 		if (!ioctl(loop->fd, LOOP_CONFIGURE, &config)) {
-			if (tries < LOOP_REMOVALS && loop_is_worn(loop)) {
-				loop_remove(loop);
+			if (tries < LOOP_RENEWALS && loop_is_worn(loop)) {
+				loop_renew(loop);
 				continue;
 			}
 			r = ioctl(loop->fd, LOOP_GET_STATUS64, &info);
@@ -333,7 +323,7 @@ int loop_grow(int fd)
 
 /**
  * loop_no_discard() - let nobody make holes in the file by discards
- * @loop: the device
+ * @loop: the device; loop_retire() it afterwards
  *
  * Return: 0 or a negative errno.
  */
@@ -349,6 +339,30 @@ int loop_no_discard(const struct loop *loop)
 		return -errno;
 	r = write(fd, "0", 1) == 1 ? 0 : -errno;
 	close(fd);
+	return r;
+}
+
+/**
+ * loop_retire() - remove a loop device from the system
+ * @device: its node
+ *
+ * What loop_no_discard() has set is there for whoever gets the device next: kernels from
+ * 6.9 on keep it, and let nobody take it back.  The kernel makes a new one when it is
+ * asked for one.
+ *
+ * Return: 0 or a negative errno: -EBUSY if it has a file, or is open.
+ */
+int loop_retire(const char *device)
+{
+	int number, control, r;
+
+	if (sscanf(device, "/dev/loop%d", &number) != 1)
+		return -EINVAL;
+	control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+	if (control < 0)
+		return -errno;
+	r = ioctl(control, LOOP_CTL_REMOVE, number) ? -errno : 0;
+	close(control);
 	return r;
 }
 

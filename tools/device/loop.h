@@ -53,6 +53,7 @@ void loop_close(struct loop *loop);
 int loop_limit(const struct loop *loop, u64 bytes);
 int loop_grow(int fd);
 int loop_no_discard(const struct loop *loop);
+int loop_retire(const char *device);
 int loop_backing(dev_t dev, struct loop_backing *backing);
 
 #endif /* VHDX_TOOLS_LOOP_H */
