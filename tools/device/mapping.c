@@ -77,20 +77,60 @@ int mapping_start(void)
 	return 0;
 }
 
-/* Run a task that changes a device, and wait for udev to know of it. */
-static int mapping_run_wait(struct dm_task *task, uint16_t flags)
+/* A task of a kind for a device; NULL with errno set. */
+static struct dm_task *mapping_task(int type, const char *name)
+{
+	struct dm_task *task = dm_task_create(type);
+
+	if (!task) {
+		errno = ENOMEM;
+	} else if (!dm_task_set_name(task, name)) {
+		dm_task_destroy(task);
+		task = NULL;
+		errno = EINVAL;
+	}
+	return task;
+}
+
+static int mapping_perform(struct dm_task *task)
+{
+	*mapping_message = '\0';
+	return dm_task_run(task) ? 0 : -(dm_task_get_errno(task) ?: EIO);
+}
+
+/* Perform a task that changes a device, and wait for udev to know of it. */
+static int mapping_perform_wait(struct dm_task *task)
 {
 	uint32_t cookie = 0;
-	int r = 0;
+	int r;
 
-	*mapping_message = '\0';
-	if (!dm_task_set_cookie(task, &cookie, flags))
+	if (!dm_task_set_cookie(task, &cookie, 0))
 		return -EIO;
-	if (!dm_task_run(task))
-		r = -(dm_task_get_errno(task) ?: EIO);
+	r = mapping_perform(task);
 	/* Also without udev: this is what creates or removes the node then. */
 	dm_udev_wait(cookie);
 	return r;
+}
+
+static int mapping_change(int type, const char *name,
+			  int (*perform)(struct dm_task *task))
+{
+	struct dm_task *task = mapping_task(type, name);
+	int r;
+
+	if (!task)
+		return -errno;
+	r = perform(task);
+	dm_task_destroy(task);
+	return r;
+}
+
+static bool mapping_describe(struct dm_task *task,
+			     const struct mapping *mapping)
+{
+	return (!mapping->read_only || dm_task_set_ro(task)) &&
+	       dm_task_add_target(task, 0, mapping->sectors, mapping->target,
+				  mapping->table);
 }
 
 /**
@@ -137,15 +177,14 @@ int mapping_take(struct dm_task *task, struct mapping *mapping,
 static int mapping_query(int type, const char *name, struct mapping *mapping,
 			 char params[MAPPING_PARAMS])
 {
-	struct dm_task *task = dm_task_create(type);
+	struct dm_task *task = mapping_task(type, name);
 	u32 event;
 	int r;
 
 	if (!task)
-		return -ENOMEM;
+		return -errno;
 	/* Where nothing was ever resumed, what was loaded is what there is. */
-	if (!dm_task_set_name(task, name) ||
-	    (mapping->inactive && !dm_task_query_inactive_table(task)))
+	if (mapping->inactive && !dm_task_query_inactive_table(task))
 		r = -EINVAL;
 	else
 		r = dm_task_no_flush(task) ? task_run(task) : -EINVAL;
@@ -277,17 +316,16 @@ static int mapping_add_rows(struct dm_task *task, mapping_row_fn get, void *arg)
 int mapping_create_rows(const struct mapping *mapping, mapping_row_fn get,
 			void *arg)
 {
-	struct dm_task *task = dm_task_create(DM_DEVICE_CREATE);
+	struct dm_task *task = mapping_task(DM_DEVICE_CREATE, mapping->name);
 	int r = -EINVAL;
 
 	if (!task)
-		return -ENOMEM;
-	if (dm_task_set_name(task, mapping->name) &&
-	    dm_task_set_uuid(task, mapping->uuid) &&
+		return -errno;
+	if (dm_task_set_uuid(task, mapping->uuid) &&
 	    (!mapping->read_only || dm_task_set_ro(task)))
 		r = mapping_add_rows(task, get, arg);
 	if (!r)
-		r = mapping_run_wait(task, 0);
+		r = mapping_perform_wait(task);
 	dm_task_destroy(task);
 	return r;
 }
@@ -302,17 +340,14 @@ int mapping_create_rows(const struct mapping *mapping, mapping_row_fn get,
  */
 int mapping_create(const struct mapping *mapping)
 {
-	struct dm_task *task = dm_task_create(DM_DEVICE_CREATE);
+	struct dm_task *task = mapping_task(DM_DEVICE_CREATE, mapping->name);
 	int r = -EINVAL;
 
 	if (!task)
-		return -ENOMEM;
-	if (dm_task_set_name(task, mapping->name) &&
-	    dm_task_set_uuid(task, mapping->uuid) &&
-	    (!mapping->read_only || dm_task_set_ro(task)) &&
-	    dm_task_add_target(task, 0, mapping->sectors, mapping->target,
-			       mapping->table))
-		r = mapping_run_wait(task, 0);
+		return -errno;
+	if (dm_task_set_uuid(task, mapping->uuid) &&
+	    mapping_describe(task, mapping))
+		r = mapping_perform_wait(task);
 	dm_task_destroy(task);
 	return r;
 }
@@ -325,16 +360,7 @@ int mapping_create(const struct mapping *mapping)
  */
 int mapping_suspend(const char *name)
 {
-	struct dm_task *task = dm_task_create(DM_DEVICE_SUSPEND);
-	int r = -EINVAL;
-
-	if (!task)
-		return -ENOMEM;
-	*mapping_message = '\0';
-	if (dm_task_set_name(task, name))
-		r = dm_task_run(task) ? 0 : -(dm_task_get_errno(task) ?: EIO);
-	dm_task_destroy(task);
-	return r;
+	return mapping_change(DM_DEVICE_SUSPEND, name, mapping_perform);
 }
 
 /**
@@ -345,15 +371,7 @@ int mapping_suspend(const char *name)
  */
 int mapping_resume(const char *name)
 {
-	struct dm_task *task = dm_task_create(DM_DEVICE_RESUME);
-	int r = -EINVAL;
-
-	if (!task)
-		return -ENOMEM;
-	if (dm_task_set_name(task, name))
-		r = mapping_run_wait(task, 0);
-	dm_task_destroy(task);
-	return r;
+	return mapping_change(DM_DEVICE_RESUME, name, mapping_perform_wait);
 }
 
 /**
@@ -367,15 +385,13 @@ int mapping_resume(const char *name)
  */
 int mapping_resume_begin(const char *name, u32 *cookie)
 {
-	struct dm_task *task = dm_task_create(DM_DEVICE_RESUME);
+	struct dm_task *task = mapping_task(DM_DEVICE_RESUME, name);
 	int r = -EINVAL;
 
 	if (!task)
-		return -ENOMEM;
-	*mapping_message = '\0';
-	if (dm_task_set_name(task, name) &&
-	    dm_task_set_cookie(task, cookie, 0))
-		r = dm_task_run(task) ? 0 : -(dm_task_get_errno(task) ?: EIO);
+		return -errno;
+	if (dm_task_set_cookie(task, cookie, 0))
+		r = mapping_perform(task);
 	dm_task_destroy(task);
 	return r;
 }
@@ -398,17 +414,13 @@ void mapping_resume_end(u32 cookie)
  */
 int mapping_load(const struct mapping *mapping)
 {
-	struct dm_task *task = dm_task_create(DM_DEVICE_RELOAD);
+	struct dm_task *task = mapping_task(DM_DEVICE_RELOAD, mapping->name);
 	int r = -EINVAL;
 
 	if (!task)
-		return -ENOMEM;
-	*mapping_message = '\0';
-	if (dm_task_set_name(task, mapping->name) &&
-	    (!mapping->read_only || dm_task_set_ro(task)) &&
-	    dm_task_add_target(task, 0, mapping->sectors, mapping->target,
-			       mapping->table))
-		r = dm_task_run(task) ? 0 : -(dm_task_get_errno(task) ?: EIO);
+		return -errno;
+	if (mapping_describe(task, mapping))
+		r = mapping_perform(task);
 	dm_task_destroy(task);
 	return r;
 }
@@ -421,27 +433,18 @@ int mapping_load(const struct mapping *mapping)
  */
 int mapping_clear(const char *name)
 {
-	struct dm_task *task = dm_task_create(DM_DEVICE_CLEAR);
-	int r = -EINVAL;
-
-	if (!task)
-		return -ENOMEM;
-	if (dm_task_set_name(task, name))
-		r = dm_task_run(task) ? 0 : -(dm_task_get_errno(task) ?: EIO);
-	dm_task_destroy(task);
-	return r;
+	return mapping_change(DM_DEVICE_CLEAR, name, mapping_perform);
 }
 
 static int mapping_remove_task(const char *name, bool retry)
 {
-	struct dm_task *task = dm_task_create(DM_DEVICE_REMOVE);
+	struct dm_task *task = mapping_task(DM_DEVICE_REMOVE, name);
 	int r = -EINVAL;
 
 	if (!task)
-		return -ENOMEM;
-	if (dm_task_set_name(task, name) &&
-	    (!retry || dm_task_retry_remove(task)))
-		r = mapping_run_wait(task, 0);
+		return -errno;
+	if (!retry || dm_task_retry_remove(task))
+		r = mapping_perform_wait(task);
 	dm_task_destroy(task);
 	return r;
 }
