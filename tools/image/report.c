@@ -219,18 +219,29 @@ static void report_losses(struct check *check)
 	output_list_end(out);
 }
 
+/* A device's rest behind the image is nobody's loss. */
+static void report_unowned(const struct image *image, const struct audit *audit)
+{
+	u64 behind = image->block_device ? 0 : audit->free_behind;
+	char text[SIZE_TEXT];
+
+	if (audit->free_inside)
+		printf("%s: info: nothing owns %s between the blocks\n", image->shown,
+		       size_text(text, audit->free_inside));
+	if (behind)
+		printf("%s: info: nothing owns %s behind the blocks\n", image->shown,
+		       size_text(text, behind));
+}
+
 static void report_verdict(const struct check *check, const struct image *image,
 			   int status)
 {
 	const struct audit *audit = &check->audit;
-	char inside[SIZE_TEXT], behind[SIZE_TEXT], lost[SIZE_TEXT];
+	char lost[SIZE_TEXT];
 	unsigned int kinds;
 	u64 errors = audit_errors(audit, &kinds);
 
-	if (audit->free_inside || (audit->free_behind && !image->block_device))
-		printf("%s: info: nothing owns %s between the blocks and %s behind them\n",
-		       image->shown, size_text(inside, audit->free_inside),
-		       size_text(behind, audit->free_behind));
+	report_unowned(image, audit);
 	if (check->salvage.lost_bytes)
 		printf("%s: info: %s of the disk are %s, see above\n",
 		       image->shown, size_text(lost, check->salvage.lost_bytes),
