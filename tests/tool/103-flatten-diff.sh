@@ -5,6 +5,7 @@
 # "vhdx flatten" and "vhdx diff": what they make of chains, against the naive model's disks.
 # VHDX_SEED=N repeats a run that printed N.
 . "$VHDX_TOP/tests/lib/tool.sh"
+. "$VHDX_TOP/tests/lib/vhd.sh"
 
 need qemu-img 7zz
 
@@ -97,6 +98,27 @@ expect_status 1 diff chain/0.vhdx flat.vhdx
 )
 [ ! -e new ]
 [ -z "$(find . -name '.new*')" ]
+
+# Whatever "convert" reads can be compared with anything else: a chain of VHD, its disk, and what came of it.
+vhd_chain vhd 2 "$seed"
+naive vhd/{0,1,2}.vhd >new.raw
+naive vhd/{1,2}.vhd >old.raw
+same_diff vhd/1.vhd vhd/0.vhd old.raw new.raw
+[ "$(json 'len(j) > 0')" = True ]
+same_diff vhd/0.vhd vhd/1.vhd new.raw old.raw
+"$vhdx" convert old.raw old.vhdx
+qemu-img convert -O qcow2 old.raw old.qcow2
+for image in old.raw old.vhdx old.qcow2; do
+	same_diff $image vhd/0.vhd old.raw new.raw
+	same_diff vhd/0.vhd $image new.raw old.raw
+	same_diff $image vhd/1.vhd old.raw old.raw
+	[ "$(json 'j')" = '[]' ]
+done
+same_diff old.qcow2 old.qcow2 old.raw old.raw
+head -c 100 new.raw >odd.raw
+same_diff new.raw odd.raw new.raw odd.raw
+expect_status 1 diff new.raw missing
+expect_output '^vhdx: missing: cannot open'
 
 # The Windows images are read as flat ones.
 images=$VHDX_TOP/../shared/images

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "chain.h"
 #include "command.h"
+#include "disk.h"
 #include "message.h"
 #include "output.h"
 #include "search.h"
@@ -26,8 +26,8 @@
  * @new_buf: likewise
  */
 struct diff {
-	struct chain old;
-	struct chain new;
+	struct disk old;
+	struct disk new;
 	struct output out;
 	u64 start;
 	u64 end;
@@ -58,32 +58,32 @@ static void diff_add(struct diff *diff, u64 start, u64 end, bool zero)
 }
 
 /* What is at @at, also behind the end of the disk. */
-static int diff_run_at(struct chain *chain, u64 at, struct chain_run *run)
+static int diff_run_at(struct disk *disk, u64 at, struct disk_run *run)
 {
-	if (at < chain_bytes(chain))
-		return chain_run_at(chain, at, run);
+	if (at < disk->bytes)
+		return disk_run_at(disk, at, run);
 	memset(run, 0, sizeof(*run));
-	run->start = at;
 	run->end = ~0ULL;
 	return 0;
 }
 
 /* The same bytes of the same file, which need not be read. */
-static bool diff_is_shared(const struct diff *diff, const struct chain_run *old,
-			   const struct chain_run *new)
+static bool diff_is_shared(const struct diff *diff, const struct disk_run *old,
+			   const struct disk_run *new)
 {
-	const struct stat *a = &diff->old.layer[old->layer]->image.st;
-	const struct stat *b = &diff->new.layer[new->layer]->image.st;
+	const struct stat *a = &old->image->st, *b = &new->image->st;
 
+	/* Where qemu's programs have it from nobody knows. */
 	return old->off == new->off && a->st_ino == b->st_ino &&
-	       a->st_dev == b->st_dev;
+	       a->st_dev == b->st_dev && diff->old.format != DISK_QCOW2 &&
+	       diff->new.format != DISK_QCOW2;
 }
 
-static int diff_read(struct chain *chain, const struct chain_run *run, u64 at,
+static int diff_read(struct disk *disk, const struct disk_run *run, u64 at,
 		     u8 *buf, u32 bytes)
 {
-	if (run->off)
-		return chain_read(chain, at, buf, bytes);
+	if (run->image)
+		return disk_read(disk, at, buf, bytes);
 	memset(buf, 0, bytes);
 	return 0;
 }
@@ -91,7 +91,7 @@ static int diff_read(struct chain *chain, const struct chain_run *run, u64 at,
 /* From @at on, at most to *@end, which becomes how far it came. */
 static int diff_part(struct diff *diff, u64 at, u64 *end)
 {
-	struct chain_run old, new;
+	struct disk_run old, new;
 	u32 bytes, i;
 	int r;
 
@@ -101,7 +101,9 @@ static int diff_part(struct diff *diff, u64 at, u64 *end)
 	if (r)
 		return r;
 	*end = min_t(u64, *end, min_t(u64, old.end, new.end));
-	if ((!old.off && !new.off) || diff_is_shared(diff, &old, &new))
+	if (!old.image && !new.image)
+		return 0;
+	if (old.image && new.image && diff_is_shared(diff, &old, &new))
 		return 0;
 
 	*end = min_t(u64, *end, at + DIFF_BYTES);
@@ -113,7 +115,7 @@ static int diff_part(struct diff *diff, u64 at, u64 *end)
 		return r;
 	for (i = 0; i < bytes; i += DIFF_SECTOR)
 		if (memcmp(diff->old_buf + i, diff->new_buf + i, DIFF_SECTOR))
-			diff_add(diff, at + i, at + i + DIFF_SECTOR, !new.off);
+			diff_add(diff, at + i, at + i + DIFF_SECTOR, !new.image);
 	return 0;
 }
 
@@ -125,7 +127,7 @@ static int diff_print(struct diff *diff, bool json)
 		{ "State", -5 },
 		{}
 	};
-	u64 all = max_t(u64, chain_bytes(&diff->old), chain_bytes(&diff->new));
+	u64 all = max_t(u64, diff->old.bytes, diff->new.bytes);
 	u64 at, end;
 	int r = 0;
 
@@ -154,13 +156,13 @@ static int diff_open(struct diff *diff, char **path,
 		complain_errno(path[0], ENOMEM, "cannot read");
 		return -ENOMEM;
 	}
-	r = chain_open(&diff->old, path[0], IMAGE_READ, search);
+	r = disk_open(&diff->old, path[0], DISK_AUTO, IMAGE_READ, search);
 	if (!r)
-		r = chain_open(&diff->new, path[1], IMAGE_READ, search);
-	if (!r && chain_bytes(&diff->old) != chain_bytes(&diff->new))
+		r = disk_open(&diff->new, path[1], DISK_AUTO, IMAGE_READ, search);
+	if (!r && diff->old.bytes != diff->new.bytes)
 		note(path[1], "its disk has %s, that of the other one %s; behind the end of either there are zeros",
-		     size_argument(new, chain_bytes(&diff->new)),
-		     size_argument(old, chain_bytes(&diff->old)));
+		     size_argument(new, diff->new.bytes),
+		     size_argument(old, diff->old.bytes));
 	return r;
 }
 
@@ -189,8 +191,8 @@ static int diff_run(const struct command *self, int argc, char **argv)
 	r = diff_open(diff, argv + optind, &search);
 	if (!r)
 		r = diff_print(diff, json);
-	chain_close(&diff->old);
-	chain_close(&diff->new);
+	disk_close(&diff->old);
+	disk_close(&diff->new);
 	free(diff->old_buf);
 	free(diff->new_buf);
 	free(diff);
@@ -205,7 +207,8 @@ const struct command command_diff = {
 SEARCH_HELP
 "  -J, --json                 print JSON\n"
 "\n"
-"What both have from the same parent is not even read, so what a checkpoint has\n"
+"Either may be whatever 'vhdx convert' reads, a raw disk too. What both have\n"
+"from the same parent is not even read, so what a checkpoint has\n"
 "changed is found quickly. In state 'zero' NEW has no data, and reads as zeros.\n"
 "\n",
 	.usage_status = STATUS_USAGE,
