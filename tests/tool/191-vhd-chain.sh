@@ -36,7 +36,7 @@ expect_status 0 info --json children/child.vhd
 	"W2ku$(realpath 'disks/old ones/pärent.vhd' | tr / '\134')" ] || fail "$(cat out)"
 expect_status 0 check children/child.vhd
 expect_status 0 map children/child.vhd
-expect_output '^ +0 +5242880 +parent +-$'
+expect_output '^ +0 +5242880 +unallocated +- +- +-$'
 # Beside it, below it, above it.
 expect_status 0 create --format vhd --parent children/child.vhd children/grandchild.vhd
 expect_status 0 info children/grandchild.vhd
@@ -85,6 +85,23 @@ name=$'l\xe9.vhd'
 expect_status 1 create --format vhd --parent "$name" child
 expect_output 'is no UTF-8 text, so no image can name it: rename it'
 [ ! -e child ]
+
+# Which layer has what, and where: by the model's way to look at it.
+vhd_chain layers 2 7 $((300 << 10))
+expect_status 0 map --json layers/0.vhd
+python3 - out <<-'EOP' || fail "$(<out)"
+	import json, sys
+	rows = json.load(open(sys.argv[1]))
+	data = [row for row in rows if row['state'] == 'data']
+	assert {row['layer'] for row in data} == {0, 1, 2}, data
+	assert all(row['file'].endswith(f"{row['layer']}.vhd") for row in data), data
+	assert all('layer' not in row and row['state'] == 'unallocated' for row in rows if row not in data), rows
+EOP
+"$VHDX_TOP/tests/lib/mapped-disk" "$vhdx" layers/{0,1,2}.vhd | cmp - <(naive layers/{0,1,2}.vhd)
+mv layers/1.vhd layers/gone
+expect_status 1 map layers/0.vhd
+expect_output "^vhdx: layers/0.vhd: its parent with the UniqueId .* is not found"
+[ ! -s out ] || fail 'a part of the disk without its parents'
 
 # Which images are based on which others.
 "$vhdx" create --format vhd first.vhd 5M

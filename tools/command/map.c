@@ -7,11 +7,11 @@
 #include "chain.h"
 #include "command.h"
 #include "identify.h"
+#include "map.h"
 #include "message.h"
 #include "runs.h"
 #include "search.h"
 #include "vhd-image.h"
-#include "vhd.h"
 
 static const char *const map_states[8] = {
 	[VHDX_BLOCK_NOT_PRESENT] = "unallocated",
@@ -87,41 +87,12 @@ static int map_print(struct image *image, bool json)
 	return r;
 }
 
-/* What chain_walk() reports goes to. */
-struct map_chain {
-	struct output out;
-	const struct chain *chain;
-};
-
-static int map_chain_run(void *arg, const struct chain_run *run)
-{
-	struct map_chain *map = arg;
-	bool has = run->state != VHDX_BLOCK_NOT_PRESENT;
-	const char *file = map->chain->layer[run->layer]->path;
-	struct output *out = &map->out;
-	char text[24];
-
-	output_row(out);
-	output_number(out, "start", "", run->start);
-	output_number(out, "length", "", run->end - run->start);
-	output_text(out, "state", "", map_states[run->state]);
-	snprintf(text, sizeof(text), "%" PRIu64, run->off);
-	if (run->off)
-		output_number(out, "file_offset", NULL, run->off);
-	output_text(out, NULL, "", run->off ? text : "-");
-	if (has) {
-		output_number(out, "layer", NULL, run->layer);
-		output_text(out, "file", NULL, file);
-	}
-	snprintf(text, sizeof(text), "%u", run->layer);
-	output_text(out, NULL, "", has ? text : "-");
-	output_text(out, NULL, "", has ? file : "-");
-	return 0;
-}
-
-/* A child: with what its parents have. */
-static int map_print_chain(const char *path, const struct parent_search *search,
-			   bool json)
+/**
+ * map_rows_begin() - begin the list of a disk with parents
+ * @out: takes it
+ * @json: print JSON
+ */
+void map_rows_begin(struct output *out, bool json)
 {
 	static const struct output_column columns[] = {
 		{ "Start", 14 },
@@ -132,6 +103,75 @@ static int map_print_chain(const char *path, const struct parent_search *search,
 		{ "File", -1 },
 		{}
 	};
+
+	output_begin(out, json);
+	output_list(out, NULL, columns);
+}
+
+/**
+ * map_rows_add() - the next part
+ * @out: from map_rows_begin()
+ * @row: the part
+ */
+void map_rows_add(struct output *out, const struct map_row *row)
+{
+	char text[24];
+
+	output_row(out);
+	output_number(out, "start", "", row->start);
+	output_number(out, "length", "", row->length);
+	output_text(out, "state", "", row->state);
+	snprintf(text, sizeof(text), "%" PRIu64, row->off);
+	if (row->has_off)
+		output_number(out, "file_offset", NULL, row->off);
+	output_text(out, NULL, "", row->has_off ? text : "-");
+	if (row->file) {
+		output_number(out, "layer", NULL, row->layer);
+		output_text(out, "file", NULL, row->file);
+	}
+	snprintf(text, sizeof(text), "%u", row->layer);
+	output_text(out, NULL, "", row->file ? text : "-");
+	output_text(out, NULL, "", row->file ? row->file : "-");
+}
+
+/**
+ * map_rows_end() - that was all
+ * @out: from map_rows_begin()
+ */
+void map_rows_end(struct output *out)
+{
+	output_list_end(out);
+	output_end(out);
+}
+
+/* What chain_walk() reports goes to. */
+struct map_chain {
+	struct output out;
+	const struct chain *chain;
+};
+
+static int map_chain_run(void *arg, const struct chain_run *run)
+{
+	struct map_chain *map = arg;
+	const struct map_row row = {
+		.start = run->start,
+		.length = run->end - run->start,
+		.state = map_states[run->state],
+		.off = run->off,
+		.has_off = run->off,
+		.layer = run->layer,
+		.file = run->state == VHDX_BLOCK_NOT_PRESENT ? NULL :
+			map->chain->layer[run->layer]->path,
+	};
+
+	map_rows_add(&map->out, &row);
+	return 0;
+}
+
+/* A child: with what its parents have. */
+static int map_print_chain(const char *path, const struct parent_search *search,
+			   bool json)
+{
 	struct chain *chain = calloc(1, sizeof(*chain));
 	struct map_chain map = { .chain = chain };
 	int r;
@@ -142,12 +182,10 @@ static int map_print_chain(const char *path, const struct parent_search *search,
 	}
 	r = chain_open(chain, path, IMAGE_PEEK, search);
 	if (!r) {
-		output_begin(&map.out, json);
-		output_list(&map.out, NULL, columns);
+		map_rows_begin(&map.out, json);
 		r = chain_walk(chain, 0, chain_bytes(chain), map_chain_run,
 			       &map);
-		output_list_end(&map.out);
-		output_end(&map.out);
+		map_rows_end(&map.out);
 	}
 	chain_close(chain);
 	free(chain);
@@ -174,15 +212,31 @@ static int map_print_image(const char *path, bool json)
 	return r;
 }
 
-/* What cannot be read has none; whoever opens it says so. */
-static bool map_has_parent(const char *path)
+/* Of which format's chain is this the leaf?  Whoever opens what cannot be read says so. */
+static bool map_has_parent(const char *path, bool *is_vhd)
 {
 	struct image image;
-	bool has;
+	struct vhd_image vhd = {};
+	int r = image_peek(&image, path);
+	bool has = !r && image.layout.meta.has_parent;
 
-	has = !image_peek(&image, path) && image.layout.meta.has_parent;
+	*is_vhd = r > 0 && vhd_image_is(&image);
+	if (*is_vhd && !vhd_image_load(&vhd, &image))
+		has = vhd.layout.footer.type == VHD_TYPE_DIFFERENCING;
+	vhd_image_free(&vhd);
 	image_close(&image);
 	return has;
+}
+
+static int map_print_any(const char *path, const struct parent_search *search,
+			 bool json)
+{
+	bool is_vhd;
+
+	if (!map_has_parent(path, &is_vhd))
+		return map_print_image(path, json);
+	return is_vhd ? map_vhd_chain(path, search, json) :
+			map_print_chain(path, search, json);
 }
 
 static int map_run(const struct command *self, int argc, char **argv)
@@ -202,9 +256,7 @@ static int map_run(const struct command *self, int argc, char **argv)
 			json = true;
 	command_operands(self, argc, argv, 1, 1, "FILE");
 
-	r = map_has_parent(argv[optind]) ?
-	    map_print_chain(argv[optind], &search, json) :
-	    map_print_image(argv[optind], json);
+	r = map_print_any(argv[optind], &search, json);
 	return r ? STATUS_FAILED : STATUS_OK;
 }
 
@@ -218,8 +270,7 @@ SEARCH_HELP
 "\n"
 "Only 'data' has a place in the file; everything else reads as zeros. Of a\n"
 "differencing image all of the disk is shown, and which layer has it: 0 is the\n"
-"image itself, 1 its parent, and so on. Of a VHD image 'parent' is what the\n"
-"parent has there.\n"
+"image itself, 1 its parent, and so on.\n"
 "\n",
 	.usage_status = STATUS_USAGE,
 	.run = map_run,

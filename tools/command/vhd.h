@@ -34,6 +34,5 @@ void create_vhd_settle(const struct command *self, const struct create_vhd *vhd)
 int create_vhd_prepare(struct create_vhd *vhd, const char *path);
 void create_vhd_print(const struct create_vhd *vhd, struct output *out);
 int info_vhd(struct image *image, bool json);
-int map_vhd(struct image *image, bool json);
 
 #endif /* VHDX_TOOLS_VHD_H */
