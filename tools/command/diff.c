@@ -67,18 +67,6 @@ static int diff_run_at(struct disk *disk, u64 at, struct disk_run *run)
 	return 0;
 }
 
-/* The same bytes of the same file, which need not be read. */
-static bool diff_is_shared(const struct diff *diff, const struct disk_run *old,
-			   const struct disk_run *new)
-{
-	const struct stat *a = &old->image->st, *b = &new->image->st;
-
-	/* Where qemu's programs have it from nobody knows. */
-	return old->off == new->off && a->st_ino == b->st_ino &&
-	       a->st_dev == b->st_dev && diff->old.format != DISK_QCOW2 &&
-	       diff->new.format != DISK_QCOW2;
-}
-
 static int diff_read(struct disk *disk, const struct disk_run *run, u64 at,
 		     u8 *buf, u32 bytes)
 {
@@ -101,9 +89,8 @@ static int diff_part(struct diff *diff, u64 at, u64 *end)
 	if (r)
 		return r;
 	*end = min_t(u64, *end, min_t(u64, old.end, new.end));
-	if (!old.image && !new.image)
-		return 0;
-	if (old.image && new.image && diff_is_shared(diff, &old, &new))
+	/* Which need not be read. */
+	if (disk_is_shared(&diff->old, &old, &diff->new, &new))
 		return 0;
 
 	*end = min_t(u64, *end, at + DIFF_BYTES);

@@ -12,9 +12,11 @@
 #include "locator.h"
 #include "message.h"
 #include "output.h"
+#include "rebase.h"
 #include "reparent.h"
 #include "search.h"
 #include "size.h"
+#include "vhd-image.h"
 
 /* Options without a short form. */
 enum {
@@ -22,13 +24,8 @@ enum {
 };
 
 /**
- * struct rebase - what is to be done
- * @path: the image
- * @parent: its parent to be
- * @search: where other parents are
- * @content: the disk stays what it is
- * @force: whatever becomes of it
- * @json: report
+ * struct rebase - a VHDX image gets another parent
+ * @want: what is to be done
  * @image: the image, open for writing, without @content
  * @locator: of that
  * @old: the image with its old parents, with @content
@@ -36,12 +33,7 @@ enum {
  * @reparent: what has to be copied
  */
 struct rebase {
-	const char *path;
-	const char *parent;
-	struct parent_search search;
-	bool content;
-	bool force;
-	bool json;
+	struct rebase_request want;
 	struct image image;
 	void *locator;
 	struct chain old;
@@ -51,12 +43,12 @@ struct rebase {
 
 static struct image *rebase_image(struct rebase *rebase)
 {
-	return rebase->content ? &rebase->old.layer[0]->image : &rebase->image;
+	return rebase->want.content ? &rebase->old.layer[0]->image : &rebase->image;
 }
 
 static const void *rebase_locator(const struct rebase *rebase)
 {
-	return rebase->content ? rebase->old.layer[0]->locator :
+	return rebase->want.content ? rebase->old.layer[0]->locator :
 				 rebase->locator;
 }
 
@@ -79,13 +71,13 @@ static int rebase_open_image(struct rebase *rebase)
 	u64 entries;
 	int r;
 
-	r = image_open(image, rebase->path, IMAGE_WRITE);
+	r = image_open(image, rebase->want.path, IMAGE_WRITE);
 	if (r)
 		return r;
 	image->reader.parents = true;
 	r = image_load(image);
 	if (!r && !image->layout.meta.has_parent) {
-		complain(rebase->path, "only a differencing image can be rebased",
+		complain(rebase->want.path, "only a differencing image can be rebased",
 			 "has no parent");
 		return -EINVAL;
 	}
@@ -108,12 +100,12 @@ static int rebase_open_old(struct rebase *rebase)
 {
 	int r = rebase_open_image(rebase);
 
-	if (r || !rebase->content)
+	if (r || !rebase->want.content)
 		return r;
 	image_close(&rebase->image);
 	rebase->image.fd = -1;
-	return chain_open(&rebase->old, rebase->path, IMAGE_WRITE,
-			  &rebase->search);
+	return chain_open(&rebase->old, rebase->want.path, IMAGE_WRITE,
+			  &rebase->want.search);
 }
 
 /* The new parent with its own; the image must not be one of them (case 51). */
@@ -123,15 +115,15 @@ static int rebase_open_new(struct rebase *rebase)
 	struct stat st;
 	int r;
 
-	r = chain_open(chain, rebase->parent, IMAGE_READ, &rebase->search);
+	r = chain_open(chain, rebase->want.parent, IMAGE_READ, &rebase->want.search);
 	if (r)
 		return r;
-	if (!stat(rebase->path, &st) && chain_has_file(chain, &st))
+	if (!stat(rebase->want.path, &st) && chain_has_file(chain, &st))
 		r = VHDX_FAULT_CHAIN_LOOP;
 	else if (chain->count == VHDX_MAX_LAYERS)
 		r = VHDX_FAULT_CHAIN_DEEP;
 	if (r)
-		complain_fault(rebase->parent, r);
+		complain_fault(rebase->want.parent, r);
 	return r;
 }
 
@@ -144,15 +136,15 @@ static int rebase_judge(struct rebase *rebase)
 
 	if (chain_leaf(&rebase->new)->layout.geo.sector_shift !=
 	    image->layout.geo.sector_shift) {
-		complain_fault(rebase->parent, VHDX_FAULT_CHAIN_SECTOR);
+		complain_fault(rebase->want.parent, VHDX_FAULT_CHAIN_SECTOR);
 		return VHDX_FAULT_CHAIN_SECTOR;
 	}
-	if (rebase->force || rebase->content || rebase_is_same(rebase))
+	if (rebase->want.force || rebase->want.content || rebase_is_same(rebase))
 		return 0;
 	vhdx_locator_linkage(rebase_locator(rebase), linkage);
-	complain(rebase->parent, "use --content to keep the disk as it is, or --force if you know that it is the same",
+	complain(rebase->want.parent, "use --content to keep the disk as it is, or --force if you know that it is the same",
 		 "has the data write GUID %s, the parent of '%s' should have %s",
-		 guid_text(has, rebase_guid(rebase)), rebase->path,
+		 guid_text(has, rebase_guid(rebase)), rebase->want.path,
 		 guid_text(wants, &linkage[0]));
 	return VHDX_FAULT_CHAIN_LINKAGE;
 }
@@ -181,7 +173,7 @@ static int rebase_write(struct rebase *rebase, const void *item, u32 bytes)
 	int r;
 
 	/* Whoever relies on what it was has to know. */
-	if (!rebase->content && !rebase_is_same(rebase))
+	if (!rebase->want.content && !rebase_is_same(rebase))
 		guid_random(&image->layout.header.data_write_guid);
 	r = edit_header(image);
 	if (!r && rebase->reparent.count)
@@ -196,16 +188,16 @@ static int rebase_do(struct rebase *rebase)
 	u32 bytes;
 	int r;
 
-	r = locator_make(&item, &bytes, rebase->path, rebase->parent,
+	r = locator_make(&item, &bytes, rebase->want.path, rebase->want.parent,
 			 same ? NULL : rebase_guid(rebase),
 			 rebase_locator(rebase));
 	if (r == -EILSEQ)
-		complain(rebase->parent, "rename it",
+		complain(rebase->want.parent, "rename it",
 			 "Windows has no such names, so no child could name it");
 	else if (!r)
 		r = rebase_write(rebase, item, bytes);
 	if (r && r != -EILSEQ)
-		complain_errno(rebase->path, vhdx_fault_errno(r),
+		complain_errno(rebase->want.path, vhdx_fault_errno(r),
 			       "cannot write");
 	free(item);
 	return r;
@@ -219,7 +211,7 @@ static int rebase_compare(struct rebase *rebase)
 	rebase->reparent.new = &rebase->new;
 	r = reparent_look(&rebase->reparent);
 	if (r) {
-		complain_errno(rebase->path, r, "cannot compare the parents");
+		complain_errno(rebase->want.path, r, "cannot compare the parents");
 		return r;
 	}
 	return rebase_check_space(rebase);
@@ -230,15 +222,46 @@ static void rebase_print(const struct rebase *rebase)
 	struct output out;
 
 	output_begin(&out, true);
-	output_text(&out, "file", NULL, rebase->path);
-	output_text(&out, "parent", NULL, rebase->parent);
+	output_text(&out, "file", NULL, rebase->want.path);
+	output_text(&out, "parent", NULL, rebase->want.parent);
 	output_guid(&out, "parent_guid", NULL, rebase_guid(rebase));
 	output_size(&out, "copied", NULL, rebase->reparent.copied);
 	output_end(&out);
 }
 
+static int rebase_vhdx(const struct rebase_request *want)
+{
+	struct rebase *rebase = calloc(1, sizeof(*rebase));
+	int r;
+
+	if (!rebase) {
+		complain_errno(want->path, ENOMEM, "cannot start");
+		return -ENOMEM;
+	}
+	rebase->want = *want;
+	rebase->image.fd = -1;
+	r = rebase_open_new(rebase);
+	if (!r)
+		r = rebase_open_old(rebase);
+	if (!r)
+		r = rebase_judge(rebase);
+	if (!r && want->content)
+		r = rebase_compare(rebase);
+	if (!r)
+		r = rebase_do(rebase);
+	if (!r && want->json)
+		rebase_print(rebase);
+	reparent_free(&rebase->reparent);
+	chain_close(&rebase->old);
+	chain_close(&rebase->new);
+	image_close(&rebase->image);
+	free(rebase->locator);
+	free(rebase);
+	return r;
+}
+
 static void rebase_parse(const struct command *self, int argc, char **argv,
-			 struct rebase *rebase)
+			 struct rebase_request *want)
 {
 	static const struct option options[] = {
 		{ "content", no_argument, NULL, REBASE_CONTENT },
@@ -251,47 +274,26 @@ static void rebase_parse(const struct command *self, int argc, char **argv,
 	int c;
 
 	while ((c = command_option(self, argc, argv, options)) >= 0) {
-		search_option(self, &rebase->search, c);
-		rebase->content |= c == REBASE_CONTENT;
-		rebase->force |= c == 'f';
-		rebase->json |= c == 'J';
+		search_option(self, &want->search, c);
+		want->content |= c == REBASE_CONTENT;
+		want->force |= c == 'f';
+		want->json |= c == 'J';
 	}
 	command_operands(self, argc, argv, 2, 2,
 			 optind < argc ? "PARENT" : "FILE");
-	if (rebase->content && rebase->force)
+	if (want->content && want->force)
 		command_usage(self, "--content does not go with --force");
-	rebase->path = argv[optind];
-	rebase->parent = argv[optind + 1];
+	want->path = argv[optind];
+	want->parent = argv[optind + 1];
 }
 
 static int rebase_run(const struct command *self, int argc, char **argv)
 {
-	struct rebase *rebase = calloc(1, sizeof(*rebase));
+	static struct rebase_request want;
 	int r;
 
-	if (!rebase) {
-		complain_errno(self->name, ENOMEM, "cannot start");
-		return STATUS_FAILED;
-	}
-	rebase->image.fd = -1;
-	rebase_parse(self, argc, argv, rebase);
-	r = rebase_open_new(rebase);
-	if (!r)
-		r = rebase_open_old(rebase);
-	if (!r)
-		r = rebase_judge(rebase);
-	if (!r && rebase->content)
-		r = rebase_compare(rebase);
-	if (!r)
-		r = rebase_do(rebase);
-	if (!r && rebase->json)
-		rebase_print(rebase);
-	reparent_free(&rebase->reparent);
-	chain_close(&rebase->old);
-	chain_close(&rebase->new);
-	image_close(&rebase->image);
-	free(rebase->locator);
-	free(rebase);
+	rebase_parse(self, argc, argv, &want);
+	r = vhd_image_is_at(want.path) ? rebase_vhd(&want) : rebase_vhdx(&want);
 	return r ? STATUS_FAILED : STATUS_OK;
 }
 

@@ -184,7 +184,7 @@ static void disk_init(struct disk *disk, const char *path)
  * @path: its file, or a block device
  * @format: what that is
  * @mode: how, of a VHDX or VHD image; all others are only read
- * @search: where parents are
+ * @search: where parents are; NULL, of a VHD image: they are not asked
  *
  * Says what is wrong.
  *
@@ -202,7 +202,8 @@ int disk_open(struct disk *disk, const char *path, enum disk_format format,
 		r = chain_open(&disk->chain, path, mode, search);
 		break;
 	case DISK_VHD:
-		r = vhd_chain_open(&disk->chain, path, mode, search);
+		r = search ? vhd_chain_open(&disk->chain, path, mode, search) :
+			     vhd_chain_open_alone(&disk->chain, path, mode);
 		break;
 	case DISK_QCOW2:
 		r = disk_open_qcow2(disk);
@@ -383,6 +384,27 @@ int disk_read(struct disk *disk, u64 at, void *buf, u32 bytes)
 			complain_errno(disk->path, r, "cannot read");
 	}
 	return r;
+}
+
+/**
+ * disk_is_shared() - do two disks have the same bytes of the same file?
+ * @a: a disk
+ * @a_run: a part of it
+ * @b: another one
+ * @b_run: a part of that, which begins where the other does
+ *
+ * Return: true if so, as far as both go; also if both are zeros.
+ */
+bool disk_is_shared(const struct disk *a, const struct disk_run *a_run,
+		    const struct disk *b, const struct disk_run *b_run)
+{
+	if (!a_run->image || !b_run->image)
+		return a_run->image == b_run->image;
+	/* Where qemu's programs have it from nobody knows. */
+	return a->format != DISK_QCOW2 && b->format != DISK_QCOW2 &&
+	       a_run->off == b_run->off &&
+	       a_run->image->st.st_ino == b_run->image->st.st_ino &&
+	       a_run->image->st.st_dev == b_run->image->st.st_dev;
 }
 
 /**

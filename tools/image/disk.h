@@ -75,6 +75,8 @@ int disk_take(struct disk *disk, const char *path, enum disk_format format,
 int disk_run_at(struct disk *disk, u64 at, struct disk_run *run);
 int disk_read(struct disk *disk, u64 at, void *buf, u32 bytes);
 bool disk_has_others(const struct disk *disk);
+bool disk_is_shared(const struct disk *a, const struct disk_run *a_run,
+		    const struct disk *b, const struct disk_run *b_run);
 const char *disk_changed(const struct disk *disk);
 void disk_close(struct disk *disk);
 

@@ -73,7 +73,7 @@ static const struct identify *identify_find(const struct image *image)
 static void identify_complain_vhd(const struct image *image)
 {
 	complain(image->path, "convert it, with its parents if it has any, with 'vhdx convert'",
-		 "no VHDX image but a VHD image (version 1), which this command does not know yet");
+		 "no VHDX image but a VHD image (version 1), which will not do here");
 }
 
 /**

@@ -29,11 +29,26 @@ struct merge_ops {
 };
 
 /**
+ * typedef merge_source_fn - what goes into an image
+ * @arg: the caller's
+ * @at: bytes from the start of the disk, whole sectors
+ * @end: end of what is asked for; takes how far the answer goes
+ * @image: takes the file that it comes from; NULL: nothing goes in there
+ * @off: takes where in that
+ *
+ * Return: 0 or a negative errno, which was said.
+ */
+typedef int (*merge_source_fn)(void *arg, u64 at, u64 *end,
+			       struct image **image, u64 *off);
+
+/**
  * struct merge - layers that go into one below them
  * @chain: the first of them, and all below
  * @vhd: for each layer of a VHD image what is where; NULL: they are VHDX
  * @ops: for them
  * @into: number of the layer that they go into
+ * @source: what goes in, of a VHD image; NULL: what the layers above have
+ * @source_arg: for @source
  * @quiet: nothing is printed
  * @unshared: files cannot have the same space here
  * @placed: blocks that this has to get
@@ -50,6 +65,8 @@ struct merge {
 	struct vhd_layer *vhd;
 	const struct merge_ops *ops;
 	unsigned int into;
+	merge_source_fn source;
+	void *source_arg;
 	bool quiet;
 	bool unshared;
 	u64 placed;

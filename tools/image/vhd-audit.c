@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "message.h"
+#include "size.h"
 #include "vhd-audit.h"
 
 #define VHD_AUDIT_BYTES	SZ_64K		/* of data are looked at at a time */
@@ -225,7 +226,7 @@ static void vhd_audit_footers(struct audit *audit,
 		audit_add(audit, AUDIT_VHD_DIFFER)->level = AUDIT_WARNING;
 }
 
-/* Who has how much; gaps of less than a page are what aligns data. */
+/* Who has how much, in sectors; gaps of less than a page are what aligns data. */
 static void vhd_audit_space(struct audit *audit, const struct vhd_image *vhd)
 {
 	const struct vhd_layout *layout = &vhd->layout;
@@ -239,7 +240,7 @@ static void vhd_audit_space(struct audit *audit, const struct vhd_image *vhd)
 	if (!layout->geo.blocks)
 		return;
 	for (i = 0; i < layout->tables.count; i++)
-		used += layout->tables.range[i].bytes;
+		used += round_up_u64(layout->tables.range[i].bytes, VHD_SECTOR);
 	block_bytes = (u64)vhd_block_sectors(&layout->geo) << VHD_SECTOR_SHIFT;
 	used += audit->allocated * (block_bytes + VHD_DATA_ALIGN);
 	if (audit->end > used)

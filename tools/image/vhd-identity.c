@@ -14,6 +14,7 @@
 #include "vhd-identity.h"
 
 #define VHD_IDENTITY_OFF	offsetof(struct vhd_footer_disk, unique_id)
+#define VHD_IDENTITY_HEADER_OFF	offsetof(struct vhd_footer_disk, data_offset)
 
 /**
  * vhd_identity_change() - change the UniqueId in a footer
@@ -33,7 +34,7 @@ void vhd_identity_change(u8 *footer, const guid_t *id)
 /**
  * vhd_identity_put_footer() - write the footer somewhere
  * @vhd: the image, open for writing, with a good footer at its end; the UniqueId in its
- *	layout is what is written
+ *	layout, and where that says that the header is, are what is written
  * @off: where, in bytes
  *
  * All else is as it is there, whatever it says that nobody knows of.  A file may get
@@ -45,10 +46,13 @@ int vhd_identity_put_footer(const struct vhd_image *vhd, u64 off)
 {
 	const struct vhd_layout *layout = &vhd->layout;
 	u8 buf[VHD_FOOTER_BYTES];
+	__be64 header_off;
 	int r = image_pread(vhd->image, layout->end, buf, sizeof(buf));
 
 	if (r)
 		return r;
+	header_off = cpu_to_be64(layout->footer.header_off);
+	memcpy(buf + VHD_IDENTITY_HEADER_OFF, &header_off, sizeof(header_off));
 	vhd_identity_change(buf, &layout->footer.id);
 	r = edit_write_end(vhd->image, off, buf, sizeof(buf));
 	return r ? r : edit_sync(vhd->image);

@@ -98,10 +98,12 @@ static u64 vhd_merge_stride(const struct merge *merge)
 			    VHD_SECTOR_SHIFT, VHD_DATA_ALIGN);
 }
 
-/* Which of the layers above has what is at @at; @image: NULL: none. */
+/* Who has what goes to @at; @image: NULL: nobody. */
 static int vhd_merge_run(const struct merge *merge, u64 at, u64 *end,
 			 struct image **image, u64 *off)
 {
+	if (merge->source)
+		return merge->source(merge->source_arg, at, end, image, off);
 	return vhd_layers_run(merge->vhd, merge->into, at, end, image, off);
 }
 
@@ -147,7 +149,7 @@ static int vhd_merge_check_sizes(const struct merge *merge)
 	return 0;
 }
 
-/* Both that are written, judged as by one who writes. */
+/* Those that are written, judged as by one who writes. */
 static int vhd_merge_check_written(const struct merge *merge)
 {
 	struct vhd_layout *layout = malloc(sizeof(*layout));
@@ -155,7 +157,7 @@ static int vhd_merge_check_written(const struct merge *merge)
 	unsigned int i;
 	int r = layout ? 0 : -ENOMEM;
 
-	for (i = merge->into - 1; !r && i <= merge->into; i++) {
+	for (i = merge->into ? merge->into - 1 : 0; !r && i <= merge->into; i++) {
 		image = merge->vhd[i].vhd.image;
 		r = vhd_load_footer(&image->reader, layout, image->scratch);
 		if (!r && layout->footer.saved_state)
