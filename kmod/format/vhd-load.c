@@ -261,6 +261,46 @@ int vhd_load_bat(struct vhdx_reader *reader, const struct vhd_layout *layout,
 }
 
 /**
+ * vhd_load_next_id() - the UniqueId that a parent gets when a child is merged into it
+ * @next: result
+ * @id: the one that it has
+ * @child: the child's own
+ *
+ * It follows from the two, so that the child can name it before the parent has it: those
+ * are two writes, and there is no order of them that would leave one name at any time.
+ * Unlike a mere difference it does not come back to @id when that is done again.
+ *
+ * Context: any.
+ */
+void vhd_load_next_id(guid_t *next, const guid_t *id, const guid_t *child)
+{
+	u32 i;
+
+	for (i = 0; i < sizeof(next->b); i++)
+		next->b[i] = id->b[(i + 1) % sizeof(id->b)] * 5 + child->b[i] + 1;
+}
+
+/**
+ * vhd_load_takes_parent() - does a child mean the image with this UniqueId?
+ * @child: a differencing image, complete
+ * @id: the UniqueId
+ *
+ * Also where a merge into that was cut off between the child and the parent: nothing has
+ * been written to the parent then.
+ *
+ * Context: any.
+ * Return: true if so.
+ */
+bool vhd_load_takes_parent(const struct vhd_layout *child, const guid_t *id)
+{
+	guid_t next;
+
+	vhd_load_next_id(&next, id, &child->footer.id);
+	return guid_equal(&child->header.parent_id, id) ||
+	       guid_equal(&child->header.parent_id, &next);
+}
+
+/**
  * vhd_load_check_parent() - is this the parent of a child?
  * @child: a differencing image, complete
  * @parent: complete
@@ -274,6 +314,6 @@ int vhd_load_bat(struct vhdx_reader *reader, const struct vhd_layout *layout,
 int vhd_load_check_parent(const struct vhd_layout *child,
 			  const struct vhd_layout *parent)
 {
-	return guid_equal(&child->header.parent_id, &parent->footer.id) ? 0 :
+	return vhd_load_takes_parent(child, &parent->footer.id) ? 0 :
 	       VHDX_FAULT_VHD_PARENT_ID;
 }

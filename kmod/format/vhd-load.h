@@ -66,6 +66,8 @@ int vhd_load_layout(struct vhdx_reader *reader, struct vhd_layout *layout,
 int vhd_load_bat(struct vhdx_reader *reader, const struct vhd_layout *layout,
 		 struct vhd_space *space, void *buf, u32 buf_bytes,
 		 vhd_bat_visit_fn visit, void *arg);
+void vhd_load_next_id(guid_t *next, const guid_t *id, const guid_t *child);
+bool vhd_load_takes_parent(const struct vhd_layout *child, const guid_t *id);
 int vhd_load_check_parent(const struct vhd_layout *child,
 			  const struct vhd_layout *parent);
 

@@ -379,6 +379,41 @@ static void load_refused(struct kunit *test)
 			    "fake: no VHD image: no good footer, at the end or at the start: ");
 }
 
+/* Half of a merge: the child has the name of its parent that is to be, or quite another one. */
+static void load_half_merged(struct kunit *test)
+{
+	struct load_test *t = test->priv;
+	struct vhd_shape below = t->shape;
+	struct vhd_footer child, footer;
+	struct vhd_header header;
+	struct fake_dev *parent;
+
+	below.number = 2;
+	vhd_shape_begin(test, &below);
+	parent = vhd_shape_make(&below);
+	fake_dev_peek(parent, 0, t->buf, VHD_FOOTER_BYTES);
+	vhd_footer_decode(t->buf, &footer);
+	t->shape.parent = 2;
+	load_format(t);
+	fake_path_add("7:2", parent);
+	KUNIT_EXPECT_EQ(test, 0, load_make(t, "7:0 2 parent 7:2"));
+	fake_dev_peek(t->dev, 0, t->buf, VHD_FOOTER_BYTES);
+	vhd_footer_decode(t->buf, &child);
+	fake_dev_peek(t->dev, child.header_off, t->buf, VHD_HEADER_BYTES);
+	vhd_header_decode(t->buf, &header);
+	vhd_load_next_id(&header.parent_id, &footer.id, &child.id);
+	vhd_header_encode(&header, t->buf);
+	fake_dev_poke(t->dev, child.header_off, t->buf, VHD_HEADER_BYTES);
+	KUNIT_EXPECT_EQ(test, 0, load_make(t, "7:0 2 parent 7:2"));
+	header.parent_id.b[3] ^= 1;
+	vhd_header_encode(&header, t->buf);
+	fake_dev_poke(t->dev, child.header_off, t->buf, VHD_HEADER_BYTES);
+	load_expect_refused(t, "7:0 2 parent 7:2", -EINVAL,
+			    "fake: layer 1: the parent is not the one that the VHD image was made from: ");
+	vk_target_drop(&t->vkt);
+	fake_dev_free(parent);
+}
+
 /* Each target says of the other one's images what they are. */
 static void load_other_format(struct kunit *test)
 {
@@ -471,6 +506,7 @@ static struct kunit_case load_cases[] = {
 	KUNIT_CASE(load_status),
 	KUNIT_CASE(load_size_from),
 	KUNIT_CASE(load_refused),
+	KUNIT_CASE(load_half_merged),
 	KUNIT_CASE(load_other_format),
 	KUNIT_CASE(load_slots),
 	{}

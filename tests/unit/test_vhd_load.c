@@ -235,6 +235,34 @@ static void parents_are_known_by_their_id(void **state)
 	assert_fault(vhd_load_check_parent(&layout, &parent), VHD_PARENT_ID);
 }
 
+/* A merge has changed what the child says, and not yet what the parent is. */
+static void a_merge_may_be_between_child_and_parent(void **state)
+{
+	struct vhd_layout parent;
+	guid_t first, next;
+	u32 seen[2], i, j;
+
+	make();
+	assert_ok(load(seen));
+	parent = layout;
+	fill(&layout.footer.id, 16, 77);
+	first = parent.footer.id;
+	/* As often as anybody wants, it is another one each time. */
+	for (i = 0; i < 2000; i++) {
+		vhd_load_next_id(&next, &parent.footer.id, &layout.footer.id);
+		assert_memory_not_equal(&next, &first, 16);
+		layout.header.parent_id = next;
+		assert_ok(vhd_load_check_parent(&layout, &parent));
+		for (j = 0; j < 16; j++) {
+			layout.footer.id.b[j] ^= 1;
+			assert_fault(vhd_load_check_parent(&layout, &parent), VHD_PARENT_ID);
+			layout.footer.id.b[j] ^= 1;
+		}
+		parent.footer.id = next;
+		assert_ok(vhd_load_check_parent(&layout, &parent));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -246,6 +274,7 @@ int main(void)
 		cmocka_unit_test(short_footers_are_for_reading),
 		cmocka_unit_test(sectors_may_be_too_large),
 		cmocka_unit_test(parents_are_known_by_their_id),
+		cmocka_unit_test(a_merge_may_be_between_child_and_parent),
 	};
 
 	return cmocka_run_group_tests_name("vhd_load", tests, NULL, NULL);
