@@ -260,7 +260,10 @@ int attachment_prepare(struct attachment *attach, dev_t *dev)
 {
 	int r;
 
-	if (attach->taken_fd >= 0)
+	if (attach->taken_fd >= 0 && attach->is_vhd)
+		r = vhd_chain_take(&attach->chain, attach->path,
+				   attach->taken_fd);
+	else if (attach->taken_fd >= 0)
 		r = chain_open_taken(&attach->chain, attach->path,
 				     attach->taken_fd, NULL);
 	else if (attach->is_vhd)

@@ -54,6 +54,7 @@ static int fold_prepare(struct fold *fold)
 	leaf->path = fold->target;
 	leaf->taken_fd = fold->target_fd;
 	leaf->verbose = fold->verbose;
+	leaf->is_vhd = mapping_is_vhd(&fold->disk);
 	snprintf(leaf->disk.name, sizeof(leaf->disk.name), "%s",
 		 fold->disk.name);
 	attachment_keep_options(leaf, fold->disk.table);
@@ -61,7 +62,7 @@ static int fold_prepare(struct fold *fold)
 	fold->merge.placed = 0;
 	r = fold_take(fold);
 	if (!r)
-		r = merge_make_room(&fold->merge);
+		r = fold->merge.ops->make_room(&fold->merge);
 	if (r)
 		complain_errno(fold->target, r, "cannot write");
 	if (!r)
@@ -89,21 +90,21 @@ static int fold_merge_now(struct fold *fold)
 	if (!r && chain_leaf(&fold->chain)->dirty)
 		r = -EBUSY;
 	if (!r)
-		r = chain_load_bats(&fold->chain, 0);
-	if (!r)
-		r = merge_look(merge);
+		r = fold_load(fold);
 	if (!r)
 		r = fold_take(fold);
 	if (!r)
-		r = merge_begin(merge);
+		r = merge->ops->begin(merge);
+	if (!r)
+		r = merge->ops->use_room(merge);
+	if (!r)
+		r = fold_grow_loops(fold);
 	if (r)
 		return r;
 	merge->quiet = true;
 	merge->copied = 0;
 	merge->shared = 0;
-	/* There is more room than that, and it is zeros. */
-	merge->next = image_end(&merge_target(merge)->image);
-	r = merge_copy(merge);
+	r = merge->ops->copy(merge);
 	fold->copied += merge->copied;
 	fold->shared += merge->shared;
 	return r;
@@ -115,8 +116,12 @@ static int fold_last_table(struct fold *fold)
 	struct attachment *leaf = fold->leaf;
 	unsigned int number, of;
 
-	leaf->data_end = leaf->data_end > fold->merge.next ? leaf->data_end :
-							     fold->merge.next;
+	leaf->data_end = max_t(u64, leaf->data_end,
+			       round_up_u64(fold->merge.next, SZ_1M));
+	/* It did not have the room, so that a footer is in the middle. */
+	if (merge_target(&fold->merge)->image.file_bytes >
+	    leaf->image->file_bytes)
+		leaf->data_end = 0;
 	if (sscanf(leaf->disk.table, "%u:%u", &number, &of) != 2)
 		return -EINVAL;
 	return attachment_table(leaf, makedev(number, of));

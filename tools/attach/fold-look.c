@@ -13,6 +13,8 @@
 #include "message.h"
 #include "size.h"
 #include "use.h"
+#include "vhd-chain.h"
+#include "vhd-layer.h"
 
 /* A leaf's log may change while it is read. */
 #define FOLD_TRIES	20
@@ -41,7 +43,30 @@ int fold_refresh(struct fold *fold)
 }
 
 /**
- * fold_open() - open all images of the mapping, but for their BATs
+ * fold_close() - close all images of the mapping
+ * @fold: the merge
+ */
+void fold_close(struct fold *fold)
+{
+	vhd_layers_free(fold->merge.vhd, fold->chain.count);
+	fold->merge.vhd = NULL;
+	chain_close(&fold->chain);
+}
+
+/* What a VHD image has is read at once: who cuts its file off next moves its footer. */
+static int fold_open_known(struct fold *fold, char *const *path,
+			   unsigned int count)
+{
+	int r;
+
+	if (!mapping_is_vhd(&fold->disk))
+		return chain_open_known(&fold->chain, path, count);
+	r = vhd_chain_open_known(&fold->chain, path, count);
+	return r ? r : vhd_layers_load(&fold->merge.vhd, &fold->chain);
+}
+
+/**
+ * fold_open() - open all images of the mapping, but for the BATs of VHDX images
  * @fold: the merge
  *
  * Says what is wrong, unless the log of the leaf was being written.
@@ -55,7 +80,7 @@ int fold_open(struct fold *fold)
 	char **path = calloc(count, sizeof(*path));
 	int r = path ? 0 : -ENOMEM;
 
-	chain_close(chain);
+	fold_close(fold);
 	if (!r)
 		path[0] = fold->path;
 	for (i = 1; !r && i < count; i++) {
@@ -66,7 +91,7 @@ int fold_open(struct fold *fold)
 		}
 	}
 	if (!r)
-		r = chain_open_known(chain, path, count);
+		r = fold_open_known(fold, path, count);
 	free(path);
 	fold->merge.chain = chain;
 	if (!r && fold->target)
@@ -105,6 +130,19 @@ static void fold_flush(const struct fold *fold)
 }
 
 /**
+ * fold_load() - find out what there is to be merged
+ * @fold: from fold_open()
+ *
+ * Return: 0, a fault or a negative errno.
+ */
+int fold_load(struct fold *fold)
+{
+	int r = fold->merge.vhd ? 0 : chain_load_bats(&fold->chain, 0);
+
+	return r ? r : fold->merge.ops->look(&fold->merge);
+}
+
+/**
  * fold_measure() - how much is there to be merged?
  * @fold: the merge
  * @bytes: takes it
@@ -121,9 +159,7 @@ int fold_measure(struct fold *fold, u64 *bytes)
 	if (!r)
 		r = fold_open_live(fold);
 	if (!r)
-		r = chain_load_bats(&fold->chain, 0);
-	if (!r)
-		r = merge_look(&fold->merge);
+		r = fold_load(fold);
 	if (r)
 		return r;
 	health_parse(&fold->disk, &health);
@@ -199,6 +235,7 @@ int fold_look(struct fold *fold)
 	int r;
 
 	fold->target_fd = -1;
+	fold->merge.live = true;
 	if (!graft)
 		return -ENOMEM;
 	graft->disk = fold->disk;

@@ -71,7 +71,7 @@ static int fold_closed(struct graft *graft)
 		r = fold_take(fold);
 	/* Where the parent's end is. */
 	if (!r)
-		r = merge_begin(&fold->merge);
+		r = fold->merge.ops->begin(&fold->merge);
 	if (r)
 		swap_why(&graft->swap, "the merge cannot be begun: %s",
 			 r > 0 ? vhdx_fault_text(r) : strerror(-r));
@@ -118,11 +118,8 @@ static int fold_graft(struct fold *fold)
 static int fold_copy(struct fold *fold)
 {
 	struct merge *merge = &fold->merge;
-	int r;
+	int r = fold_load(fold);
 
-	r = chain_load_bats(&fold->chain, 0);
-	if (!r)
-		r = merge_look(merge);
 	if (r)
 		return r;
 	merge->copied = 0;
@@ -130,11 +127,11 @@ static int fold_copy(struct fold *fold)
 	r = merge_check_space(merge);
 	if (r)
 		return r;
-	r = merge_make_room(merge);
+	r = merge->ops->make_room(merge);
 	if (!r)
 		r = fold_grow_loops(fold);
 	if (!r)
-		r = merge_copy(merge);
+		r = merge->ops->copy(merge);
 	fold->copied += merge->copied;
 	fold->shared += merge->shared;
 	if (r)
@@ -245,9 +242,6 @@ static int fold_drop(struct fold *fold)
 	sigset_t before;
 	int r;
 
-	r = fold_check_table(fold);
-	if (r)
-		return r;
 	memset(&fold->swap, 0, sizeof(fold->swap));
 	fold->swap.disk = &fold->disk;
 	signals_hold(&before);
@@ -274,5 +268,13 @@ int fold_pass(struct fold *fold)
 
 	if (!r)
 		r = fold_copy(fold);
-	return r ? r : fold_drop(fold);
+	if (!r)
+		r = fold_check_table(fold);
+	if (r)
+		return r;
+	if (!fold->merge.vhd)
+		return fold_drop(fold);
+	/* They stay, as their children name them. */
+	fold->merge.done = fold->merge.into;
+	return 0;
 }

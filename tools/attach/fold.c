@@ -23,7 +23,14 @@
  * suspended, and the parent is the leaf (fold-last.c).
  *
  * If it ends anywhere in between, the disk goes on as it is, and so does the
- * next merge: it finds the layer that takes its parent by a second GUID.
+ * next merge: it finds the layer that takes its parent by a second GUID, or of VHD images
+ * the one that says so (vhd-link.c).
+ *
+ * Of VHD images there are no 3 and 4: a child names its parent by one UniqueId, so there
+ * is nothing that the tables before and after could both be resumed with.  What has been
+ * merged stays where it is, and hides what is in the parent, until all of it is.  The
+ * next pass merges what its own layer has, on top of that.  The parent's BAT is read anew
+ * whenever a table is resumed, and it fits those above at any moment.
  *
  * Rules, or data is lost: nobody else has the parent mapped, and nobody gets
  * it (use_lock_merge()); the table is that which is expected before it is
@@ -76,7 +83,7 @@ int fold_run(struct fold *fold)
  */
 void fold_free(struct fold *fold)
 {
-	chain_close(&fold->chain);
+	fold_close(fold);
 	layers_close(&fold->parents);
 	if (fold->leaf)
 		attachment_free(fold->leaf);

@@ -63,6 +63,8 @@ struct fold {
 int fold_look(struct fold *fold);
 int fold_refresh(struct fold *fold);
 int fold_open(struct fold *fold);
+void fold_close(struct fold *fold);
+int fold_load(struct fold *fold);
 int fold_measure(struct fold *fold, u64 *bytes);
 int fold_check(struct fold *fold);
 int fold_lock(struct fold *fold);

@@ -259,7 +259,6 @@ static int merge_open_chain(struct merge_run *run)
 	if (!vhd_image_is_at(run->path))
 		return chain_open(&run->chain, run->path, IMAGE_WRITE,
 				  &run->search);
-	run->search.merging = true;
 	r = vhd_chain_open(&run->chain, run->path, IMAGE_WRITE, &run->search);
 	return r ? r : vhd_layers_load(&run->merge.vhd, &run->chain);
 }
@@ -458,10 +457,6 @@ static int merge_any(struct merge_run *run)
 		r = mapping_start();
 		if (!r)
 			r = find_leaf(run->path, &disk);
-	}
-	if (!r && mapping_is_vhd(&disk)) {
-		complain(run->path, "detach it", "a VHD image, which cannot be merged while it is in use");
-		return -EOPNOTSUPP;
 	}
 	if (!r)
 		return merge_live(run, &disk);

@@ -113,12 +113,6 @@ static void chain_draw_problem(const struct family_member *member)
 		printf(", which cannot be read: %s", strerror(-sought->error));
 		break;
 	case FAMILY_CHANGED:
-		if (sought->half_merged) {
-			fputs("a merge of it into ", stdout);
-			text_print(stdout, sought->other);
-			fputs(" was cut off: run the same 'vhdx merge' again", stdout);
-			break;
-		}
 		printf("made from %s, but ", wants);
 		text_print(stdout, sought->other);
 		printf(" is %s: %s; last written ",

@@ -49,6 +49,28 @@ int chain_open_known(struct chain *chain, char *const *path,
 }
 
 /**
+ * chain_peek_file() - one more layer, of which nothing is read yet
+ * @chain: takes it
+ * @path: its file or device, whoever uses it
+ * @image: takes that of the layer
+ *
+ * Return: 0 or a negative errno.
+ */
+int chain_peek_file(struct chain *chain, const char *path,
+		    struct image **image)
+{
+	struct chain_layer *layer = chain_add_known(chain, path);
+	int r;
+
+	if (!layer)
+		return -ENOMEM;
+	*image = &layer->image;
+	/* Whoever reads it says what it is. */
+	r = image_peek(&layer->image, layer->path);
+	return r < 0 ? r : 0;
+}
+
+/**
  * chain_take_file() - a file that is open already, of which nothing is read yet
  * @chain: result; chain_close() it, also after a failure
  * @path: the file

@@ -76,6 +76,8 @@ int chain_open(struct chain *chain, const char *path, enum image_mode mode,
 	       const struct parent_search *search);
 int chain_open_known(struct chain *chain, char *const *path,
 		     unsigned int count);
+int chain_peek_file(struct chain *chain, const char *path,
+		    struct image **image);
 int chain_take_file(struct chain *chain, const char *path, int fd);
 int chain_open_taken(struct chain *chain, const char *path, int fd,
 		     const struct parent_search *search);

@@ -17,7 +17,7 @@
 #include "identify.h"
 #include "message.h"
 #include "parent.h"
-#include "vhd-image.h"
+#include "vhd-chain.h"
 
 #define CHILDREN_NAMED	3	/* so many are told by name */
 
@@ -85,7 +85,23 @@ static bool child_is_of(const char *path, const struct image *parent,
 	return is;
 }
 
-/* A VHD image names its parent by what both of them never change. */
+/* By the UniqueId, which copies have in common; unless it is known to mean another one. */
+static bool child_means_vhd(const struct vhd_image *child,
+			    const struct image *parent)
+{
+	static const struct parent_search nowhere;
+	struct parent found;
+	bool means;
+
+	if (child->layout.footer.type != VHD_TYPE_DIFFERENCING ||
+	    !vhd_load_takes_parent(&child->layout, &parent->layout.meta.disk_id))
+		return false;
+	means = vhd_chain_find(&found, child, &nowhere) || found.path ||
+		!child_names_itself(child->image, &found);
+	parent_free(&found);
+	return means;
+}
+
 static bool child_is_of_vhd(const char *path, const struct image *parent,
 			    const struct children_known *known)
 {
@@ -97,9 +113,7 @@ static bool child_is_of_vhd(const char *path, const struct image *parent,
 	if (child && image_peek(child, path) > 0 && vhd_image_is(child) &&
 	    !(known && chain_has_file(known->chain, &child->st)) &&
 	    !vhd_image_load(&vhd, child))
-		is = vhd.layout.footer.type == VHD_TYPE_DIFFERENCING &&
-		     guid_equal(&vhd.layout.header.parent_id,
-				&parent->layout.meta.disk_id);
+		is = child_means_vhd(&vhd, parent);
 	vhd_image_free(&vhd);
 	if (child)
 		image_close(child);

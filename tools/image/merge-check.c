@@ -17,20 +17,13 @@ static unsigned int merge_linkage(const struct chain_layer *layer,
 	return layer->locator ? vhdx_locator_linkage(layer->locator, linkage) : 0;
 }
 
-/*
- * A merge that has not ended: the layer above takes the parent by a second GUID,
- * which it has by now.  Return: number of the parent, 0 if there is none.
- */
-static unsigned int merge_begun(const struct chain *chain)
+/* Return: number of the parent that a merge which has not ended goes into; 0: there is none. */
+static unsigned int merge_begun(const struct merge *merge)
 {
-	guid_t linkage[2];
 	unsigned int i;
 
-	for (i = chain->count - 1; i; i--)
-		if (merge_linkage(chain->layer[i - 1], linkage) > 1 &&
-		    !guid_equal(&linkage[0], &linkage[1]) &&
-		    guid_equal(&linkage[1], &chain->layer[i]->image.layout
-						.header.data_write_guid))
+	for (i = merge->chain->count - 1; i; i--)
+		if (merge->ops->is_begun(merge, i))
 			return i;
 	return 0;
 }
@@ -60,7 +53,7 @@ int merge_find_target(struct merge *merge, struct chain *chain,
 	}
 	merge->chain = chain;
 	merge->ops = merge->vhd ? &merge_of_vhd : &merge_of_vhdx;
-	merge->into = merge_begun(chain) ?: 1;
+	merge->into = merge_begun(merge) ?: 1;
 	if (!into)
 		return 0;
 	if (stat(into, &st)) {

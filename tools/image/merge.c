@@ -138,15 +138,8 @@ static int merge_judge(struct merge *merge, u32 block, u64 *bytes)
 							  MERGE_PLACE;
 }
 
-/**
- * merge_look() - find out what a merge takes
- * @merge: with @chain and @into
- *
- * Nothing is written.
- *
- * Return: 0 or a negative errno, which was said.
- */
-int merge_look(struct merge *merge)
+/* Nothing is written. */
+static int merge_look(struct merge *merge)
 {
 	u32 blocks = merge_image(merge)->layout.geo.blocks, block;
 	u64 bytes;
@@ -182,13 +175,8 @@ static int merge_link(struct merge *merge, const guid_t *guid)
 	return r;
 }
 
-/**
- * merge_begin() - make sure that a change of the parent is known as one
- * @merge: both layers open for writing, without a log
- *
- * Return: 0 or a negative errno.
- */
-int merge_begin(struct merge *merge)
+/* Both layers are open for writing, without a log. */
+static int merge_begin(struct merge *merge)
 {
 	const struct chain_layer *above = merge->chain->layer[merge->into - 1];
 	struct image *image = merge_image(merge);
@@ -209,15 +197,8 @@ int merge_begin(struct merge *merge)
 	return edit_header(image);
 }
 
-/**
- * merge_make_room() - make the parent's file as large as it is going to be
- * @merge: from merge_look()
- *
- * What is behind the image is nobody's, and may not be zeros.
- *
- * Return: 0 or a negative errno.
- */
-int merge_make_room(struct merge *merge)
+/* What is behind the image is nobody's, and may not be zeros. */
+static int merge_make_room(struct merge *merge)
 {
 	struct image *image = merge_image(merge);
 	u64 end = image_end(image) +
@@ -232,15 +213,8 @@ int merge_make_room(struct merge *merge)
 	return r;
 }
 
-/**
- * merge_settle() - what is kept has the parent as it is now
- * @merge: from merge_copy()
- *
- * Otherwise it would look as if the merge had not ended.
- *
- * Return: 0 or a negative errno.
- */
-int merge_settle(struct merge *merge)
+/* Otherwise it would look as if the merge had not ended. */
+static int merge_settle(struct merge *merge)
 {
 	struct chain_layer *above = merge->chain->layer[merge->into - 1];
 	const struct chain_layer *target = merge_target(merge);
@@ -374,15 +348,8 @@ static int merge_block(struct merge *merge, u32 block, u8 *buf)
 	return merge->count < MERGE_BATCH ? 0 : merge_publish(merge);
 }
 
-/**
- * merge_copy() - give the parent what the layers above have
- * @merge: from merge_begin() and merge_make_room()
- *
- * Durable on return.  Afterwards the BAT in core is out of date.
- *
- * Return: 0 or a negative errno.
- */
-int merge_copy(struct merge *merge)
+/* Durable on return.  Afterwards the BAT in core is out of date. */
+static int merge_copy(struct merge *merge)
 {
 	u32 blocks = merge_image(merge)->layout.geo.blocks, block;
 	u8 *buf = malloc(MERGE_BYTES);
@@ -418,10 +385,31 @@ static u64 merge_growth(const struct merge *merge)
 	return merge->placed << merge_image(merge)->layout.geo.block_shift;
 }
 
+/* The layer above takes the parent by a second GUID, which that has by now. */
+static bool merge_is_begun(const struct merge *merge, unsigned int i)
+{
+	const void *locator = merge->chain->layer[i - 1]->locator;
+	guid_t linkage[2];
+
+	return locator && vhdx_locator_linkage(locator, linkage) > 1 &&
+	       !guid_equal(&linkage[0], &linkage[1]) &&
+	       guid_equal(&linkage[1], &merge->chain->layer[i]->image.layout
+					.header.data_write_guid);
+}
+
+/* It is zeros, and there is more of it than that. */
+static int merge_use_room(struct merge *merge)
+{
+	merge->next = merge_image_end(merge);
+	return 0;
+}
+
 const struct merge_ops merge_of_vhdx = {
+	.is_begun = merge_is_begun,
 	.look = merge_look,
 	.begin = merge_begin,
 	.make_room = merge_make_room,
+	.use_room = merge_use_room,
 	.copy = merge_copy,
 	.settle = merge_settle,
 	.end = merge_image_end,

@@ -10,18 +10,22 @@ struct vhd_layer;
 
 /**
  * struct merge_ops - what is done in a way of its own for each format
+ * @is_begun: has a merge of layer @i - 1 into layer @i begun, and not ended?
  * @look: find out what the merge takes; nothing is written
  * @begin: make sure that a change of the parent is known as one
  * @make_room: make the parent's file as large as it is going to be
+ * @use_room: the same of a file that was extended to be a leaf's
  * @copy: give the parent what the layers above have, durably
  * @settle: what is kept has the parent as it is now
  * @end: end of the parent as it is, in bytes
  * @growth: by how much it grows, from @look
  */
 struct merge_ops {
+	bool (*is_begun)(const struct merge *merge, unsigned int i);
 	int (*look)(struct merge *merge);
 	int (*begin)(struct merge *merge);
 	int (*make_room)(struct merge *merge);
+	int (*use_room)(struct merge *merge);
 	int (*copy)(struct merge *merge);
 	int (*settle)(struct merge *merge);
 	u64 (*end)(const struct merge *merge);
@@ -49,6 +53,8 @@ typedef int (*merge_source_fn)(void *arg, u64 at, u64 *end,
  * @into: number of the layer that they go into
  * @source: what goes in, of a VHD image; NULL: what the layers above have
  * @source_arg: for @source
+ * @done: how many of the layers right above that one it has got already; VHD only
+ * @live: the images are mapped, so that none of their files is cut off
  * @quiet: nothing is printed
  * @unshared: files cannot have the same space here
  * @placed: blocks that this has to get
@@ -67,6 +73,8 @@ struct merge {
 	unsigned int into;
 	merge_source_fn source;
 	void *source_arg;
+	unsigned int done;
+	bool live;
 	bool quiet;
 	bool unshared;
 	u64 placed;
@@ -85,12 +93,6 @@ static inline struct chain_layer *merge_target(const struct merge *merge)
 }
 
 extern const struct merge_ops merge_of_vhdx;
-
-int merge_look(struct merge *merge);
-int merge_begin(struct merge *merge);
-int merge_make_room(struct merge *merge);
-int merge_copy(struct merge *merge);
-int merge_settle(struct merge *merge);
 
 int merge_find_target(struct merge *merge, struct chain *chain,
 		      const char *into);

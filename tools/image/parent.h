@@ -16,7 +16,6 @@
  * @dir: directories that stand for those of Windows
  * @dirs: how many
  * @any_id: the first image that is there will do, whatever its GUID
- * @merging: a VHD image will do that a merge was about to give the right one
  */
 struct parent_search {
 	const char *file[PARENT_MAX_HINTS];
@@ -24,7 +23,6 @@ struct parent_search {
 	const char *dir[PARENT_MAX_HINTS];
 	unsigned int dirs;
 	bool any_id;
-	bool merging;
 };
 
 /**
@@ -35,7 +33,6 @@ struct parent_search {
  * @other_guid: its DataWriteGuid
  * @other_is_same: it is the same virtual disk, by its ID
  * @other_written: when it was last written to
- * @half_merged: a merge of the child into @other was cut off; VHD only
  * @broken: one that is no good image
  * @refused: one that may be it, but cannot be opened or read
  * @error: why: a negative errno
@@ -49,7 +46,6 @@ struct parent {
 	guid_t other_guid;
 	bool other_is_same;
 	time_t other_written;
-	bool half_merged;
 	char *broken;
 	char *refused;
 	int error;

@@ -6,46 +6,10 @@
  */
 #include <stdio.h>
 #include <stdlib.h>
-#include <uuid/uuid.h>
 
 #include "message.h"
 #include "vhd-chain.h"
 #include "vhd-image.h"
-
-/**
- * vhd_chain_next_id() - the UniqueId that a parent has after a merge
- * @next: result
- * @id: the one that it has
- * @child: that of the child which is merged
- *
- * It follows from the others, so that a merge which did not end is known as one.
- */
-void vhd_chain_next_id(guid_t *next, const guid_t *id, const guid_t *child)
-{
-	uuid_generate_sha1(next->b, id->b, (const char *)child->b,
-			   sizeof(child->b));
-}
-
-/**
- * struct vhd_chain_wanted - whose parent is looked for
- * @id: the identity that it is to have
- * @child: the child's own
- * @merging: one that was about to get that is right, too
- */
-struct vhd_chain_wanted {
-	guid_t id;
-	guid_t child;
-	bool merging;
-};
-
-/* Was a merge about to make it what is wanted? */
-static bool vhd_chain_is_begun(const struct vhd_chain_wanted *wanted, const guid_t *id)
-{
-	guid_t next;
-
-	vhd_chain_next_id(&next, id, &wanted->child);
-	return guid_equal(&next, &wanted->id);
-}
 
 /* One more layer, which becomes the last one. */
 static int vhd_chain_add(struct chain *chain, const char *path,
@@ -76,11 +40,10 @@ static int vhd_chain_add(struct chain *chain, const char *path,
 static int vhd_chain_try(struct parent *parent, const struct image *child,
 			 const void *arg, const char *path)
 {
-	const struct vhd_chain_wanted *wanted = arg;
 	struct image *image = calloc(1, sizeof(*image));
-	const guid_t *id;
+	const struct vhd_layout *wants = arg;
 	struct vhd_image vhd = {};
-	bool begun;
+	const guid_t *id;
 	int r;
 
 	if (!image)
@@ -95,12 +58,9 @@ static int vhd_chain_try(struct parent *parent, const struct image *child,
 	if (!r)
 		r = vhd_image_load(&vhd, image);
 	id = &vhd.layout.footer.id;
-	begun = !r && vhd_chain_is_begun(wanted, id);
-	parent->half_merged |= begun;
-	if (!r && (guid_equal(id, &wanted->id) || (begun && wanted->merging))) {
+	if (!r && vhd_load_takes_parent(wants, id)) {
 		parent->path = strdup(path);
-	} else if (!r && (!parent->other || begun)) {
-		free(parent->other);
+	} else if (!r && !parent->other) {
 		parent->other = strdup(path);
 		parent->other_guid = *id;
 		parent->other_written = image->st.st_mtime;
@@ -121,10 +81,7 @@ static void vhd_chain_complain(const struct parent *parent, const char *child,
 	if (parent_complain_refused(parent, child))
 		return;
 	vhd_image_id(wants, id);
-	if (parent->half_merged)
-		complain(child, "run the same 'vhdx merge' again",
-			 "a merge of it into '%s' was cut off", parent->other);
-	else if (parent->other)
+	if (parent->other)
 		complain(child, "name the right one with --parent",
 			 "its parent should have the UniqueId %s, but '%s' has %s",
 			 wants, parent->other,
@@ -179,11 +136,6 @@ static int vhd_chain_names(const struct vhd_image *vhd, struct parent_names *nam
 int vhd_chain_find(struct parent *parent, const struct vhd_image *vhd,
 		   const struct parent_search *search)
 {
-	const struct vhd_chain_wanted wanted = {
-		.id = vhd->layout.header.parent_id,
-		.child = vhd->layout.footer.id,
-		.merging = search->merging,
-	};
 	struct parent_names names;
 	int r;
 
@@ -191,7 +143,7 @@ int vhd_chain_find(struct parent *parent, const struct vhd_image *vhd,
 	r = vhd_chain_names(vhd, &names);
 	if (!r)
 		r = parent_look(parent, vhd->image, &names, vhd_chain_try,
-				&wanted, search);
+				&vhd->layout, search);
 	parent_free_names(&names);
 	return r;
 }
@@ -261,6 +213,37 @@ int vhd_chain_open(struct chain *chain, const char *path,
 	while (!r && vhd.layout.footer.type == VHD_TYPE_DIFFERENCING)
 		r = vhd_chain_add_parent(chain, &vhd, search);
 	vhd_image_free(&vhd);
+	return r;
+}
+
+/**
+ * vhd_chain_open_known() - open VHD images that are mapped as a chain
+ * @chain: result, as far as files go; chain_close() it, also after a failure
+ * @path: their files or devices, leaf first
+ * @count: how many
+ *
+ * As chain_open_known().
+ *
+ * Return: 0, a fault or a negative errno.
+ */
+int vhd_chain_open_known(struct chain *chain, char *const *path,
+			 unsigned int count)
+{
+	struct vhd_image vhd;
+	struct image *image;
+	unsigned int i;
+	int r = 0;
+
+	chain_begin(chain);
+	for (i = 0; !r && i < count; i++) {
+		r = chain_peek_file(chain, path[i], &image);
+		if (r)
+			break;
+		r = vhd_image_load(&vhd, image);
+		if (!r)
+			vhd_image_describe(image, &vhd.layout);
+		vhd_image_free(&vhd);
+	}
 	return r;
 }
 

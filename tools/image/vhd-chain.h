@@ -6,9 +6,10 @@
 #include "chain.h"
 #include "vhd-image.h"
 
-void vhd_chain_next_id(guid_t *next, const guid_t *id, const guid_t *child);
 int vhd_chain_find(struct parent *parent, const struct vhd_image *vhd,
 		   const struct parent_search *search);
+int vhd_chain_open_known(struct chain *chain, char *const *path,
+			 unsigned int count);
 int vhd_chain_take(struct chain *chain, const char *path, int fd);
 int vhd_chain_open(struct chain *chain, const char *path,
 		   enum image_mode mode, const struct parent_search *search);

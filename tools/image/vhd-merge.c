@@ -4,14 +4,15 @@
  *
  * As in merge.c: whoever opens the first layer sees the same disk before and
  * afterwards, and what is written below is hidden meanwhile by what the layers above
- * have.  But there is no log, and a child takes its parent by one identity only.  Each
+ * have.  But there is no log, and a child names its parent by one identity only.  Each
  * step is durable before the next:
  *
- * 1. the lowest layer that is merged takes its parent by another UniqueId: one that
- *    follows from those of both (vhd_chain_next_id());
+ * 1. the lowest layer that is merged names its parent by another UniqueId: one that
+ *    follows from those of both (vhd_load_next_id()), and is taken for that of the
+ *    parent as it is, too.  In the same sector it says that a merge has begun
+ *    (vhd_link_begin_merge());
  * 2. the parent has that from now on, in the footer at its start and then in the one
- *    at its end: its other children are refused.  After a crash between 1 and 2 the
- *    chain is refused as well, but for the merge, which finds out and goes on;
+ *    at its end: its other children are refused;
  * 3. the footer of a file goes behind all that is going to be there;
  * 4. data: into blocks that the parent has, where the layers above hide it; into new
  *    blocks, with their bitmaps, which nobody knows of;
@@ -20,7 +21,11 @@
  * 6. the footer goes behind the last block, and the file ends there.
  *
  * 4 and 5 take turns, some blocks at a time.  A crash leaves space that nothing owns,
- * at most, which the next run gives back.  That begins anew, and gives the same result.
+ * at most, which the next run gives back.  That begins anew, but for 1 and 2 if it finds
+ * them done, and gives the same result.
+ *
+ * While the images are mapped (fold.c) there is no 6: the device over the file must not
+ * show more than that has.
  */
 #include <stdlib.h>
 
@@ -28,18 +33,14 @@
 #include "message.h"
 #include "size.h"
 #include "vhd-audit.h"
-#include "vhd-chain.h"
 #include "vhd-identity.h"
+#include "vhd-link.h"
 #include "vhd-merge.h"
 #include "vhd-repair.h"
 
 #define VHD_MERGE_BYTES		SZ_1M		/* copied at a time */
 #define VHD_MERGE_BATCH		64U		/* blocks, between two flushes */
 #define VHD_MERGE_UNIT		(2 * (u64)SZ_1M)	/* of a fixed image */
-
-/* Where fields are, each in the first sector of what has it. */
-#define VHD_MERGE_PARENT_OFF	offsetof(struct vhd_header_disk, parent_unique_id)
-#define VHD_MERGE_TIME_OFF	offsetof(struct vhd_header_disk, parent_timestamp)
 
 /**
  * struct vhd_merge_item - a block whose tables are not written yet
@@ -98,13 +99,14 @@ static u64 vhd_merge_stride(const struct merge *merge)
 			    VHD_SECTOR_SHIFT, VHD_DATA_ALIGN);
 }
 
-/* Who has what goes to @at; @image: NULL: nobody. */
+/* Who has what goes to @at; @image: NULL: nobody, or it is there already. */
 static int vhd_merge_run(const struct merge *merge, u64 at, u64 *end,
 			 struct image **image, u64 *off)
 {
 	if (merge->source)
 		return merge->source(merge->source_arg, at, end, image, off);
-	return vhd_layers_run(merge->vhd, merge->into, at, end, image, off);
+	return vhd_layers_run(merge->vhd, merge->into - merge->done, at, end,
+			      image, off);
 }
 
 static u64 vhd_merge_bytes_of(const struct merge *merge)
@@ -254,24 +256,6 @@ static int vhd_merge_look(struct merge *merge)
 	return r ? r : vhd_merge_check_end(merge);
 }
 
-/* Change one field of a header's first sector, which is written as a whole or not. */
-static int vhd_merge_patch_header(struct vhd_image *vhd, size_t off,
-				  const void *value, size_t bytes)
-{
-	u64 place = vhd->layout.footer.header_off;
-	u8 buf[VHD_HEADER_BYTES];
-	u32 sum;
-	int r = image_pread(vhd->image, place, buf, sizeof(buf));
-
-	if (r)
-		return r;
-	memcpy(buf + off, value, bytes);
-	sum = vhd_checksum(buf, sizeof(buf), VHD_HEADER_SUM_OFF);
-	*(__be32 *)(buf + VHD_HEADER_SUM_OFF) = cpu_to_be32(sum);
-	r = edit_write(vhd->image, place, buf, VHD_SECTOR);
-	return r ? r : edit_sync(vhd->image);
-}
-
 /* What a crash has left of them. */
 static int vhd_merge_mend_footers(struct merge *merge)
 {
@@ -288,21 +272,48 @@ static int vhd_merge_mend_footers(struct merge *merge)
 	return 0;
 }
 
+/*
+ * The parent is a child itself, and a merge of it was cut off between the two: that is
+ * known by the UniqueId that is about to change.
+ */
+static int vhd_merge_settle_below(struct merge *merge)
+{
+	struct vhd_image *vhd = vhd_merge_image(merge);
+	const guid_t *below;
+
+	if (merge->into + 1 == merge->chain->count)
+		return 0;
+	below = &merge->vhd[merge->into + 1].vhd.layout.footer.id;
+	if (guid_equal(&vhd->layout.header.parent_id, below) ||
+	    !vhd_load_takes_parent(&vhd->layout, below))
+		return 0;
+	vhd->layout.header.parent_id = *below;
+	vhd->layout.header.parent_timestamp = 0;
+	return vhd_link_write(vhd);
+}
+
+static bool vhd_merge_is_begun(const struct merge *merge, unsigned int i)
+{
+	return vhd_link_is_merging(&merge->vhd[i - 1].vhd.layout);
+}
+
 static int vhd_merge_begin(struct merge *merge)
 {
 	struct vhd_image *above = &merge->vhd[merge->into - 1].vhd;
 	struct vhd_layout *layout = &vhd_merge_image(merge)->layout;
-	guid_t next;
+	bool begun = vhd_merge_is_begun(merge, merge->into);
+	guid_t *named = &above->layout.header.parent_id, next;
 	int r = vhd_merge_mend_footers(merge);
 
-	vhd_chain_next_id(&next, &layout->footer.id, &above->layout.footer.id);
-	if (!r && !guid_equal(&next, &above->layout.header.parent_id))
-		r = vhd_merge_patch_header(above, VHD_MERGE_PARENT_OFF, &next,
-					   sizeof(next));
-	if (r)
+	if (r || (begun && guid_equal(named, &layout->footer.id)))
 		return r;
-	above->layout.header.parent_id = next;
-	return vhd_identity_write(vhd_merge_image(merge), &next);
+	r = vhd_merge_settle_below(merge);
+	vhd_load_next_id(&next, &layout->footer.id, &above->layout.footer.id);
+	if (!r && (!begun || !guid_equal(named, &next))) {
+		vhd_link_begin_merge(&above->layout, &next);
+		r = vhd_link_write(above);
+	}
+	return r ? r : vhd_identity_write(vhd_merge_image(merge), &next);
 }
 
 /* A file is extended, the footer first; its old one, and what a crash has left, go. */
@@ -310,16 +321,18 @@ static int vhd_merge_extend(struct merge *merge, u64 end, u64 need)
 {
 	struct vhd_layout *layout = &vhd_merge_image(merge)->layout;
 	struct image *image = vhd_merge_image(merge)->image;
-	u64 was = layout->end, bytes = image->file_bytes;
+	u64 was = min_t(u64, layout->end, need), bytes = image->file_bytes;
 	int r;
 
-	if (need <= was)
-		return edit_zero(image, end, was - end);
-	r = vhd_identity_put_footer(vhd_merge_image(merge), need);
-	if (r)
-		return r;
-	layout->end = need;
-	return edit_zero(image, end, min_t(u64, bytes, need) - end);
+	if (need > layout->end) {
+		r = vhd_identity_put_footer(vhd_merge_image(merge), need);
+		if (r)
+			return r;
+		layout->end = need;
+		was = min_t(u64, bytes, need);
+	}
+	/* Each block is zeroed on its own then: it may be a long way to the footer. */
+	return merge->live ? 0 : edit_zero(image, end, was - end);
 }
 
 static int vhd_merge_make_room(struct merge *merge)
@@ -327,9 +340,10 @@ static int vhd_merge_make_room(struct merge *merge)
 	struct image *image = vhd_merge_image(merge)->image;
 	u64 need;
 
+	if (vhd_merge_geo(merge)->blocks)
+		merge->next = vhd_merge_first(merge);
 	if (!merge->placed)
 		return 0;
-	merge->next = vhd_merge_first(merge);
 	need = merge->next + vhd_merge_growth(merge);
 	if (!image->block_device)
 		return vhd_merge_extend(merge, vhd_merge_end(merge), need);
@@ -428,9 +442,12 @@ static int vhd_merge_place(struct vhd_merge *run, u64 start, u64 end, u8 *bitmap
 	/* Without a parent of its own what is not there is zeros. */
 	memset(bitmap, vhd->layout.footer.type == VHD_TYPE_DYNAMIC ? 0xff : 0,
 	       bytes);
-	/* A file that was extended has zeros there. */
-	r = vhd_merge_fill(run, start, end, data, bitmap,
-			   vhd->image->block_device);
+	/* A file that was extended has zeros there, or gets them now. */
+	r = merge->live ? edit_zero(vhd->image, (u64)*sector << VHD_SECTOR_SHIFT,
+				    bytes + size) : 0;
+	if (!r)
+		r = vhd_merge_fill(run, start, end, data, bitmap,
+				   vhd->image->block_device);
 	if (!r && vhd->image->block_device && end - start < size)
 		r = edit_zero(vhd->image, data + end - start,
 			      size - (end - start));
@@ -509,7 +526,8 @@ static int vhd_merge_trim(struct merge *merge)
 	if (merge->placed)
 		end = merge->next - vhd_merge_stride(merge) +
 		      ((u64)vhd_block_sectors(&layout->geo) << VHD_SECTOR_SHIFT);
-	if (image->block_device || !layout->geo.blocks || end >= layout->end)
+	if (image->block_device || merge->live || !layout->geo.blocks ||
+	    end >= layout->end)
 		return 0;
 	r = vhd_identity_put_footer(vhd_merge_image(merge), end);
 	layout->end = end;
@@ -540,24 +558,24 @@ static int vhd_merge_copy(struct merge *merge)
 	return r;
 }
 
-/* What is kept says when its parent was last written. */
+/* What is kept says when its parent was last written, and not that it is being merged. */
 static int vhd_merge_settle(struct merge *merge)
 {
 	struct vhd_image *above = &merge->vhd[merge->into - 1].vhd;
 	struct stat st;
-	__be32 time;
 
 	if (fstat(vhd_merge_image(merge)->image->fd, &st))
 		return -errno;
-	time = cpu_to_be32(st.st_mtime - VHD_EPOCH);
-	return vhd_merge_patch_header(above, VHD_MERGE_TIME_OFF, &time,
-				      sizeof(time));
+	above->layout.header.parent_timestamp = st.st_mtime - VHD_EPOCH;
+	return vhd_link_write(above);
 }
 
 const struct merge_ops merge_of_vhd = {
+	.is_begun = vhd_merge_is_begun,
 	.look = vhd_merge_look,
 	.begin = vhd_merge_begin,
 	.make_room = vhd_merge_make_room,
+	.use_room = vhd_merge_make_room,
 	.copy = vhd_merge_copy,
 	.settle = vhd_merge_settle,
 	.end = vhd_merge_end,
