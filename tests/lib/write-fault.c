@@ -6,7 +6,7 @@
  * $WRITE_STOP: it is stopped, and goes on when it is told to.
  *
  * $RENAME_FAULT and $SYNC_FAULT: that one of the calls that rename, or that sync,
- * fails.  $NO_EXCHANGE: names cannot be exchanged.
+ * fails.  $NO_EXCHANGE: names cannot be exchanged; $NO_LINK: no file has two.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -106,6 +106,19 @@ int unlink(const char *path)
 	if (doomed())
 		raise(SIGKILL);
 	return call(path);
+}
+
+int link(const char *from, const char *to)
+{
+	int (*call)(const char *, const char *) = real("link");
+
+	if (getenv("NO_LINK")) {
+		errno = EPERM;
+		return -1;
+	}
+	if (doomed())
+		raise(SIGKILL);
+	return call(from, to);
 }
 
 int rename(const char *from, const char *to)
