@@ -174,7 +174,8 @@ mkdir names
 "$vhdx" create --size 8M names/disk.vhdx
 old=$(stat -c %i names/disk.vhdx)
 sum=$(sha256sum <names/disk.vhdx)
-for how in RENAME_FAULT SYNC_FAULT 'NO_EXCHANGE=1 RENAME_FAULT'; do
+for how in RENAME_FAULT SYNC_FAULT 'NO_EXCHANGE=1 RENAME_FAULT' 'NO_EXCHANGE=1 SYNC_FAULT' \
+	'NO_EXCHANGE=1 NO_LINK=1 RENAME_FAULT' 'NO_EXCHANGE=1 NO_LINK=1 SYNC_FAULT'; do
 	for ((n = 1; n < 12; n++)); do
 		status=0
 		# shellcheck disable=SC2086 # words
@@ -184,7 +185,7 @@ for how in RENAME_FAULT SYNC_FAULT 'NO_EXCHANGE=1 RENAME_FAULT'; do
 		[ "$(stat -c %i names/disk.vhdx)" = "$old" ] || fail "$how=$n: $(ls -li names): $(<err)"
 		# A new file whose directory could not be synced may stay.
 		[ "$(echo names/*)" = names/disk.vhdx ] || {
-			[ "$how" = SYNC_FAULT ] && grep -q 'old.vhdx: cannot create' err
+			[[ $how = *SYNC_FAULT ]] && grep -q 'old.vhdx: cannot create' err
 			rm names/old.vhdx
 		}
 	done

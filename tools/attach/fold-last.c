@@ -127,6 +127,19 @@ static int fold_last_table(struct fold *fold)
 	return attachment_table(leaf, makedev(number, of));
 }
 
+/* The leaf's name is given up, durably, as the parent's first write is going to be. */
+static int fold_last_rename(const struct fold *fold)
+{
+	int r;
+
+	if (rename(fold->path, fold->moved))
+		return -errno;
+	r = child_sync_dir(fold->moved);
+	if (r && rename(fold->moved, fold->path))
+		r = -ENOTRECOVERABLE;
+	return r;
+}
+
 static int fold_last_names(struct fold *fold)
 {
 	int r;
@@ -134,9 +147,10 @@ static int fold_last_names(struct fold *fold)
 	if (fold->keep_name)
 		r = child_exchange(fold->target, fold->path);
 	else
-		r = rename(fold->path, fold->moved) ? -errno : 0;
+		r = fold_last_rename(fold);
 	if (r == -ENOTRECOVERABLE)
-		swap_disorder(&fold->swap, fold->path, fold->target);
+		swap_disorder(&fold->swap, fold->path, fold->keep_name ?
+			      fold->target : fold->moved);
 	else if (r)
 		swap_why(&fold->swap, "'%s' cannot be renamed: %s", fold->path,
 			 strerror(-r));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 #define _GNU_SOURCE
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -79,28 +80,87 @@ int child_write(child_fill_fn fill, const void *arg, const char *path)
 	return r;
 }
 
-/*
- * Where the file system cannot exchange names: after a crash in between there is
- * no file @a, but never one that is not what it should be.
+/**
+ * child_sync_dir() - make durable which names there are beside a file
+ * @path: the file
+ *
+ * Return: 0 or a negative errno.
  */
+int child_sync_dir(const char *path)
+{
+	char *dir = strdup(path), *slash = dir ? strrchr(dir, '/') : NULL;
+	int r = -ENOMEM;
+
+	if (slash)
+		slash[slash == dir] = '\0';
+	if (dir)
+		r = newfile_sync_dir(slash ? dir : ".");
+	free(dir);
+	return r;
+}
+
+static int child_rename(const char *from, const char *to)
+{
+	return rename(from, to) ? -errno : child_sync_dir(to);
+}
+
+/*
+ * DOC: names that cannot be exchanged at once
+ *
+ * As on NTFS.  Each step is durable before the next, as nothing else keeps the order of
+ * changes of a directory, and a file without a name is lost.  With a second name for both
+ * files, where there are such, neither name is ever missing: a crash leaves both of them
+ * to one of the files, and the other one to a name that does not count.  Without,
+ * as on exFAT, one name may be missing, but is never that of a file it should not be.
+ */
+static int child_exchange_linked(const char *a, const char *b, const char *own,
+				 const char *other)
+{
+	int r;
+
+	if (link(b, own))
+		return -EOPNOTSUPP;
+	r = link(a, other) ? -EOPNOTSUPP : child_sync_dir(a);
+	if (!r && rename(other, b))
+		r = -errno;
+	if (r) {
+		unlink(own);
+		unlink(other);
+		return r;
+	}
+	r = child_sync_dir(a);
+	if (!r && rename(own, a))
+		r = -errno;
+	if (r && rename(own, b))
+		r = -ENOTRECOVERABLE;
+	return r;
+}
+
+static int child_exchange_renamed(const char *a, const char *b, const char *temp)
+{
+	int r = child_rename(b, temp);
+
+	if (!r)
+		r = child_rename(a, b);
+	if (!r && rename(temp, a))
+		r = -errno;
+	/* Whatever was done is undone. */
+	if (r && ((access(a, F_OK) && rename(b, a)) ||
+		  (access(b, F_OK) && rename(temp, b))))
+		return -ENOTRECOVERABLE;
+	return r;
+}
+
 static int child_exchange_slowly(const char *a, const char *b)
 {
-	char *temp;
-	int r = 0;
+	char own[PATH_MAX], other[PATH_MAX];
+	int r = newfile_temp(own, b);
 
-	if (asprintf(&temp, "%s.%08x", b, (unsigned int)getpid()) < 0)
-		return -ENOMEM;
-	if (rename(b, temp)) {
-		r = -errno;
-	} else if (rename(a, b)) {
-		r = rename(temp, b) ? -ENOTRECOVERABLE : -errno;
-	} else if (rename(temp, a)) {
-		r = -errno;
-		if (rename(b, a) || rename(temp, b))
-			r = -ENOTRECOVERABLE;
-	}
-	free(temp);
-	return r;
+	if (!r)
+		r = newfile_temp(other, b);
+	if (!r)
+		r = child_exchange_linked(a, b, own, other);
+	return r == -EOPNOTSUPP ? child_exchange_renamed(a, b, own) : r;
 }
 
 static int child_exchange_names(const char *a, const char *b)
@@ -110,25 +170,6 @@ static int child_exchange_names(const char *a, const char *b)
 	if (renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE))
 		r = -errno;
 	return r == -EINVAL || r == -ENOSYS ? child_exchange_slowly(a, b) : r;
-}
-
-static int child_sync_dir(const char *path)
-{
-	char *dir = strdup(path), *slash = dir ? strrchr(dir, '/') : NULL;
-	int fd, r;
-
-	if (!dir)
-		return -ENOMEM;
-	if (slash)
-		slash[slash == dir] = '\0';
-	fd = open(slash ? dir : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	free(dir);
-	if (fd < 0)
-		return -errno;
-	/* Some file systems cannot sync a directory, and need not. */
-	r = fsync(fd) && errno != EINVAL ? -errno : 0;
-	close(fd);
-	return r;
 }
 
 /**

@@ -49,24 +49,44 @@ static void newfile_doom(const char *path)
 	sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
-/* A name in the same directory that nobody else has. */
-static int newfile_temp_name(struct newfile *file)
+/**
+ * newfile_temp() - make up a name that nobody else has
+ * @temp: takes it
+ * @path: of a file that is to be in the same directory
+ *
+ * Return: 0 or a negative errno.
+ */
+int newfile_temp(char temp[PATH_MAX], const char *path)
 {
-	const char *base = strrchr(file->path, '/');
+	const char *slash = strrchr(path, '/');
 	unsigned int random;
 	int n;
 
-	base = base ? base + 1 : file->path;
 	if (getentropy(&random, sizeof(random)))
 		return -errno;
-	n = snprintf(file->temp, sizeof(file->temp), "%s/.%.200s.%08x",
-		     file->dir, base, random);
-	return n < (int)sizeof(file->temp) ? 0 : -ENAMETOOLONG;
+	n = snprintf(temp, PATH_MAX, "%.*s.%.200s.%08x",
+		     slash ? (int)(slash - path) + 1 : 0, path,
+		     slash ? slash + 1 : path, random);
+	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
+}
+
+/**
+ * newfile_is_temp() - is it the name of a file that is not finished?
+ * @name: without a directory
+ *
+ * Return: true if it is like those of newfile_temp().
+ */
+bool newfile_is_temp(const char *name)
+{
+	const char *dot = strrchr(name, '.');
+
+	return *name == '.' && dot > name + 1 && strlen(dot + 1) == 8 &&
+	       strspn(dot + 1, "0123456789abcdef") == 8;
 }
 
 static int newfile_make_named(struct newfile *file)
 {
-	int r = newfile_temp_name(file);
+	int r = newfile_temp(file->temp, file->path);
 
 	if (r)
 		return r;
@@ -243,7 +263,7 @@ static int newfile_publish(struct newfile *file, bool replace)
 	if (!file->temp[0] && !replace)
 		return newfile_link(file, file->path);
 	if (!file->temp[0]) {
-		r = newfile_temp_name(file);
+		r = newfile_temp(file->temp, file->path);
 		if (r)
 			return r;
 		newfile_doom(file->temp);
@@ -265,9 +285,15 @@ static int newfile_publish(struct newfile *file, bool replace)
 	return 0;
 }
 
-static int newfile_sync_dir(const struct newfile *file)
+/**
+ * newfile_sync_dir() - make durable which files a directory has
+ * @dir: the directory
+ *
+ * Return: 0 or a negative errno.
+ */
+int newfile_sync_dir(const char *dir)
 {
-	int fd = open(file->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 
 	if (fd < 0)
 		return -errno;
@@ -297,7 +323,7 @@ int newfile_commit(struct newfile *file, bool replace)
 	if (close(file->fd))
 		r = -errno;
 	file->fd = -1;
-	return r ? r : newfile_sync_dir(file);
+	return r ? r : newfile_sync_dir(file->dir);
 }
 
 /**

@@ -29,6 +29,9 @@ int newfile_open_kept(struct newfile *file, const char *path,
 		      const char *suffix);
 int newfile_inherit(struct newfile *file, const struct stat *old);
 int newfile_commit(struct newfile *file, bool replace);
+int newfile_temp(char temp[PATH_MAX], const char *path);
+int newfile_sync_dir(const char *dir);
+bool newfile_is_temp(const char *name);
 void newfile_abort(struct newfile *file);
 
 #endif /* VHDX_TOOLS_NEWFILE_H */
