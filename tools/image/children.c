@@ -16,6 +16,7 @@
 #include "children.h"
 #include "identify.h"
 #include "message.h"
+#include "newfile.h"
 #include "parent.h"
 #include "vhd-chain.h"
 
@@ -188,7 +189,9 @@ int children_find(const struct image *parent,
 	if (dir && !parent->block_device)
 		all = scandir(*dir ? dir : "/", &entry, NULL, alphasort);
 	for (i = 0; i < all; i++) {
-		if (asprintf(&path, "%s/%s", dir, entry[i]->d_name) >= 0) {
+		/* What a power cut has left of a child that was being made. */
+		if (!newfile_is_temp(entry[i]->d_name) &&
+		    asprintf(&path, "%s/%s", dir, entry[i]->d_name) >= 0) {
 			if (child_is(path, parent, known))
 				children_name(names, path, ++count);
 			free(path);
