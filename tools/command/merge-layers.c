@@ -148,7 +148,7 @@ static bool merge_keeps_name(const struct merge_run *run,
 static int merge_rename(const char *from, const char *to)
 {
 	char *real = realpath(from, NULL);
-	int r = real && !rename(real, to) ? 0 : -errno;
+	int r = real && !rename(real, to) ? child_sync_dir(to) : -errno;
 
 	free(real);
 	return r;
@@ -157,13 +157,16 @@ static int merge_rename(const char *from, const char *to)
 static int merge_unlink(const char *path)
 {
 	char *real = realpath(path, NULL);
-	int r = real && !unlink(real) ? 0 : -errno;
+	int r = real && !unlink(real) ? child_sync_dir(real) : -errno;
 
 	free(real);
 	return r;
 }
 
-/* The result is durable: what it was made from can go, the first one first. */
+/*
+ * The result is durable: what it was made from can go, the first one first, and durably:
+ * nothing that is left may lack its parent.
+ */
 static int merge_clean(struct merge_run *run, bool keeps)
 {
 	const char *path;
