@@ -38,8 +38,8 @@ static struct vhd_layer *rebase_vhd_layer(struct rebase_vhd *rebase)
 /* Is it the parent that the image has already, wherever it is? */
 static bool rebase_vhd_is_same(struct rebase_vhd *rebase)
 {
-	return guid_equal(&rebase_vhd_layer(rebase)->vhd.layout.header.parent_id,
-			  &rebase->parent.id);
+	return vhd_load_takes_parent(&rebase_vhd_layer(rebase)->vhd.layout,
+				     &rebase->parent.id);
 }
 
 /* The new parent with its own; the image must not be one of them. */
