@@ -22,6 +22,7 @@ cat >disk <<-EOS
 	# What replaces something is written back at once.
 	rm -f \$2
 	case \$1 in
+	*/child.vhd) "$VHDX_TOP/tests/lib/naive-vhd" \$1 start/base.vhd >\$2 ;;
 	*.vhd) "$VHDX_TOP/tests/lib/naive-vhd" \$1 >\$2 ;;
 	*) "$vhdx" convert -O raw --force \$1 \$2 ;;
 	esac || exit 1
@@ -132,6 +133,13 @@ made f.vhd -t fixed
 crash f.vhd 'resize --force' 5M 0
 crash f.vhd 'resize --force' 4197K 0
 crash f.vhd 'resize --force' 3M 0
+# Children: within the table, with that going elsewhere, and smaller.
+made base.vhd -b 64K
+"$vhdx" create --format vhd --parent start/base.vhd -b 16K start/child.vhd
+crash child.vhd 'resize --force' 5M 0
+crash child.vhd 'resize --force' 9M 0
+caught
+crash child.vhd 'resize --force' 2500K 0
 
 # A table of partitions moves with the end.
 truncate -s 8M p.raw

@@ -33,10 +33,12 @@
 #include "layers.h"
 #include "health.h"
 #include "message.h"
+#include "newchild.h"
 #include "signals.h"
 #include "size.h"
 #include "stretch.h"
 #include "vhd-extent.h"
+#include "vhd-link.h"
 
 #define STRETCH_SLOW_BYTES	(1024 * (u64)SZ_1M)	/* zeros, while I/O waits */
 
@@ -100,11 +102,12 @@ static int stretch_describe(struct stretch *stretch, struct image *image,
 		image->layout.meta.disk_id = vhd->layout.footer.id;
 		stretch->before = vhd->layout.geo.disk_bytes;
 		stretch->sector_bytes = VHD_SECTOR;
-		if (vhd->layout.footer.type != VHD_TYPE_DIFFERENCING)
+		if (vhd->layout.footer.type != VHD_TYPE_DIFFERENCING ||
+		    !vhd_link_is_merging(&vhd->layout))
 			return 0;
-		complain(stretch->path, "convert it to one image with 'vhdx convert'",
-			 "a differencing VHD image, whose disk has the size of its parent's");
-		return -EINVAL;
+		complain(stretch->path, "run the same 'vhdx merge' again, then resize",
+			 "being merged into its parent, which was cut off");
+		return -EBUSY;
 	}
 	/* One that was killed may have left the new size in the log. */
 	r = stretch->disk.suspended ? image_peek(image, stretch->path) :
@@ -140,7 +143,7 @@ static int stretch_check_parents(const struct stretch *stretch)
 	for (i = 0; !r && i < parents->count; i++) {
 		const char *name = layer_name(&parents->layer[i]);
 
-		r = image_glance(image, name);
+		r = newchild_glance(image, name);
 		if (r) {
 			complain_fault(name, r);
 		} else if (image->layout.meta.disk_bytes > stretch->before) {

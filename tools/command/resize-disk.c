@@ -15,6 +15,7 @@
 #include "resize-run.h"
 #include "size.h"
 #include "vhd-audit.h"
+#include "vhd-link.h"
 
 static struct image *resize_image(struct resize_run *run)
 {
@@ -37,10 +38,12 @@ static int resize_audit_vhd(struct image *image, struct audit *audit)
 
 	if (!r)
 		r = resize_refuse_damaged(image, audit);
-	if (!r && vhd.layout.footer.type == VHD_TYPE_DIFFERENCING) {
-		complain(image->path, "convert it to one image with 'vhdx convert'",
-			 "a differencing VHD image, whose disk has the size of its parent's");
-		r = -EINVAL;
+	/* It would not have the parent's size any more. */
+	if (!r && vhd.layout.footer.type == VHD_TYPE_DIFFERENCING &&
+	    vhd_link_is_merging(&vhd.layout)) {
+		complain(image->path, "run the same 'vhdx merge' again, then resize",
+			 "being merged into its parent, which was cut off");
+		r = -EBUSY;
 	}
 	if (!r && image->file_bytes % VHD_SECTOR) {
 		complain(image->path, "run 'vhdx check --repair' on it",

@@ -9,7 +9,8 @@
  * 2. if the BAT has too few entries: the blocks that lie right behind it are copied
  *    to the end, and their entries changed; then the entries behind those that count
  *    are written, and at last the first sector of the header, which says how many
- *    there are;
+ *    there are.  Where paths of a parent lie behind it all of the BAT is copied to the
+ *    end instead, and the header says where it is in that sector, too;
  * 3. the footer behind all that, which makes it so, then its copy at the start;
  * 4. if it shrank: the entries of blocks that are gone.
  *
@@ -137,8 +138,8 @@ static int vhd_resize_set(struct vhd_resize *resize, u32 block, u32 sector)
 	return r;
 }
 
-/* The footer at the end of the file would be overwritten: another one first. */
-static int vhd_resize_make_room(struct vhd_resize *resize, u64 *off)
+/* Room at the end; the footer there would be overwritten: another one first. */
+static int vhd_resize_make_room(struct vhd_resize *resize, u64 bytes, u64 *off)
 {
 	struct image *image = vhd_resize_image(resize);
 	u8 footer[VHD_FOOTER_BYTES];
@@ -147,7 +148,7 @@ static int vhd_resize_make_room(struct vhd_resize *resize, u64 *off)
 	*off = resize->end;
 	if (*off >> VHD_SECTOR_SHIFT >= VHD_BAT_UNALLOCATED)
 		return -EFBIG;
-	resize->end += vhd_resize_block_bytes(resize);
+	resize->end += bytes;
 	if (image->block_device)
 		return resize->end + VHD_FOOTER_BYTES > image->file_bytes ?
 		       -ENOSPC : 0;
@@ -168,7 +169,7 @@ static int vhd_resize_move(struct vhd_resize *resize, u32 block)
 	u64 from = (u64)resize->layer->bat[block] << VHD_SECTOR_SHIFT, to;
 	u64 bytes = vhd_resize_block_bytes(resize), done, part;
 	u8 *buf = malloc(VHD_RESIZE_BYTES);
-	int r = buf ? vhd_resize_make_room(resize, &to) : -ENOMEM;
+	int r = buf ? vhd_resize_make_room(resize, bytes, &to) : -ENOMEM;
 
 	for (done = 0; !r && done < bytes; done += part) {
 		part = min_t(u64, bytes - done, VHD_RESIZE_BYTES);
@@ -222,7 +223,7 @@ static int vhd_resize_fill_bat(struct vhd_resize *resize, u64 from, u64 to)
 	return r ? r : edit_sync(vhd_resize_image(resize));
 }
 
-/* Count and checksum are in its first sector. */
+/* Place and count of the BAT, and the checksum are in its first sector. */
 static int vhd_resize_write_header(struct vhd_resize *resize, u32 blocks)
 {
 	u64 off = vhd_resize_layout(resize)->footer.header_off;
@@ -232,10 +233,37 @@ static int vhd_resize_write_header(struct vhd_resize *resize, u32 blocks)
 
 	if (r)
 		return r;
+	header.table_offset = cpu_to_be64(vhd_resize_layout(resize)->header.bat_off);
 	header.max_table_entries = cpu_to_be32(blocks);
 	header.checksum = cpu_to_be32(vhd_checksum(&header, sizeof(header),
 						   VHD_HEADER_SUM_OFF));
 	return vhd_resize_write_sync(image, off, &header, VHD_SECTOR);
+}
+
+/* Step 2, where the BAT has no place to grow into. */
+static int vhd_resize_move_bat(struct vhd_resize *resize, u32 blocks)
+{
+	u64 bytes = round_up_u64((u64)blocks * sizeof(__be32), VHD_SECTOR);
+	struct vhd_layout *layout = vhd_resize_layout(resize);
+	const u32 *bat = resize->layer->bat;
+	__be32 *table = malloc(bytes);
+	u32 block;
+	u64 off;
+	int r = table ? vhd_resize_make_room(resize, bytes, &off) : -ENOMEM;
+
+	if (table)
+		memset(table, 0xff, bytes);	/* VHD_BAT_UNALLOCATED */
+	for (block = 0; !r && block < layout->geo.blocks; block++)
+		if (bat[block])
+			table[block] = cpu_to_be32(bat[block]);
+	if (!r)
+		r = vhd_resize_write_sync(vhd_resize_image(resize), off, table,
+					  bytes);
+	free(table);
+	if (r)
+		return r;
+	layout->header.bat_off = off;
+	return vhd_resize_write_header(resize, blocks);
 }
 
 /* Step 2. */
@@ -312,13 +340,13 @@ static u64 vhd_resize_blocks(const struct vhd_resize *resize)
 	return (resize->bytes + (1ULL << shift) - 1) >> shift;
 }
 
-/* What cannot be done is found out before anything is written. */
+/* What cannot be done is found out before anything is written: a batmap is behind the BAT. */
 static bool vhd_resize_can_grow(const struct vhd_resize *resize, u32 blocks)
 {
 	const struct vhd_layout *layout = vhd_resize_layout(resize);
 
-	return !vhd_resize_in_way(layout, blocks) &&
-	       (!layout->batmap.bytes || blocks <= layout->batmap.bytes * 8ULL);
+	return !layout->batmap.bytes || (!vhd_resize_in_way(layout, blocks) &&
+					 blocks <= layout->batmap.bytes * 8ULL);
 }
 
 /* XenServer's map must not say of blocks that are new that they are full. */
@@ -343,6 +371,23 @@ static int vhd_resize_batmap(struct vhd_resize *resize, u32 blocks)
 	return r;
 }
 
+/* Can it end there, with a block as the last thing? */
+static bool vhd_resize_fits_end(const struct vhd_resize *resize, u64 end)
+{
+	return (end - vhd_resize_block_bytes(resize)) >> VHD_SECTOR_SHIFT <
+	       VHD_BAT_UNALLOCATED &&
+	       vhd_space_pieces(&vhd_resize_layout(resize)->geo, end) <=
+	       VHD_MAX_PIECES;
+}
+
+/* With the BAT at the end. */
+static bool vhd_resize_fits_moved(const struct vhd_resize *resize, u32 blocks)
+{
+	return vhd_resize_fits_end(resize, resize->end +
+				   round_up_u64((u64)blocks * sizeof(__be32), VHD_SECTOR) +
+				   VHD_RESIZE_PUT * vhd_resize_block_bytes(resize));
+}
+
 /**
  * vhd_resize_fits() - can a VHD image be what this one is to become?
  * @resize: the disk has another size
@@ -361,6 +406,8 @@ bool vhd_resize_fits(const struct vhd_resize *resize)
 		return true;
 	if (blocks > VHD_MAX_BLOCKS)
 		return false;
+	if (vhd_resize_in_way(layout, blocks))
+		return vhd_resize_fits_moved(resize, blocks);
 	bat_end = vhd_resize_bat_end(layout, blocks);
 	for (block = 0; block < layout->geo.blocks &&
 	     blocks > layout->header.bat_entries; block++)
@@ -368,8 +415,7 @@ bool vhd_resize_fits(const struct vhd_resize *resize)
 			  (u64)resize->layer->bat[block] << VHD_SECTOR_SHIFT <
 			  bat_end;
 	end = max_t(u64, resize->end, bat_end) + places * bytes;
-	return (end - bytes) >> VHD_SECTOR_SHIFT < VHD_BAT_UNALLOCATED &&
-	       vhd_space_pieces(&layout->geo, end) <= VHD_MAX_PIECES;
+	return vhd_resize_fits_end(resize, end);
 }
 
 /**
@@ -397,7 +443,9 @@ int vhd_resize_write(struct vhd_resize *resize)
 	r = vhd_resize_batmap(resize, blocks);
 	if (!r)
 		r = vhd_resize_zero_tail(resize);
-	if (!r && blocks > layout->header.bat_entries)
+	if (!r && vhd_resize_in_way(layout, blocks))
+		r = vhd_resize_move_bat(resize, blocks);
+	else if (!r && blocks > layout->header.bat_entries)
 		r = vhd_resize_grow_bat(resize, blocks);
 	/* Entries that were padding may be anything. */
 	else if (!r && blocks > layout->geo.blocks)
@@ -416,20 +464,27 @@ int vhd_resize_write(struct vhd_resize *resize)
 	return r ? r : vhd_resize_clear(resize, blocks);
 }
 
-/* A new block of zeros, all of which are there. */
-static int vhd_resize_add(struct vhd_resize *resize, u64 *off)
+/*
+ * A new block of zeros.  All of them are there, or of a child those that are going to be
+ * written: [@from, @to), in sectors.
+ */
+static int vhd_resize_add(struct vhd_resize *resize, u32 from, u32 to, u64 *off)
 {
 	const struct vhd_geometry *geo = &vhd_resize_layout(resize)->geo;
 	struct image *image = vhd_resize_image(resize);
+	bool child = vhd_resize_layout(resize)->footer.type ==
+		     VHD_TYPE_DIFFERENCING;
 	u64 bytes = vhd_resize_block_bytes(resize), done, part;
 	u8 *buf = malloc(VHD_RESIZE_BYTES);
-	int r = buf ? vhd_resize_make_room(resize, off) : -ENOMEM;
+	int r = buf ? vhd_resize_make_room(resize, bytes, off) : -ENOMEM;
 
 	for (done = 0; !r && done < bytes; done += part) {
 		part = min_t(u64, done ? bytes - done :
 			     (u64)geo->bitmap_sectors << VHD_SECTOR_SHIFT,
 			     VHD_RESIZE_BYTES);
-		memset(buf, done ? 0 : 0xff, part);
+		memset(buf, done || child ? 0 : 0xff, part);
+		if (!done)
+			vhd_bitmap_set(buf, from, to);
 		r = edit_write(image, *off + done, buf, part);
 	}
 	free(buf);
@@ -451,30 +506,30 @@ int vhd_resize_put(struct vhd_resize *resize, u64 at, const void *buf, u32 bytes
 {
 	const struct vhd_geometry *geo = &vhd_resize_layout(resize)->geo;
 	struct image *image = vhd_resize_image(resize);
-	u32 block = at >> geo->block_shift;
+	u32 block = at >> geo->block_shift, from, to;
 	u64 inside, off = 0;
 	int r = 0;
 
 	if (!geo->blocks)
 		return vhd_resize_write_sync(image, at, buf, bytes);
 	inside = at & ((1ULL << geo->block_shift) - 1);
+	from = inside >> VHD_SECTOR_SHIFT;
+	to = from + (bytes >> VHD_SECTOR_SHIFT);
 	if (resize->layer->bat[block]) {
 		u32 sector = resize->layer->bat[block];
-		u32 from = inside >> VHD_SECTOR_SHIFT;
 
 		r = vhd_resize_write_sync(image, vhd_block_data(geo, sector) +
 					  inside, buf, bytes);
 		if (!r)
 			r = vhd_image_bitmap(&resize->layer->vhd, sector);
 		resize->layer->block = VHD_LAYER_NO_BLOCK;
-		vhd_bitmap_set(resize->layer->vhd.bitmap, from,
-			       from + (bytes >> VHD_SECTOR_SHIFT));
+		vhd_bitmap_set(resize->layer->vhd.bitmap, from, to);
 		return r ? r : vhd_resize_write_sync(image,
 				(u64)sector << VHD_SECTOR_SHIFT,
 				resize->layer->vhd.bitmap,
 				(u64)geo->bitmap_sectors << VHD_SECTOR_SHIFT);
 	}
-	r = vhd_resize_add(resize, &off);
+	r = vhd_resize_add(resize, from, to, &off);
 	if (!r)
 		r = vhd_resize_write_sync(image, vhd_block_data(geo,
 					  off >> VHD_SECTOR_SHIFT) + inside,

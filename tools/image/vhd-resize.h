@@ -7,7 +7,7 @@
 
 /**
  * struct vhd_resize - what is to be done to an image
- * @layer: the image, loaded, open for writing, of a fixed or dynamic one
+ * @layer: the image, loaded, open for writing
  * @bytes: new size of the disk
  * @end: end of all but the footer, in bytes
  */
