@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 # kernels: check
-# timeout: 900
+# timeout: 1200
 #
 # As 186, of VHD images: "vhdx merge" of a disk in use, into dynamic, differencing and fixed parents, of
 # the tool and of other writers, under somebody who writes and knows what he has written; whatever fails,

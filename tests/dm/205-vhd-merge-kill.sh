@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
-# timeout: 900
+# timeout: 1200
 #
 # As 187, of VHD images: "vhdx merge" of a disk in use that is killed at one of its writes. The disk goes
 # on, be it by "dmsetup resume"; the files show what the disk does at any moment, as after a power cut;
