@@ -30,7 +30,7 @@ struct record {
 	uint64_t kind;
 	uint64_t inode;
 	uint64_t off;		/* the size, if it is set; the directory's inode */
-	uint64_t bytes;		/* behind this; of zeros how many is; names, each with its 0 */
+	uint64_t bytes;		/* behind this; of zeros how many is; names with their 0 */
 };
 
 static void *real(const char *name)
