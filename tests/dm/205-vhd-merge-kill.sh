@@ -33,19 +33,19 @@ done=0
 kind=dynamic
 truncate -s 32M raw
 "$vhdx" create --format vhd --block-size 512K base.vhd 32M
-for ((n = 1 + seed % 3; done < 2; n += n < 20 ? 3 : 17)); do
+for ((n = 1 + seed % 5; done < 2; n += n < 20 ? 5 : 37)); do
 	# The UniqueId of a fixed one is in one footer only.
 	if [ $kind = dynamic ] && ((n > 40)); then
 		"$vhdx" convert --type fixed base.vhd fixed.vhd
 		mv fixed.vhd base.vhd
 		kind=fixed
-		n=$((1 + seed % 3))
+		n=$((1 + seed % 5))
 	fi
 	"$vhdx" attach --no-partitions base.vhd vm >out
 	expect_status 0 snapshot vm leaf.vhd
 	"$scribble" /dev/mapper/vm raw $((seed + n)) 6
 	# More than what is merged at once, or less.
-	if ((n / 3 % 2)); then
+	if ((n / 5 % 2)); then
 		dd if=/dev/urandom of=some bs=1M count=6 status=none
 		dd if=some of=/dev/mapper/vm bs=1M seek=$((n % 26)) oflag=direct status=none
 		dd if=some of=raw bs=1M seek=$((n % 26)) conv=notrunc status=none
