@@ -65,6 +65,7 @@ struct tiles_mark {
  * @buf: for guests' data
  * @logged: logs are not empty, and change data
  * @read_only: the table is
+ * @parts: so many of the leaf's first blocks are in parts, whatever the dice say
  */
 struct tiles_test {
 	struct vk_check check;
@@ -74,6 +75,7 @@ struct tiles_test {
 	u8 *buf;
 	bool logged;
 	bool read_only;
+	u32 parts;
 };
 
 static int tiles_test_init(struct kunit *test)
@@ -141,6 +143,10 @@ static bool tiles_make_block(struct tiles_test *t, u32 index, u32 block, u32 mib
 	bool there = state == VHDX_BLOCK_FULL || state == VHDX_BLOCK_PARTIAL;
 	u32 i;
 
+	if (!index && block < t->parts) {
+		state = VHDX_BLOCK_PARTIAL;
+		there = true;
+	}
 	if (state == VHDX_BLOCK_ZERO)
 		memset(layer->has + first, TILES_ZEROS, end - first);
 	else if (state == VHDX_BLOCK_FULL)
@@ -482,6 +488,7 @@ static void tiles_shrink(struct kunit *test)
 	struct vhdx_route route;
 	u32 unit, made = 0;
 
+	t->parts = 4;
 	tiles_begin(t, blocks, sectors);
 	chain = t->vt->chain;
 	shrinker = vk_shrinker(&chain->shrinker);
