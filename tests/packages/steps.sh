@@ -1,13 +1,13 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The steps of tests/packages/run, which sources this in the checkout, with tmp, a directory, and root,
-# the root in there, set.
+# The steps of tests/packages/run, which sources this in the checkout, with tmp, a directory, root, the root
+# in there, and debs, where packages of a version are in a directory of its name, set.
 
 # shellcheck source=tests/lib/debian.sh
 . tests/lib/debian.sh
 
-: "${tmp:?}" "${root:?}"
+: "${tmp:?}" "${root:?}" "${debs:?}"
 
 readonly REFUSES='Refuses to load: this version does not support this kernel'
 
@@ -27,6 +27,35 @@ is_version()
 }
 
 make_packages() { env -u MAKEFLAGS -u MAKELEVEL make deb VERSION="$1" BUILD="$tmp/$1" && mv "$tmp/$1"/deb/* "$tmp/$1"; }
+
+# make_packages_there SUITE VERSION...: as make_packages has made their source, in a root of that suite
+make_packages_there()
+{
+	local build=$tmp/build-root suite=$1 version
+	local -a apt=(apt-get -q=2 -y --no-install-recommends -o Acquire::Retries=3)
+
+	shift
+	as_root rm -rf --one-file-system "$build"
+	tests/packages/root "$suite" "$build"
+	as_root mkdir "$build/made"
+	enter_root "$build" "${apt[@]}" update </dev/null
+	for version in "$@"; do
+		as_root cp "$tmp/$version/dm-vhdx_$version".tar.* "$build/made/"
+		# shellcheck disable=SC2016 # for the shell in there
+		enter_root "$build" sh -euc '
+			cd /made
+			tar -xf "dm-vhdx_$1".tar.*
+			cd "dm-vhdx-$1"
+			shift
+			"$@" install build-essential
+			"$@" build-dep .
+			dpkg-buildpackage -us -uc -b
+		' sh "$version" "${apt[@]}" </dev/null
+		mkdir -p "$debs/$version"
+		cp "$build"/made/*_"$version"_*.deb "$debs/$version"
+	done
+	as_root rm -rf --one-file-system "$build"
+}
 
 # Not even a hint; as a user, for root is told not to.
 judge()
@@ -148,7 +177,7 @@ unpack_root()
 	tests/packages/root "$1" "$root"
 	apt update
 	as_root mkdir -p "$root/debs"
-	as_root cp "$tmp"/[0-9]*/*.deb "$root/debs/"
+	as_root cp "$debs"/[0-9]*/*.deb "$root/debs/"
 	as_root rm -f "$root"/debs/*dbgsym*
 	files >"$tmp/before"
 	packages >"$tmp/packages"
