@@ -56,6 +56,7 @@ typedef uint64_t u64;
 
 #define __packed	__attribute__((packed))
 #define __force
+#undef static_assert	/* of assert.h, which wants a text until C23 */
 #define static_assert(expr) _Static_assert(expr, #expr)
 #define fallthrough	__attribute__((fallthrough))
 #define SZ_512		0x200U

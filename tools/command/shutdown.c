@@ -89,11 +89,13 @@ static bool shutdown_below_hosts(const char *path)
  */
 static bool shutdown_is_writable(const char *line)
 {
+	const char *device = shutdown_word(line, 2);
 	const char *super = strstr(line, " - ") ?: "";
+	const char *options = shutdown_word(super, 4);
 
 	return shutdown_below_hosts(shutdown_word(line, 4)) &&
-	       strncmp(shutdown_word(line, 2), "0:", 2) &&
-	       !strncmp(shutdown_word(super, 4), "rw", 2);
+	       (device[0] != '0' || device[1] != ':') &&
+	       options[0] == 'r' && options[1] == 'w';
 }
 
 static bool shutdown_any_writable(void)

@@ -135,6 +135,7 @@ static char *locator_relative(const char *from, const char *to)
 static char *locator_real(const char *path)
 {
 	char *real = realpath(path, NULL), *copy, *slash, *dir;
+	const char *name;
 
 	if (real || errno != ENOENT)
 		return real;
@@ -145,9 +146,9 @@ static char *locator_real(const char *path)
 	if (slash)
 		slash[slash == copy] = '\0';
 	dir = realpath(slash ? copy : ".", NULL);
-	slash = strrchr(path, '/');
+	name = strrchr(path, '/');
 	if (!dir || asprintf(&real, "%s/%s", strcmp(dir, "/") ? dir : "",
-			     slash ? slash + 1 : path) < 0)
+			     name ? name + 1 : path) < 0)
 		real = NULL;
 	free(copy);
 	free(dir);

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>		/* which ntfs-3g's own headers may leave out */
 
 #include <ntfs-3g/attrib.h>
 #include <ntfs-3g/device.h>

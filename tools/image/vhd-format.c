@@ -122,9 +122,9 @@ static void vhd_format_footer(const struct vhd_format *format, void *buf)
 		.header_off = format->type == VHD_TYPE_FIXED ? VHD_NO_OFFSET :
 							       VHD_FOOTER_BYTES,
 		.timestamp = time(NULL) - VHD_EPOCH,
-		.creator_app = "win ",
+		.creator_app = { 'w', 'i', 'n', ' ' },
 		.creator_version = 0x000a0000,
-		.creator_os = "Wi2k",
+		.creator_os = { 'W', 'i', '2', 'k' },
 		.original_bytes = format->disk_bytes,
 		.current_bytes = format->disk_bytes,
 		.type = format->type,
