@@ -12,7 +12,7 @@
 . "$VHDX_TOP/tests/lib/vhd.sh"
 . "$VHDX_TOP/tests/lib/merge.sh"
 
-states=${VHDX_STATES:-12}
+states=${VHDX_STATES:-5}
 seed=${VHDX_SEED:-$(date +%s)}
 note "VHDX_SEED=$seed"
 
