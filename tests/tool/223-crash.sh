@@ -11,7 +11,7 @@
 . "$VHDX_TOP/tests/lib/vhd.sh"
 . "$VHDX_TOP/tests/lib/crash.sh"
 
-states=${VHDX_STATES:-15}
+states=${VHDX_STATES:-8}
 seed=${VHDX_SEED:-$(date +%s)}
 note "VHDX_SEED=$seed"
 

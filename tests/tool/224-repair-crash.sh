@@ -12,7 +12,7 @@
 . "$VHDX_TOP/tests/lib/vhd.sh"
 . "$VHDX_TOP/tests/lib/crash.sh"
 
-states=${VHDX_STATES:-8}
+states=${VHDX_STATES:-4}
 seed=${VHDX_SEED:-$(date +%s)}
 note "VHDX_SEED=$seed"
 
