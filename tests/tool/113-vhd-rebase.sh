@@ -192,3 +192,22 @@ for NEW in there/1.vhd d/0.vhd; do
 	note "$NEW: $states states, $syncs syncs; found out without sync $caught"
 	[ "$caught" ] || fail 'it would not find a sync that is missing'
 done
+# A header among blocks, which has no other room than behind them; in front of them is some for a path. Where it is
+# in use it is not written, whatever becomes of the paths.
+rm start/0.vhd
+PYTHONPATH=$VHDX_TOP/tests/images python3 - "$(field there/1.vhd disk_id)" <<-'EOP'
+	import sys, uuid
+	import mkvhd
+	blocks = {0: mkvhd.Block(sector=3), 2: mkvhd.Block(sector=134, bits=[(5, 50)])}
+	image = mkvhd.Image(256 << 10, 64 << 10, mkvhd.DIFFERENCING, blocks)
+	image.footer.data_offset, image.header.table, image.begin = 132 * 512, 512, 3
+	image.header.parent_id = uuid.UUID(sys.argv[1]).bytes
+	image.write('start/0.vhd')
+EOP
+naive start/0.vhd there/{1,2}.vhd >disk.raw
+rm -rf c trace
+cp -r start c
+echo "$(stat -c %i c/0.vhd) 0.vhd" >start/inodes
+NEW=there/1.vhd OPTION=
+record rebase c/0.vhd $NEW || fail "$(<err)"
+crash_states 150 "$seed" || fail "among blocks: $(<bad): $(<judged)"

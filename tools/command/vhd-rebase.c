@@ -131,7 +131,7 @@ static int rebase_vhd_write(struct rebase_vhd *rebase)
 		r = rebase_vhd_copy(rebase);
 	if (!r)
 		r = vhd_relink(rebase_vhd_layer(rebase), &rebase->parent);
-	if (r == -ENOSPC)
+	if (r == -ENOSPC && chain_leaf(&rebase->old.chain)->block_device)
 		complain(rebase->want->path, "use a larger device, or 'vhdx flatten' to somewhere else",
 			 "there is no room for the paths of its parent");
 	else if (r)

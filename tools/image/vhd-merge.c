@@ -256,22 +256,6 @@ static int vhd_merge_look(struct merge *merge)
 	return r ? r : vhd_merge_check_end(merge);
 }
 
-/* What a crash has left of them. */
-static int vhd_merge_mend_footers(struct merge *merge)
-{
-	struct vhd_image *vhd = vhd_merge_image(merge);
-	int r;
-
-	if (vhd->layout.tail == VHD_COPY_GOOD)
-		return 0;
-	r = vhd_repair_footer(vhd, vhd_merge_end(merge));
-	if (r)
-		return r;
-	vhd->layout.tail = VHD_COPY_GOOD;
-	vhd->layout.end = vhd->image->file_bytes - VHD_FOOTER_BYTES;
-	return 0;
-}
-
 /*
  * The parent is a child itself, and a merge of it was cut off between the two: that is
  * known by the UniqueId that is about to change.
@@ -303,7 +287,7 @@ static int vhd_merge_begin(struct merge *merge)
 	struct vhd_layout *layout = &vhd_merge_image(merge)->layout;
 	bool begun = vhd_merge_is_begun(merge, merge->into);
 	guid_t *named = &above->layout.header.parent_id, next;
-	int r = vhd_merge_mend_footers(merge);
+	int r = vhd_repair_mend(vhd_merge_image(merge), vhd_merge_end(merge));
 
 	if (r || (begun && guid_equal(named, &layout->footer.id)))
 		return r;

@@ -141,21 +141,26 @@ static u64 vhd_relink_fit(struct vhd_tables *taken, u64 bytes, u64 limit, u64 at
 	return best;
 }
 
-/* Bring @place, which begins at @limit, to the front; true if anything has moved. */
+/*
+ * Bring @place, which begins at @limit, to the front; false: nothing moves.  That is so if
+ * the header does not, as it would be written where it is in use.
+ */
 static bool vhd_relink_advance(struct vhd_relink_place *place,
 			       const struct vhd_parent *parent,
 			       struct vhd_tables *taken, u64 limit)
 {
-	struct vhd_relink_place was = *place;
+	u64 header = vhd_relink_fit(taken, VHD_HEADER_BYTES, limit,
+				    place->header);
 	unsigned int i;
 
-	place->header = vhd_relink_fit(taken, VHD_HEADER_BYTES, limit,
-				       place->header);
+	if (header == place->header)
+		return false;
+	place->header = header;
 	for (i = 0; i < VHD_PARENT_PATHS; i++)
 		place->path[i] = vhd_relink_fit(taken,
 						vhd_relink_path_bytes(parent, i),
 						limit, place->path[i]);
-	return memcmp(&was, place, sizeof(was));
+	return true;
 }
 
 /* All that the header says of the parent; a path of another kind names the old one. */
@@ -233,21 +238,6 @@ static int vhd_relink_extend(struct vhd_image *vhd, u64 end)
 	return r;
 }
 
-static int vhd_relink_shorten(struct vhd_image *vhd, u64 end)
-{
-	int r;
-
-	if (vhd->image->block_device || end == vhd->layout.end)
-		return 0;
-	r = vhd_identity_put_footer(vhd, end);
-	if (!r)
-		r = edit_resize(vhd->image, end + VHD_FOOTER_BYTES);
-	if (!r)
-		r = edit_sync(vhd->image);
-	vhd->layout.end = end;
-	return r;
-}
-
 /**
  * vhd_relink_mend() - make both footers good, as a crash may have left them
  * @layer: the image, open for writing
@@ -256,18 +246,7 @@ static int vhd_relink_shorten(struct vhd_image *vhd, u64 end)
  */
 int vhd_relink_mend(struct vhd_layer *layer)
 {
-	struct vhd_image *vhd = &layer->vhd;
-	int r;
-
-	if (vhd->layout.tail == VHD_COPY_GOOD && vhd->layout.copy == VHD_COPY_GOOD)
-		return 0;
-	r = vhd_repair_footer(vhd, vhd_relink_end(layer));
-	if (r)
-		return r;
-	vhd->layout.tail = VHD_COPY_GOOD;
-	vhd->layout.copy = VHD_COPY_GOOD;
-	vhd->layout.end = vhd->image->file_bytes - VHD_FOOTER_BYTES;
-	return 0;
+	return vhd_repair_mend(&layer->vhd, vhd_relink_end(layer));
 }
 
 /**
@@ -300,5 +279,7 @@ int vhd_relink(struct vhd_layer *layer, const struct vhd_parent *parent)
 	end = max_t(u64, was > end ? was : blocks.end,
 		    max_t(u64, vhd_relink_place_end(&place, parent),
 			  vhd_tables_end(&taken)));
-	return r ? r : vhd_relink_shorten(vhd, end);
+	if (r || vhd->image->block_device || end == vhd->layout.end)
+		return r;
+	return vhd_repair_trim(vhd, end);
 }

@@ -106,6 +106,31 @@ int vhd_repair_footer(struct vhd_image *vhd, u64 end)
 }
 
 /**
+ * vhd_repair_mend() - make both footers good, if they are not, as a crash may leave them
+ * @vhd: the image, open for writing and loaded
+ * @end: as of vhd_repair_footer()
+ *
+ * Return: 0 or a negative errno.
+ */
+int vhd_repair_mend(struct vhd_image *vhd, u64 end)
+{
+	struct vhd_layout *layout = &vhd->layout;
+	int r;
+
+	if (layout->tail == VHD_COPY_GOOD &&
+	    (layout->copy == VHD_COPY_GOOD || layout->copy == VHD_COPY_NONE))
+		return 0;
+	r = vhd_repair_footer(vhd, end);
+	if (r)
+		return r;
+	layout->tail = VHD_COPY_GOOD;
+	if (layout->copy != VHD_COPY_NONE)
+		layout->copy = VHD_COPY_GOOD;
+	layout->end = vhd->image->file_bytes - VHD_FOOTER_BYTES;
+	return 0;
+}
+
+/**
  * vhd_repair_trim() - give back what is behind the last block
  * @vhd: the image, open for writing, in a file
  * @end: end of all but the footer, which comes there

@@ -38,6 +38,7 @@ struct vhd_salvage {
 
 int vhd_repair_rename(struct vhd_image *vhd, const guid_t *id);
 int vhd_repair_footer(struct vhd_image *vhd, u64 end);
+int vhd_repair_mend(struct vhd_image *vhd, u64 end);
 int vhd_repair_trim(struct vhd_image *vhd, u64 end);
 int vhd_repair_batmap(struct vhd_image *vhd);
 int vhd_repair(const struct audit *audit, struct vhd_image *vhd);
