@@ -108,8 +108,9 @@ $(BUILD)/bench/mark: tests/bench/mark.c
 	$(CC) -O2 -Wall -Wextra -std=gnu11 -static -o $@ $<
 
 # What tests/dm runs in the VM; static, as programs start slowly there.
-test-helpers: fill-log $(BUILD)/stamper $(BUILD)/lossy-disk $(BUILD)/nth-fault $(BUILD)/dm-fault.so $(BUILD)/write-fault.so
-$(BUILD)/stamper $(BUILD)/lossy-disk $(BUILD)/nth-fault: $(BUILD)/%: tests/lib/%.c
+VM_HELPERS := $(addprefix $(BUILD)/,kmsg lossy-disk nth-fault scribble stamper)
+test-helpers: fill-log $(VM_HELPERS) $(BUILD)/dm-fault.so $(BUILD)/write-fault.so
+$(VM_HELPERS): $(BUILD)/%: tests/lib/%.c
 	@mkdir -p $(BUILD)
 	$(CC) -std=gnu11 -O2 -g -Wall -Wextra -static -pthread -o $@ $<
 

@@ -11,7 +11,7 @@
 
 scratch_fs 700 mke2fs -q -F -t ext4 -E nodiscard
 insmod_vhdx
-scribble=$VHDX_TOP/tests/lib/scribble
+scribble=$VHDX_TOP/build/scribble
 seed=${VHDX_SEED:-$(date +%s)}
 note "VHDX_SEED=$seed"
 

@@ -10,7 +10,7 @@
 
 scratch_fs 600 mke2fs -q -F -t ext4 -E nodiscard
 insmod_vhdx
-scribble=$VHDX_TOP/tests/lib/scribble
+scribble=$VHDX_TOP/build/scribble
 seed=${VHDX_SEED:-$(date +%s)}
 note "VHDX_SEED=$seed"
 

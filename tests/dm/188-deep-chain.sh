@@ -12,7 +12,7 @@ need python3
 
 scratch_fs 700 mke2fs -q -F -t ext4 -E nodiscard
 insmod_vhdx
-scribble=$VHDX_TOP/tests/lib/scribble
+scribble=$VHDX_TOP/build/scribble
 seed=${VHDX_SEED:-$RANDOM}
 note "VHDX_SEED=$seed"
 

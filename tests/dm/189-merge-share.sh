@@ -9,7 +9,7 @@
 
 scratch_fs 500 mkfs.xfs -q -f -m reflink=1
 insmod_vhdx
-scribble=$VHDX_TOP/tests/lib/scribble
+scribble=$VHDX_TOP/build/scribble
 seed=${VHDX_SEED:-$(date +%s)}
 note "VHDX_SEED=$seed"
 used() { sync -f .; df --output=used -k . | tail -n 1; }

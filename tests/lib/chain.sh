@@ -10,7 +10,7 @@
 #   drop                     end the loop devices
 
 # shellcheck disable=SC2034 # for who sources this
-scribble=$VHDX_TOP/tests/lib/scribble
+scribble=$VHDX_TOP/build/scribble
 
 mkchain() { "$VHDX_TOP/tests/images/mkchain.py" "$@"; }
 

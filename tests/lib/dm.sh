@@ -145,9 +145,8 @@ sha_dev()
 	dd if="$1" bs=1M iflag=direct status=none "${range[@]}" | sha256sum | cut -d' ' -f1
 }
 
-# The log as one file is cheap enough to read again; what matters is where to start.
-kmsg_point() { dmesg | wc -l; }
-kmsg_since() { dmesg --notime | tail -n +"$(($1 + 1))"; }
+kmsg_point() { "$VHDX_TOP/build/kmsg" point; }
+kmsg_since() { "$VHDX_TOP/build/kmsg" since "$1"; }
 kmsg() { kmsg_since "$VHDX_KMSG_START"; }
 # Not "kmsg | grep -q": grep leaves early, and pipefail makes the broken pipe a failure.
 kmsg_has() { grep -qE -- "$1" <<<"$(kmsg)"; }

@@ -3,7 +3,7 @@
 #
 # What the tests of "vhdx resize" of a disk in use share: vm, which is it, and raw, what is to be there.
 
-scribble=$VHDX_TOP/tests/lib/scribble
+scribble=$VHDX_TOP/build/scribble
 seed=${VHDX_SEED:-$(date +%s)}
 note "VHDX_SEED=$seed"
 # shellcheck disable=SC2154 # tests/lib/vhdx.sh has set it
