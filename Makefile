@@ -108,7 +108,7 @@ $(BUILD)/bench/mark: tests/bench/mark.c
 	$(CC) -O2 -Wall -Wextra -std=gnu11 -static -o $@ $<
 
 # What tests/dm runs in the VM; static, as programs start slowly there.
-VM_HELPERS := $(addprefix $(BUILD)/,kmsg lossy-disk nth-fault scribble stamper)
+VM_HELPERS := $(addprefix $(BUILD)/,kmsg lossy-disk nth-fault same scribble stamper)
 test-helpers: fill-log $(VM_HELPERS) $(BUILD)/dm-fault.so $(BUILD)/write-fault.so
 $(VM_HELPERS): $(BUILD)/%: tests/lib/%.c
 	@mkdir -p $(BUILD)
