@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# check: turn
 # timeout: 900
 #
 # "vhdx merge" of a disk in use that is killed at one of its writes: the disk shows what it did, in the

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# check: turn
 # timeout: 400
 #
 # "vhdx resize" of a disk in use: who writes to it meanwhile sees no error and always what was written,

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# check: turn
 # timeout: 1200
 #
 # As 186, of VHD images: "vhdx merge" of a disk in use, into dynamic, differencing and fixed parents, of

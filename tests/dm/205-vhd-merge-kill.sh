@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# check: turn
 # timeout: 1200
 #
 # As 187, of VHD images: "vhdx merge" of a disk in use that is killed at one of its writes. The disk goes
