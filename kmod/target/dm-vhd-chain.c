@@ -128,6 +128,21 @@ static u32 vhd_chain_entry(const struct vhdx_target *vt, u32 block, u32 below)
 			   VHDX_BLOCK_PARTIAL, 1);
 }
 
+/* The entries of blocks from @block to @end: of millions that nobody has, in a new disk. */
+static void vhd_chain_map_blocks(struct vhdx_target *vt, u32 block, u32 end)
+{
+	const u32 *place = vt->image.vhd->place;
+	bool parents = vt->chain->nr_parents;
+	u32 *bat = vt->image.bat;
+
+	for (; block < end; block++) {
+		if (!place || place[block])
+			bat[block] = vhd_chain_entry(vt, block, 0);
+		else if (parents)
+			bat[block] = vhd_chain_below(vt, block);
+	}
+}
+
 /**
  * vhd_chain_map() - make the map of a chain
  * @vt: the target; its image and parents are loaded
@@ -137,20 +152,18 @@ static u32 vhd_chain_entry(const struct vhdx_target *vt, u32 block, u32 below)
  */
 int vhd_chain_map(struct vhdx_target *vt)
 {
-	u32 blocks = vt->image.layout.geo.blocks, block;
+	u32 blocks = vt->image.layout.geo.blocks, block, end;
 	/* A large block may take a look at many small ones of its parents. */
 	u32 step = max_t(u32, SZ_16M >> vt->image.layout.geo.block_shift, 1);
 
 	vhdx_set_block_shift(vt, vt->image.layout.geo.block_shift - SECTOR_SHIFT);
+	/* Zeros, as is the entry of a block that nobody has. */
 	vt->image.bat = vhdx_image_alloc(blocks, sizeof(u32));
 	if (!vt->image.bat)
 		return -ENOMEM;
-	for (block = 0; block < blocks; block++) {
-		u32 below = vhd_chain_below(vt, block);
-
-		vt->image.bat[block] = vhd_chain_entry(vt, block, below);
-		if (block % step)
-			continue;
+	for (block = 0; block < blocks; block = end) {
+		end = min(block + step, blocks);
+		vhd_chain_map_blocks(vt, block, end);
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		cond_resched();
