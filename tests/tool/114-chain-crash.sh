@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# check: turn
 # timeout: 600
 #
 # What a power cut leaves of what makes new files, gives files other names, or an image another parent: as

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# check: turn
 # timeout: 1800
 #
 # What a power cut leaves of an image that a command was writing to: states of the file in which what was

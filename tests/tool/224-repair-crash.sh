@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# check: turn
 # timeout: 600
 #
 # What a power cut leaves of an image that "vhdx check --repair" was writing to: as 223, for an image of each
