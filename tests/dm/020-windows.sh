@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# check: turn
 # timeout: 1500
 #
 # An image made by Windows: reads as it should, takes a file system and 160 MB of verified writes,

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# check: turn
 # timeout: 600
 # debug: no, KASAN keeps memory that was freed, and is slow to fill a log
 #

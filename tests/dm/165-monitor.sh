@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# check: turn
 # timeout: 500
 #
 # Files that can have no holes (NTFS: must have none) grow in steps while they are attached, as far
