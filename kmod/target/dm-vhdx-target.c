@@ -247,21 +247,24 @@ static int vhdx_init_writer(struct vhdx_target *vt, char **error)
 static int vhdx_judge(struct vhdx_target *vt, char **error)
 {
 	const char *sentence = NULL;
-	int r;
+	bool live;
+	int r = 0;
 
 	if (vhdx_registry_is_live(&vt->user))
 		return 0;
-	if (vhdx_chain_is_live(vt)) {
-		/* As much as it is to become its child: dm asks for the limits. */
-		r = vhdx_peek_image(vt, &sentence);
-	} else {
+	live = vhdx_chain_is_live(vt);
+	if (!live) {
 		r = vhdx_load_image(vt, &sentence);
+		/* If that table was resumed meanwhile, a parent's fault may be none. */
+		live = r && !fatal_signal_pending(current) && vhdx_chain_is_live(vt);
 	}
+	/* As much as it is to become its child: dm asks for the limits. */
+	if (live)
+		r = vhdx_peek_image(vt, &sentence);
 	if (!r)
 		return 0;
-	/* If that table was resumed meanwhile, the fault may be none. */
-	if (!fatal_signal_pending(current) &&
-	    (vhdx_registry_is_live(&vt->user) || vhdx_chain_is_live(vt)))
+	/* Likewise if it is the image itself that it writes. */
+	if (!fatal_signal_pending(current) && vhdx_registry_is_live(&vt->user))
 		return 0;
 	*error = (char *)sentence;
 	return r;

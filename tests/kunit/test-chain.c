@@ -464,6 +464,38 @@ static void chain_no_room(struct kunit *test)
 	vk_target_suspend(&t->vkts[0], false);
 }
 
+/*
+ * A table that is to be the live one's child waits for it, but what can be said of the leaf
+ * is said at once: dm asks for the limits before it lets the table look again.
+ */
+static void chain_leaf_judged(struct kunit *test)
+{
+	static const char line[] = "7:0 4 parent 7:1 parent 7:2";
+	struct chain_test *t = test->priv;
+	struct vk_target *vkt = &t->vkts[1];
+	u8 magic = 0;
+
+	KUNIT_ASSERT_EQ(test, 0, vk_target_ctr(&t->vkts[0], t->devs[1], t->table,
+					       "7:1 2 parent 7:2"));
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkts[0]));
+	KUNIT_ASSERT_EQ(test, 0, vk_target_ctr(vkt, t->devs[0], t->table + 1, line));
+	KUNIT_EXPECT_FALSE(test, vkt->vt->image.loaded);
+	KUNIT_EXPECT_EQ(test, vkt->vt->user.limits.logical, 512);
+	vk_target_drop(vkt);
+	/* It cannot be read; that passes. */
+	t->devs[0]->fail_in[FAKE_READ] = 1;
+	KUNIT_EXPECT_EQ(test, -EIO, vk_target_ctr(vkt, t->devs[0], t->table + 1, line));
+	vk_target_drop(vkt);
+	KUNIT_ASSERT_EQ(test, 0, vk_target_ctr(vkt, t->devs[0], t->table + 1, line));
+	vk_target_drop(vkt);
+	/* It is no image. */
+	fake_dev_poke(t->devs[0], 0, &magic, 1);
+	KUNIT_EXPECT_EQ(test, -EINVAL, vk_target_ctr(vkt, t->devs[0], t->table + 1, line));
+	KUNIT_ASSERT_NOT_NULL(test, vkt->ti.error);
+	vk_target_drop(vkt);
+	vk_target_suspend(&t->vkts[0], false);
+}
+
 static struct kunit_case chain_cases[] = {
 	KUNIT_CASE(chain_named),
 	KUNIT_CASE(chain_refused),
@@ -474,6 +506,7 @@ static struct kunit_case chain_cases[] = {
 	KUNIT_CASE(chain_changed_twice),
 	KUNIT_CASE(chain_costs),
 	KUNIT_CASE(chain_no_room),
+	KUNIT_CASE(chain_leaf_judged),
 	{}
 };
 
