@@ -135,6 +135,8 @@ struct vhdx_source {
  * @bits: for each layer 4 KiB of its sector bitmaps
  * @bits_off: where in its image, 0: nowhere
  * @leaf_gone: @bits_gone when the leaf's were read
+ * @bad_layer: a parent whose bits could not be read for the tile that is being made;
+ *             0: none
  * @below: of VHD, for each block in the tile that is being made: what parents have
  * @scratch: the tile that is being made, with an entry for each sector
  * @bounce: for reads that it does itself
@@ -166,6 +168,7 @@ struct vhdx_chain {
 	void *bits;
 	u64 *bits_off;
 	u64 leaf_gone;
+	u32 bad_layer;
 	u32 below[(1 << 20) / VHD_MIN_BLOCK];
 	struct vhdx_tile *scratch;
 	void *bounce;

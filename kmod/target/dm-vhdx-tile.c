@@ -353,24 +353,29 @@ static int vhdx_tile_read_bits(struct vhdx_chain *chain,
 	return r;
 }
 
+/*
+ * What cannot be read of the leaf may be about any sector; a parent's tells nothing of
+ * those that layers above it have.
+ */
 static int vhdx_tile_read(struct vhdx_chain *chain, u32 unit)
 {
 	u32 count = vhdx_resolve_unit(&chain->resolve, unit, chain->part), i;
-	int r;
+	int r = 0;
 
-	for (i = 0; i < count; i++) {
+	chain->bad_layer = 0;
+	for (i = 0; !r && i < count; i++) {
 		if (chain->part[i].kind != VHDX_PART_BITS)
 			continue;
 		r = vhdx_tile_read_bits(chain, &chain->part[i]);
 		if (r)
-			return r;
+			chain->bad_layer = chain->part[i].layer;
 	}
-	return 0;
+	return r;
 }
 
 /*
  * The parts with their bits, which were read before.  Returns 0 if the leaf's have
- * changed meanwhile.
+ * changed meanwhile.  A layer whose bits could not be read has all that is left.
  */
 static u32 vhdx_tile_parts(struct vhdx_chain *chain, u32 unit)
 {
@@ -384,6 +389,10 @@ static u32 vhdx_tile_parts(struct vhdx_chain *chain, u32 unit)
 
 		if (part->kind != VHDX_PART_BITS)
 			continue;
+		if (part->layer && part->layer == chain->bad_layer) {
+			part->kind = VHDX_PART_DATA;
+			return i + 1;
+		}
 		off = vhdx_tile_bits_off(chain, part);
 		if (!part->layer && !chain->vt->read_only)
 			bits = vhdx_tile_leaf_bits(chain, off);
@@ -394,6 +403,16 @@ static u32 vhdx_tile_parts(struct vhdx_chain *chain, u32 unit)
 		part->bits = bits + part->place.byte % VHDX_SECTOR;
 	}
 	return count;
+}
+
+/* Who has the sectors of a run. */
+static u16 vhdx_tile_who(const struct vhdx_chain *chain,
+			 const struct vhdx_run *run)
+{
+	if (!run->data)
+		return VHDX_TILE_ZEROS;
+	return run->layer && run->layer == chain->bad_layer ? VHDX_TILE_BAD :
+							      run->layer;
 }
 
 /* Fill the scratch; returns whether an entry for each 4 KiB will do. */
@@ -407,8 +426,7 @@ static bool vhdx_tile_fill(struct vhdx_chain *chain, u32 unit, u32 count)
 		vhdx_resolve_run(&chain->resolve, unit, chain->part, count, at,
 				 &run);
 		for (i = at >> SECTOR_SHIFT; i < run.end >> SECTOR_SHIFT; i++)
-			chain->scratch->layer[i] = run.data ? run.layer :
-					    VHDX_TILE_ZEROS;
+			chain->scratch->layer[i] = vhdx_tile_who(chain, &run);
 		coarse &= run.end % SZ_4K == 0 || run.end == bytes;
 	}
 	/* What is behind the end of the disk nobody asks for. */
@@ -469,6 +487,36 @@ static int vhd_tile_make(struct vhdx_target *vt, u32 unit)
 	return r;
 }
 
+/* Of a VHDX image.  One that lacks something is not kept, either. */
+static int vhdx_tile_make_unit(struct vhdx_target *vt, u32 unit)
+{
+	struct vhdx_chain *chain = vt->chain;
+	struct vhdx_tile *tile = NULL;
+	u32 count, i;
+	bool coarse;
+	int r;
+
+	do {
+		r = vhdx_tile_read(chain, unit);
+		if (r && !chain->bad_layer) {
+			for (i = 0; i < VHDX_TILE_SECTORS; i++)
+				chain->scratch->layer[i] = VHDX_TILE_BAD;
+			return r;
+		}
+		mutex_lock(&vt->publish);
+		count = vhdx_tile_parts(chain, unit);
+		if (count) {
+			coarse = vhdx_tile_fill(chain, unit, count);
+			if (!r)
+				tile = vhdx_tile_copy(chain, coarse);
+		}
+		if (tile)
+			vhdx_tile_keep(chain, unit, tile);
+		mutex_unlock(&vt->publish);
+	} while (!count);
+	return r;
+}
+
 /**
  * vhdx_tile_make() - make the tile of a sector, and look it up
  * @vt: the target
@@ -476,7 +524,7 @@ static int vhd_tile_make(struct vhdx_target *vt, u32 unit)
  * @sectors: how many are asked for
  * @route: result, as for vhdx_tile_route()
  *
- * The tile is kept if there is memory for it.
+ * The tile is kept if there is memory for it, and nothing of it is bad.
  *
  * Context: may sleep; read work.
  * Return: 0 or a negative errno.
@@ -484,33 +532,15 @@ static int vhd_tile_make(struct vhdx_target *vt, u32 unit)
 int vhdx_tile_make(struct vhdx_target *vt, sector_t sector,
 		   unsigned int sectors, struct vhdx_route *route)
 {
-	u32 unit = sector >> VHDX_MIB_SECTORS_SHIFT, count;
+	u32 unit = sector >> VHDX_MIB_SECTORS_SHIFT;
 	struct vhdx_chain *chain = vt->chain;
-	struct vhdx_tile *tile;
 	int r;
 
-	if (vt->image.is_vhd) {
-		r = vhd_tile_make(vt, unit);
-		if (r && chain->scratch->layer[sector & (VHDX_TILE_SECTORS - 1)] ==
-			 VHDX_TILE_BAD)
-			return r;
-		vhdx_tile_look(vt, chain->scratch, sector, sectors, route);
-		return 0;
-	}
-	do {
-		r = vhdx_tile_read(chain, unit);
-		if (r)
-			return r;
-		mutex_lock(&vt->publish);
-		count = vhdx_tile_parts(chain, unit);
-		if (count) {
-			tile = vhdx_tile_copy(chain,
-					      vhdx_tile_fill(chain, unit, count));
-			if (tile)
-				vhdx_tile_keep(chain, unit, tile);
-		}
-		mutex_unlock(&vt->publish);
-	} while (!count);
+	r = vt->image.is_vhd ? vhd_tile_make(vt, unit) :
+			       vhdx_tile_make_unit(vt, unit);
+	if (r && chain->scratch->layer[sector & (VHDX_TILE_SECTORS - 1)] ==
+		 VHDX_TILE_BAD)
+		return r;
 	vhdx_tile_look(vt, chain->scratch, sector, sectors, route);
 	return 0;
 }

@@ -540,9 +540,51 @@ static void tiles_shrink(struct kunit *test)
 	vk_target_suspend(&t->vkt, false);
 }
 
+/* Whoever has a sector above a bitmap that cannot be read goes on to have it. */
+static void tiles_unreadable(struct kunit *test)
+{
+	static const u32 block_mib[TILES_LAYERS] = { 1, 1, 1 };
+	static const u32 sectors[TILES_LAYERS] = { 16384, 16384, 16384 };
+	struct tiles_test *t = test->priv;
+	struct vhdx_route route;
+	u32 at, good = 0, bad = 0;
+	unsigned int *fail;
+	int r;
+
+	t->parts = 8;
+	tiles_begin(t, block_mib, sectors);
+	fail = &t->layers[1].dev->fail_in[FAKE_READ];
+	for (at = 0; at < sectors[0] && !t->check.failed; at++) {
+		*fail = 1;
+		r = vhdx_tile_make(t->vt, at, 1, &route);
+		/* Nobody has asked for it. */
+		if (*fail)
+			continue;
+		KUNIT_EXPECT_FALSE(test, vhdx_tile_route(t->vt, at, 1, &route));
+		if (!r)
+			tiles_check_route(t, at, 1, &route);
+		else if (!tiles_who(t, at))
+			vk_fail(&t->check, "sector %u is the leaf's: %d", at, r);
+		good += !r;
+		bad += !!r;
+	}
+	KUNIT_EXPECT_GT(test, good, 0);
+	KUNIT_EXPECT_GT(test, bad, 0);
+	/* The leaf's own may be about any of them. */
+	*fail = 0;
+	t->vt->chain->bits_off[0] = 0;
+	t->layers[0].dev->fail_in[FAKE_READ] = 1;
+	KUNIT_EXPECT_EQ(test, -EIO, vhdx_tile_make(t->vt, 0, 1, &route));
+	/* They can be read again. */
+	for (at = 0; at < sectors[0]; at += FAKE_BIO_SECTORS)
+		tiles_read(t, at, FAKE_BIO_SECTORS);
+	vk_target_suspend(&t->vkt, false);
+}
+
 static struct kunit_case tiles_cases[] = {
 	KUNIT_CASE(tiles_sizes),
 	KUNIT_CASE(tiles_shrink),
+	KUNIT_CASE(tiles_unreadable),
 	{}
 };
 
