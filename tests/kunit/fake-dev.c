@@ -279,6 +279,21 @@ void fake_dev_flushed(struct fake_dev *dev, int r)
 				 write->bytes);
 }
 
+/**
+ * fake_dev_forced() - what FUA does: this write is durable, and no other
+ * @dev: the device
+ * @write: a write to it, which is done
+ */
+void fake_dev_forced(struct fake_dev *dev, struct fake_write *write)
+{
+	dev->version = ++fake_last_version;
+	fake_pages_write(dev, &dev->media, write->off, write->data, write->bytes);
+	/* An older one may yet become durable, and is not to go before it. */
+	write->forced = true;
+	if (dev->writes.next == &write->list)
+		fake_write_free(write);
+}
+
 enum fake_crash_mode {
 	FAKE_CRASH_NOTHING,	/* nothing that was not flushed survives */
 	FAKE_CRASH_ALL,		/* all of it does */
@@ -354,7 +369,8 @@ struct fake_dev *fake_dev_crash(struct fake_dev *dev, struct rnd_state *rnd)
 
 		for (done = 0; done < write->bytes; done += step) {
 			step = min(atom, write->bytes - done);
-			if (fake_crash_keeps(mode, i, chosen, coin, rnd))
+			if (fake_crash_keeps(mode, i, chosen, coin, rnd) ||
+			    write->forced)
 				fake_dev_poke(crash, write->off + done,
 					      write->data ? write->data + done :
 							    NULL, step);

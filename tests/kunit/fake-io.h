@@ -40,6 +40,7 @@ struct fake_event {
  * @data: NULL for zeros
  * @in_flight: not completed: no flush is obliged to cover it
  * @discard: nobody cares whether it is durable
+ * @forced: it is, as it was FUA
  */
 struct fake_write {
 	struct list_head list;
@@ -48,6 +49,7 @@ struct fake_write {
 	void *data;
 	bool in_flight;
 	bool discard;
+	bool forced;
 };
 
 #define FAKE_MAX_EVENTS		4096
@@ -144,6 +146,7 @@ void fake_dev_after(struct fake_dev *dev, enum fake_op op, u64 off, u64 bytes,
 struct fake_write *fake_dev_begin_discard(struct fake_dev *dev, u64 off,
 					  u64 bytes);
 void fake_dev_flushed(struct fake_dev *dev, int r);
+void fake_dev_forced(struct fake_dev *dev, struct fake_write *write);
 
 bool fake_dev_no_space(struct fake_dev *dev, u64 off, u64 bytes);
 void fake_dev_forget(struct fake_dev *dev);

@@ -434,6 +434,7 @@ static void fake_bio_complete(struct fake_bio *fbio)
 	struct bio *bio = &fbio->bio;
 	struct fake_dev *dev = fake_dev_of(bio->bi_bdev);
 	u64 off = bio->bi_iter.bi_sector << SECTOR_SHIFT;
+	struct fake_write *write = fbio->write;
 	u32 bytes = bio->bi_iter.bi_size;
 	int r;
 
@@ -441,15 +442,16 @@ static void fake_bio_complete(struct fake_bio *fbio)
 	r = fake_dev_event(dev, FAKE_BIO, off, bytes);
 	if (fbio->no_space)
 		r = -ENOSPC;
-	if (fbio->write) {
-		fbio->write->in_flight = false;
+	if (write) {
+		write->in_flight = false;
 		fbio->write = NULL;
 	} else if (bytes && !r && !op_is_write(bio_op(bio))) {
 		fake_dev_peek(dev, off, fake_bio_rest(fbio), bytes);
 	}
-	/* FUA with a flush behind, which is more than was asked for. */
-	if ((bio->bi_opf & REQ_PREFLUSH) || ((bio->bi_opf & REQ_FUA) && !r))
+	if (bio->bi_opf & REQ_PREFLUSH)
 		fake_dev_flushed(dev, r);
+	else if ((bio->bi_opf & REQ_FUA) && write && !r)
+		fake_dev_forced(dev, write);
 	bio->bi_status = errno_to_blk_status(r);
 	bio_endio(bio);
 	fake_dev_after(dev, FAKE_BIO, off, bytes, r);

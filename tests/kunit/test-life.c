@@ -47,6 +47,7 @@ static void life_test_exit(struct kunit *test)
 
 	if (!t)
 		return;
+	fake.fua = false;
 	/* Where a failed test has left two tables, the device goes with one. */
 	vk_target_drop(life_other(t));
 	vk_target_free(t->vkt);
@@ -79,6 +80,7 @@ static void life_format(struct life_test *t, bool zeroed)
 	how = vk_rnd(&t->check.rnd, 3);
 	t->dev->flush_loses = how == 1;
 	t->dev->flush_hides = how == 2;
+	fake.fua = vk_rnd(&t->check.rnd, 2);
 	t->losses = 0;
 	life_begin(t);
 	t->owed = false;

@@ -390,6 +390,7 @@ static void vlife_round(struct kunit *test, bool parent, bool failures, struct v
 	if (l->zeroed)
 		t->dev->fill_end = SZ_1M;
 	t->dev->flush_loses = vlife_rnd(l, 2);
+	fake.fua = vlife_rnd(l, 2);
 	KUNIT_ASSERT_EQ(test, 0, vk_target_new(&l->other[0], t->dev, 0));
 	l->vkt = &l->other[0];
 	vlife_prepare(l, l->vkt);
@@ -411,6 +412,7 @@ static void vlife_round(struct kunit *test, bool parent, bool failures, struct v
 	vk_target_suspend(l->vkt, false);
 	vk_target_free(l->vkt);
 	fake.on_wait = NULL;
+	fake.fua = false;
 	kunit_info(test, "%u suspends, %u errors, %u crash states\n", l->suspends, l->errors,
 		   t->check.crashes);
 	test->priv = t;
