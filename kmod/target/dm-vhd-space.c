@@ -184,7 +184,8 @@ static int vhd_write_footer(struct vhdx_image *image, u64 off)
  * @vt: the target, in mode rw, without a session
  *
  * The footer at the end of the device, then its copy at the start; one of them is
- * good at any time.
+ * good at any time.  Before them, once, whatever was read when the image was loaded is
+ * made durable: a FUA write relies on entries and bits that nobody may have flushed.
  *
  * Context: may sleep; worker.
  * Return: 0 or a negative errno.
@@ -193,8 +194,11 @@ int vhd_session_open(struct vhdx_target *vt)
 {
 	struct vhdx_image *image = &vt->image;
 	struct vhd_layout *layout = &image->vhd->layout;
-	int r = 0;
+	int r = image->settled ? 0 : vhdx_image_flush(image);
 
+	if (r)
+		return r;
+	image->settled = true;
 	if (layout->tail != VHD_COPY_GOOD)
 		r = vhd_write_footer(image, image->bytes - VHD_FOOTER_BYTES);
 	if (r)

@@ -164,7 +164,8 @@ int vhdx_overlay_write(struct vhdx_overlay *overlay,
  * @flush_failed: a flush of the device has failed, so whatever had been written
  *                before may be lost; set once per loading, read without lock
  * @loaded: the fields below and @bat are valid
- * @settled: its header was written, and made durable, since it was loaded
+ * @settled: its header was written, and made durable, since it was loaded; of a VHD
+ *           image: what was read then has been made durable
  * @flushes: of the device by vhdx_image_flush(), since it was loaded
  * @bytes: size of the backing device when last looked at
  * @max_mib: so many MiB of it @space can cover

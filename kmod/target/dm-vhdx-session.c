@@ -77,7 +77,7 @@ static int vhdx_session_begin_log(struct vhdx_target *vt)
  * loaded, and its header once more; an empty log entry with a new GUID; the headers
  * with that GUID and new FileWriteGuid and DataWriteGuid.  A crash before the first
  * of these leaves a clean image, one after it a dirty log without changes.  A VHD
- * image needs its footers only.
+ * image needs the first of them, and its footers.
  *
  * Context: may sleep; worker.
  * Return: 0 or a negative errno; then the mode is no longer rw.

@@ -189,6 +189,37 @@ static void session_other_bios(struct kunit *test)
 	vhd_test_check(t, 0, 4);
 }
 
+/*
+ * What is read when an image is loaded need not be durable.  FUA says nothing of entries:
+ * they are before anybody may write.
+ */
+static void session_read_not_durable(struct kunit *test)
+{
+	struct vhd_test *t = test->priv;
+	struct fake_dev *crash;
+
+	vhd_test_start(t);
+	KUNIT_EXPECT_EQ(test, 0, vhd_test_write(t, 0, 0, 1));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+	/* The data is durable, and the entry only written. */
+	KUNIT_EXPECT_EQ(test, 0, vhd_test_write(t, 0, 5 * VHD_TEST_SECTORS, 1));
+	t->dev->fail_in[FAKE_FLUSH] = 2;
+	KUNIT_EXPECT_EQ(test, -EIO, vk_guest_flush(&t->vkt));
+	vk_target_suspend(&t->vkt, false);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+	/* The guest is told that it may be lost, and looks at it. */
+	KUNIT_EXPECT_EQ(test, -EIO, vk_guest_flush(&t->vkt));
+	vhd_test_check(t, 5 * VHD_TEST_SECTORS, 1);
+	KUNIT_EXPECT_TRUE(test, vhdx_e_present(t->vt->bat[5]));
+	fake.fua = true;
+	KUNIT_EXPECT_EQ(test, 0, vhd_test_write(t, REQ_FUA, 5 * VHD_TEST_SECTORS, 1));
+	fake.fua = false;
+	crash = fake_dev_bare(t->dev);
+	vhd_test_judge(t, crash);
+	fake_dev_free(crash);
+	vk_target_suspend(&t->vkt, false);
+}
+
 static struct kunit_case session_cases[] = {
 	KUNIT_CASE(session_fails),
 	KUNIT_CASE(session_grows),
@@ -196,6 +227,7 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(session_moves),
 	KUNIT_CASE(session_doubtful),
 	KUNIT_CASE(session_other_bios),
+	KUNIT_CASE(session_read_not_durable),
 	{}
 };
 

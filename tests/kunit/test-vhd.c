@@ -30,7 +30,7 @@ static void vhd_flush(struct vhd_test *t)
 	memcpy(t->durable, t->latest, VHD_TEST_DISK * sizeof(u32));
 }
 
-/* Bitmap, zeroes and data; F1; the BAT; F2. */
+/* What was read; the footer; bitmap, zeroes and data; F1; the BAT; F2. */
 static void vhd_first_write(struct kunit *test)
 {
 	struct vhd_test *t = test->priv;
@@ -43,7 +43,7 @@ static void vhd_first_write(struct kunit *test)
 	place = vhd_place(t, 5);
 	KUNIT_EXPECT_EQ(test, (place + VHD_SECTOR) % VHD_DATA_ALIGN, 0);
 	first = vhd_event(t, 0, FAKE_WRITE, t->dev->bytes - 512, 512);
-	KUNIT_EXPECT_LT(test, first, vhd_event(t, 0, FAKE_FLUSH, 0, 0));
+	KUNIT_EXPECT_LT(test, vhd_event(t, 0, FAKE_FLUSH, 0, 0), first);
 	first = vhd_event(t, first, FAKE_FLUSH, 0, 0);
 	KUNIT_EXPECT_LT(test, first, vhd_event(t, 0, FAKE_WRITE, place, 512));
 	KUNIT_EXPECT_LT(test, first, vhd_event(t, 0, FAKE_ZERO, place + 512, 512));
