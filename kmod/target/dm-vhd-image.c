@@ -315,13 +315,13 @@ bool vhd_image_is(struct vhdx_image *image)
 		      r != VHDX_FAULT_VHD_SECTOR_LARGE);
 }
 
-/* As vhd_image_load(), in silence: a fault, too. */
-static int vhd_image_try(struct vhdx_image *image, u32 *fault_block)
+/* As vhd_image_load(), in silence: a fault, too.  @bytes: as if the device ended there. */
+static int vhd_image_try(struct vhdx_image *image, u64 bytes, u32 *fault_block)
 {
 	struct vhd_loader loader = { .fault_block = U32_MAX };
 	int r;
 
-	image->bytes = vhdx_io_bytes(&image->backing);
+	image->bytes = bytes;
 	image->vhd = kzalloc(sizeof(*image->vhd), GFP_KERNEL);
 	r = image->vhd ? vhd_loader_init(&loader, image) : -ENOMEM;
 	if (!r)
@@ -348,7 +348,7 @@ static int vhd_image_try(struct vhdx_image *image, u32 *fault_block)
 int vhd_image_load(struct vhdx_image *image, const char **error)
 {
 	u32 block;
-	int r = vhd_image_try(image, &block);
+	int r = vhd_image_try(image, vhdx_io_bytes(&image->backing), &block);
 
 	if (!r)
 		return 0;
@@ -393,6 +393,17 @@ static bool vhd_bat_differs(struct vhdx_image *was, struct vhdx_image *is)
 				  a->layout.geo.blocks * sizeof(u32));
 }
 
+/*
+ * How far to look for changes.  A dynamic image on a device that has grown is what it was,
+ * though its footer is no longer at the end; a fixed one ends where the device does.
+ */
+static u64 vhd_image_reach(const struct vhdx_image *image)
+{
+	u64 bytes = vhdx_io_bytes(&image->backing);
+
+	return image->vhd->place ? min(bytes, image->bytes) : bytes;
+}
+
 /**
  * vhd_image_changed() - has somebody else written to the image?
  * @image: loaded
@@ -418,7 +429,7 @@ int vhd_image_changed(struct vhdx_image *image, bool *changed)
 	now->parents = true;
 	r = vhdx_image_init(now, image->backing.bdev, image->writable);
 	if (!r)
-		r = vhd_image_try(now, &block);
+		r = vhd_image_try(now, vhd_image_reach(image), &block);
 	*changed = r > 0 || (!r && vhd_bat_differs(image, now));
 	vhdx_image_unload(now);
 	vhdx_image_exit(now);

@@ -104,11 +104,51 @@ static void room_shrunk(struct kunit *test)
 	vk_target_free(&next);
 }
 
+/*
+ * The device of a parent that several disks share grows: that is nothing to them, and each
+ * looks at it when it is resumed.  One that has become too small is.
+ */
+static void room_parent_grows(struct kunit *test)
+{
+	struct vhd_test *t = test->priv;
+	struct vk_target other = {};
+	struct fake_dev *dev;
+	u64 bytes;
+
+	vhd_test_add_parent(t);
+	bytes = t->parent->bytes;
+	dev = fake_dev_bare(t->dev);
+	fake_dev_detach(dev);
+	dev->bdev.bd_dev = MKDEV(7, 7);
+	dev->vhd = true;
+	dev->parent = t->parent;
+	vhd_test_start(t);
+	KUNIT_ASSERT_EQ(test, 0, vk_target_new(&other, dev, 0));
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&other));
+	KUNIT_EXPECT_PTR_EQ(test, t->vt->chain->parents[0].layer,
+			    other.vt->chain->parents[0].layer);
+	vk_target_suspend(&other, false);
+	t->parent->bytes = bytes + SZ_1M;
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&other));
+	KUNIT_EXPECT_PTR_EQ(test, t->vt->chain->parents[0].layer,
+			    other.vt->chain->parents[0].layer);
+	vk_target_suspend(&other, false);
+	t->parent->bytes = bytes - SZ_1M;
+	KUNIT_EXPECT_EQ(test, -EBUSY, vk_target_resume(&other));
+	t->parent->bytes = bytes;
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&other));
+	vk_target_suspend(&other, false);
+	vk_target_free(&other);
+	fake_dev_free(dev);
+	vk_target_suspend(&t->vkt, false);
+}
+
 static struct kunit_case vhd_room_cases[] = {
 	KUNIT_CASE(vhd_no_place),
 	KUNIT_CASE(vhd_shrinks),
 	KUNIT_CASE(room_emptied),
 	KUNIT_CASE(room_shrunk),
+	KUNIT_CASE(room_parent_grows),
 	{}
 };
 

@@ -97,7 +97,7 @@ static void session_changed(struct kunit *test)
 	image = &t->vt->image;
 	KUNIT_EXPECT_EQ(test, 0, vhd_image_changed(image, &changed));
 	KUNIT_EXPECT_FALSE(test, changed);
-	/* A block more; another size; another identity. */
+	/* A block more; less space, but not more of it; another identity. */
 	fake_dev_peek(t->dev, VHD_TEST_BAT_OFF, bat, VHD_SECTOR);
 	memcpy(was, bat, VHD_SECTOR);
 	bat[7] = cpu_to_be32(20000);
@@ -105,9 +105,12 @@ static void session_changed(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, vhd_image_changed(image, &changed));
 	KUNIT_EXPECT_TRUE(test, changed);
 	fake_dev_poke(t->dev, VHD_TEST_BAT_OFF, was, VHD_SECTOR);
-	t->dev->bytes += SZ_1M;
+	t->dev->bytes -= SZ_1M;
 	KUNIT_EXPECT_EQ(test, 0, vhd_image_changed(image, &changed));
 	KUNIT_EXPECT_TRUE(test, changed);
+	t->dev->bytes += 2 * SZ_1M;
+	KUNIT_EXPECT_EQ(test, 0, vhd_image_changed(image, &changed));
+	KUNIT_EXPECT_FALSE(test, changed);
 	t->dev->bytes -= SZ_1M;
 	fake_dev_peek(t->dev, 0, t->raw, VHD_FOOTER_BYTES);
 	memcpy(was, t->raw, VHD_FOOTER_BYTES);
