@@ -191,7 +191,7 @@ static void small_set(struct small_test *t, const struct small_base *base,
 	u32 i;
 
 	for (i = 0; i < count; i++)
-		if (kept[i])
+		if (kept[i] || writes[i]->forced)
 			small_keep(crash, writes[i], 0, writes[i]->bytes);
 	small_state(t, base, crash);
 }
@@ -253,8 +253,8 @@ static void small_torn(struct small_test *t, const struct small_base *base,
 
 	for (i = 0; i < count; i++) {
 		end = writes[i]->bytes;
-		if (i != chosen) {
-			if (vk_rnd(&t->rnd, 2))
+		if (i != chosen || writes[i]->forced) {
+			if (writes[i]->forced || vk_rnd(&t->rnd, 2))
 				small_keep(crash, writes[i], 0, end);
 			continue;
 		}

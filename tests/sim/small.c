@@ -3,7 +3,7 @@
  * Small cases, all of them: what may a power cut leave of an image after up to
  * three operations?
  *
- *   small [-n OPS] [-p PART/PARTS] [-o SEEDS] [-s START] [-qvx] [SEQUENCE...]
+ *   small [-n OPS] [-p PART/PARTS] [-o SEEDS] [-s START] [-fqvx] [SEQUENCE...]
  *
  * From each START (see small-ops.c), each sequence of up to OPS operations, or
  * those SEQUENCEs:
@@ -21,7 +21,7 @@
  *
  * One operation ends before the next one begins.  With -o they begin at once, and
  * go on in each other's midst, in as many ways as there are SEEDS; moves, and what
- * comes after them, at any time.  -q leaves most
+ * comes after them, at any time.  -f: the device is trusted with FUA.  -q leaves most
  * of what takes longest out: one in eight of the sequences where the log ends.  -x
  * ends with the first failure, not with the first of each START.
  *
@@ -37,6 +37,7 @@
 #define SMALL_QUICK_PART	8
 
 static bool small_verbose;
+static bool small_forced;
 
 void small_fail(struct small_test *t, const char *fmt, ...)
 {
@@ -74,6 +75,7 @@ static void small_run(struct small_test *t, enum small_start start,
 	t->stats.scripts++;
 	t->judging = false;
 	small_begin(t, start, fill);
+	fake.fua = small_forced;
 	for (i = 0; i < count && !t->failures; i++) {
 		t->judging = overlap || i == count - 1;
 		later |= overlap && small_is_move(ops[i]);
@@ -169,11 +171,13 @@ static bool small_options(struct small_options *options, int argc, char **argv)
 {
 	int option, i;
 
-	while ((option = getopt(argc, argv, "n:p:o:s:qvx")) != -1) {
+	while ((option = getopt(argc, argv, "n:p:o:s:fqvx")) != -1) {
 		if (option == 'n')
 			options->ops = atoi(optarg);
 		else if (option == 'o')
 			options->seeds = atoi(optarg);
+		else if (option == 'f')
+			small_forced = true;
 		else if (option == 'q')
 			options->quick = true;
 		else if (option == 'x')
