@@ -127,10 +127,26 @@ static void life_lose(struct life_test *t)
 	}
 }
 
+/* Memory is short at any time. */
+static void life_shrink(struct life_test *t)
+{
+	struct vhdx_target *vt = t->vkt->vt;
+
+	if (!vt || !vt->chain || vk_rnd(&t->check.rnd, 4) ||
+	    !mutex_trylock(&vt->publish))
+		return;
+	vhdx_bits_shrink(vt->chain, 1 + vk_rnd(&t->check.rnd, 4));
+	mutex_unlock(&vt->publish);
+	if (!vk_rnd(&t->check.rnd, 4))
+		vhdx_tiles_drop(vt->chain);
+}
+
 static void life_hook(struct fake_dev *dev, const struct fake_event *event)
 {
 	struct life_test *t = dev->hook_arg;
 	struct fake_dev *crash;
+
+	life_shrink(t);
 
 	/* Nothing comes between the loss and its being reported. */
 	if (dev->losses != t->losses) {

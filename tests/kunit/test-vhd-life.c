@@ -208,10 +208,25 @@ static void vlife_read(struct vlife *l)
 	vk_guest_submit(l->vkt, fbio);
 }
 
+/* Memory is short at any time. */
+static void vlife_shrink(struct vlife *l)
+{
+	struct vhdx_target *vt = l->vkt->vt;
+
+	if (!vt || vlife_rnd(l, 4) || !mutex_trylock(&vt->publish))
+		return;
+	vhdx_bits_shrink(vt->chain, 1 + vlife_rnd(l, 4));
+	mutex_unlock(&vt->publish);
+	if (!vlife_rnd(l, 4))
+		vhdx_tiles_drop(vt->chain);
+}
+
 static void vlife_hook(struct fake_dev *dev, const struct fake_event *event)
 {
 	struct vlife *l = ((struct vhd_test *)dev->hook_arg)->check.test->priv;
 	u32 i;
+
+	vlife_shrink(l);
 
 	if (dev->losses != l->losses) {
 		l->losses = dev->losses;
