@@ -189,3 +189,27 @@ void vhdx_prepare_end(struct vhdx_target *vt, struct vhdx_change *change)
 	WRITE_ONCE(vt->nr_preparing, vt->nr_preparing - 1);
 	WRITE_ONCE(*e, *e & ~VHDX_E_PENDING);
 }
+
+/**
+ * vhdx_prepare_hand_back() - a block that is prepared is not to wait for room any more
+ * @vt: the target
+ * @change: from the target's done, off the list; freed
+ * @bios: takes the writes that wait for it, ready to be written once more
+ *
+ * Context: process context, may sleep.
+ */
+void vhdx_prepare_hand_back(struct vhdx_target *vt, struct vhdx_change *change,
+			    struct bio_list *bios)
+{
+	/* If it has failed it is ready. */
+	if (!change->status)
+		vhdx_rewind_bio(change->bio);
+	bio_list_add(bios, change->bio);
+	bio_list_merge(bios, &change->waiting);
+	mutex_lock(&vt->publish);
+	/* Whatever is there: nothing refers to its space. */
+	change->status = BLK_STS_NOSPC;
+	vhdx_prepare_end(vt, change);
+	mutex_unlock(&vt->publish);
+	vhdx_free_change(vt, change);
+}

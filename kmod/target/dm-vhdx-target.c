@@ -109,6 +109,8 @@ static void vhdx_hand_back(struct dm_target *ti)
 {
 	struct vhdx_target *vt = ti->private;
 	struct bio_list bios = BIO_EMPTY_LIST;
+	struct vhdx_change *change, *next;
+	LIST_HEAD(done);
 	struct bio *bio;
 
 	spin_lock_irq(&vt->lock);
@@ -129,8 +131,13 @@ static void vhdx_hand_back(struct dm_target *ti)
 			vhdx_rewind_bio(bio);
 		bio_list_merge(&bios, &vt->landed);
 		bio_list_init(&vt->landed);
+		/* Only there may it be that they wait for a transaction. */
+		if (vt->chain)
+			list_splice_init(&vt->done, &done);
 	}
 	spin_unlock_irq(&vt->lock);
+	list_for_each_entry_safe(change, next, &done, list)
+		vhdx_prepare_hand_back(vt, change, &bios);
 	while ((bio = bio_list_pop(&bios)))
 		vhdx_end_bio(bio, BLK_STS_DM_REQUEUE);
 }

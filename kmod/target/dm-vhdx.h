@@ -480,6 +480,8 @@ void vhdx_prepare_block(struct vhdx_target *vt, struct vhdx_change *change,
 struct vhdx_change *vhdx_prepare_find(struct vhdx_target *vt, u32 block);
 bool vhdx_prepare_again(struct vhdx_target *vt, struct vhdx_change *change);
 void vhdx_prepare_end(struct vhdx_target *vt, struct vhdx_change *change);
+void vhdx_prepare_hand_back(struct vhdx_target *vt, struct vhdx_change *change,
+			    struct bio_list *bios);
 
 /* dm-vhdx-publish.c */
 void vhdx_txn_init(struct vhdx_target *vt);

@@ -131,13 +131,10 @@ static void room_bad_bits(struct kunit *test)
 	vk_target_suspend(&t->vkt, false);
 }
 
-/*
- * A block is prepared when there is no room for it, and the commit that would make
- * some fails.
- */
-static void room_never_comes(struct kunit *test)
+/* A block is being prepared, and there is no room for it. */
+static struct fake_bio *room_fill(struct room_test *t)
 {
-	struct room_test *t = test->priv;
+	struct kunit *test = t->check.test;
 	u32 last = ROOM_PAGES - 1, page;
 	struct fake_bio *fbio;
 
@@ -153,12 +150,64 @@ static void room_never_comes(struct kunit *test)
 	room_send(t, REQ_OP_DISCARD, (last - 50) * ROOM_PAGE_BLOCKS);
 	vhdx_worker(&t->vt->worker);
 	KUNIT_ASSERT_EQ(test, t->vt->running->sectors, VHDX_LOG_FIRST_DESCS);
+	return fbio;
+}
+
+/* The commit that would make some fails. */
+static void room_never_comes(struct kunit *test)
+{
+	struct room_test *t = test->priv;
+	struct fake_bio *fbio = room_fill(t);
+
 	t->dev->fail_in[FAKE_WRITE] = 1;
 	fake_kernel_run();
 	KUNIT_EXPECT_EQ(test, t->vt->mode, VHDX_MODE_RO);
 	KUNIT_EXPECT_TRUE(test, fbio->done);
 	KUNIT_EXPECT_EQ(test, t->vt->nr_preparing, 0);
 	KUNIT_EXPECT_NE(test, vk_guest_flush(&t->vkt), 0);
+	vk_target_suspend(&t->vkt, false);
+}
+
+/* The log waits for space below the device; a suspend does not wait for that. */
+static void room_suspend(void *arg)
+{
+	struct room_test *t = arg;
+
+	while (fake.waits == 1 && fake_kernel_step(false))
+		;
+	vk_target_suspend_undo(&t->vkt, true);
+	t->dev->bad_end = 0;
+}
+
+/* Then what was prepared is handed back, too, with what waits for it; nothing is lost. */
+static void room_handed_back(struct kunit *test)
+{
+	struct room_test *t = test->priv;
+	struct fake_bio *fbio = room_fill(t), *next;
+	u32 block = (ROOM_PAGES - 1) * ROOM_PAGE_BLOCKS + 5, taken;
+
+	taken = t->vt->image.space.taken;
+	next = room_send(t, REQ_OP_WRITE, block);
+	vhdx_worker(&t->vt->worker);
+	fake.on_wait = room_suspend;
+	fake.wait_arg = t;
+	t->dev->fail_errno = -ENOSPC;
+	t->dev->bad_off = VK_LOG_OFF;
+	t->dev->bad_end = VK_LOG_OFF + t->spec.log_mib * SZ_1M;
+	fake_kernel_run();
+	fake.on_wait = NULL;
+	KUNIT_EXPECT_EQ(test, fake.waits, 1);
+	KUNIT_EXPECT_EQ(test, t->vt->mode, VHDX_MODE_RW);
+	KUNIT_EXPECT_EQ(test, fbio->status, -EREMCHG);
+	KUNIT_EXPECT_EQ(test, next->status, -EREMCHG);
+	KUNIT_EXPECT_EQ(test, t->vt->nr_preparing, 0);
+	KUNIT_EXPECT_EQ(test, t->vt->bat[block], 0);
+	KUNIT_EXPECT_EQ(test, t->vt->image.space.taken, taken - 1);
+	/* Whoever gets it writes it once more. */
+	KUNIT_EXPECT_EQ(test, fbio->bio.bi_iter.bi_sector,
+			VK_BEGIN + (sector_t)block * ROOM_BLOCK_SECTORS);
+	room_write(t, block);
+	KUNIT_EXPECT_TRUE(test, vhdx_e_present(t->vt->bat[block]));
 	vk_target_suspend(&t->vkt, false);
 }
 
@@ -217,6 +266,7 @@ static struct kunit_case room_cases[] = {
 	KUNIT_CASE(room_bad_bits),
 	KUNIT_CASE(room_bad_places),
 	KUNIT_CASE(room_never_comes),
+	KUNIT_CASE(room_handed_back),
 	KUNIT_CASE(room_without_memory),
 	{}
 };
