@@ -155,20 +155,16 @@ static char *locator_real(const char *path)
 	return real;
 }
 
+/* From where the child is, not from a link to it: so the path is read (parent.c). */
 static int locator_add_paths(struct locator *locator, const char *child,
 			     const char *parent)
 {
-	char *copy = strdup(child), *slash, *dir = NULL;
-	char *to = locator_real(parent);
-	int r = copy && to ? 0 : -errno;
+	char *to = locator_real(parent), *dir = to ? locator_real(child) : NULL;
+	char *slash = dir ? strrchr(dir, '/') : NULL;
+	int r = dir ? 0 : -errno;
 
-	if (!r) {
-		slash = strrchr(copy, '/');
-		if (slash)
-			slash[slash == copy] = '\0';
-		dir = realpath(slash ? copy : ".", NULL);
-		r = dir ? 0 : -errno;
-	}
+	if (slash)
+		slash[slash == dir] = '\0';
 	if (!r && strchr(to, '\\'))
 		r = -EILSEQ;
 	if (!r)
@@ -177,7 +173,6 @@ static int locator_add_paths(struct locator *locator, const char *child,
 	if (!r)
 		r = locator_add(locator, VHDX_LOCATOR_ABSOLUTE,
 				locator_backslashes(strdup(to)));
-	free(copy);
 	free(dir);
 	free(to);
 	return r;

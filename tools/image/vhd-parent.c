@@ -36,7 +36,7 @@ static void vhd_parent_turn_slashes(char *path)
 			*path = '\\';
 }
 
-/* The directory, without links, that a file is in or is going to be in. */
+/* The directory, without links, of a name. */
 static char *vhd_parent_directory(const char *file)
 {
 	char *copy = strdup(file), *slash = copy ? strrchr(copy, '/') : NULL;
@@ -127,11 +127,13 @@ static char *vhd_parent_file(const char *path)
 	return file;
 }
 
+/* From where the child is, not from a link to it: so the path is read (parent.c). */
 static int vhd_parent_paths(struct vhd_parent *parent, const char *path,
 			    const char *child)
 {
 	char *file = vhd_parent_file(path);
-	char *directory = vhd_parent_directory(child);
+	char *real = file ? vhd_parent_file(child) : NULL;
+	char *directory = real ? vhd_parent_directory(real) : NULL;
 	char *relative = NULL;
 	const char *name;
 	int r = -errno;
@@ -154,6 +156,7 @@ static int vhd_parent_paths(struct vhd_parent *parent, const char *path,
 	}
 	free(relative);
 	free(directory);
+	free(real);
 	free(file);
 	return r;
 }
