@@ -398,11 +398,15 @@ static bool vhd_resize_fits_moved(const struct vhd_resize *resize, u32 blocks)
 bool vhd_resize_fits(const struct vhd_resize *resize)
 {
 	const struct vhd_layout *layout = vhd_resize_layout(resize);
-	u64 blocks = vhd_resize_blocks(resize), places = VHD_RESIZE_PUT;
-	u64 bytes = vhd_resize_block_bytes(resize), end, bat_end;
+	u64 places = VHD_RESIZE_PUT, blocks, bytes, end, bat_end;
 	u32 block;
 
-	if (!layout->geo.blocks || blocks <= layout->geo.blocks)
+	/* A fixed image has none. */
+	if (!layout->geo.blocks)
+		return true;
+	blocks = vhd_resize_blocks(resize);
+	bytes = vhd_resize_block_bytes(resize);
+	if (blocks <= layout->geo.blocks)
 		return true;
 	if (blocks > VHD_MAX_BLOCKS)
 		return false;
