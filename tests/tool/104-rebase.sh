@@ -95,6 +95,17 @@ for i in 1 2; do
 	[ "$(field c/0.vhdx data_write_guid)" = "$guid" ]
 done
 
+# What neither has, and what both have from the same file, is not read: nobody waits for that.
+"$vhdx" create huge.vhdx 8T
+"$vhdx" create other.vhdx 8T
+"$vhdx" create --parent huge.vhdx middle.vhdx
+"$vhdx" create --parent middle.vhdx leaf.vhdx
+expect_status 0 rebase --content --json leaf.vhdx huge.vhdx
+[ "$(json 'j["copied"]')" = 0 ]
+timeout 60 "$vhdx" rebase --content leaf.vhdx other.vhdx || fail 'it takes more than a minute'
+expect_status 0 check leaf.vhdx
+rm huge.vhdx other.vhdx middle.vhdx leaf.vhdx
+
 # --- what cannot be -----------------------------------------------------------------------
 
 expect_status 1 rebase --force there/is/parent.vhdx a/0.vhdx

@@ -53,31 +53,65 @@ static int reparent_read_new(struct chain *chain, u64 at, u8 *buf, u32 bytes)
 	return part ? chain_read(chain, at, buf, part) : 0;
 }
 
+/* Where the new parent has it from. */
+static int reparent_run_new(struct chain *chain, u64 at, struct chain_run *run)
+{
+	if (at < chain_bytes(chain))
+		return chain_run_at(chain, at, run);
+	*run = (struct chain_run){ .start = at, .end = ~0ULL };
+	return 0;
+}
+
+/* Are both the same bytes of the same file, or zeros?  Then nothing has to be read. */
+static bool reparent_is_shared(const struct reparent *reparent,
+			       const struct chain_run *old,
+			       const struct chain_run *new)
+{
+	const struct stat *a, *b;
+
+	if (!old->off || !new->off)
+		return old->off == new->off;
+	a = &reparent->old->layer[old->layer]->image.st;
+	b = &reparent->new->layer[new->layer]->image.st;
+	return old->off == new->off && a->st_dev == b->st_dev &&
+	       a->st_ino == b->st_ino;
+}
+
+/* Would [@at, @end) change?  1 if so. */
+static int reparent_compare(struct reparent *reparent, u64 at, u64 end, u8 *buf)
+{
+	u32 bytes = end - at;
+	int r = chain_read(reparent->old, at, buf, bytes);
+
+	if (!r)
+		r = reparent_read_new(reparent->new, at, buf + REPARENT_BYTES,
+				      bytes);
+	return r ? r : memcmp(buf, buf + REPARENT_BYTES, bytes) ? 1 : 0;
+}
+
 /* Would a block change?  1 if so. */
 static int reparent_differs(struct reparent *reparent, u32 block, u8 *buf)
 {
 	const struct vhdx_geometry *geo = &reparent_image(reparent)->layout.geo;
 	u64 at = (u64)block << geo->block_shift, end, stop;
-	struct chain_run run;
-	u32 bytes;
+	struct chain_run run, new;
 	int r = 0;
 
 	end = min_t(u64, at + (1ULL << geo->block_shift), geo->disk_bytes);
 	for (; !r && at < end; at = stop) {
 		r = chain_run_at(reparent->old, at, &run);
+		if (!r)
+			r = reparent_run_new(reparent->new, at, &new);
 		if (r)
 			return r;
 		stop = min_t(u64, run.end, end);
 		if (reparent_is_own(&run))
 			continue;
+		stop = min_t(u64, stop, new.end);
+		if (reparent_is_shared(reparent, &run, &new))
+			continue;
 		stop = min_t(u64, stop, at + REPARENT_BYTES);
-		bytes = stop - at;
-		r = chain_read(reparent->old, at, buf, bytes);
-		if (!r)
-			r = reparent_read_new(reparent->new, at,
-					      buf + REPARENT_BYTES, bytes);
-		if (!r)
-			r = memcmp(buf, buf + REPARENT_BYTES, bytes) ? 1 : 0;
+		r = reparent_compare(reparent, at, stop, buf);
 	}
 	return r;
 }

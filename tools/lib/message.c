@@ -198,11 +198,14 @@ void note(const char *subject, const char *fmt, ...)
 void progress(const char *what, unsigned long long done,
 	      unsigned long long total)
 {
+	static int terminal = -1;	/* not known yet */
 	static unsigned long long next_ms;
 	unsigned long long now_ms;
 	struct timespec now;
 
-	if (!total || message_held || !isatty(STDERR_FILENO))
+	if (terminal < 0)
+		terminal = isatty(STDERR_FILENO);
+	if (!total || message_held || !terminal)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	now_ms = now.tv_sec * 1000ULL + now.tv_nsec / 1000000;
