@@ -188,7 +188,8 @@ static bool vhdx_session_has_passed(const struct vhdx_target *vt)
  *
  * It is the commit work that closes the session, as ever: somebody may have asked
  * it to at this very moment.  In another mode than rw, or if it fails, the log
- * stays as it is, to be replayed when the image is next opened.
+ * stays as it is, to be replayed when the image is next opened; but what guests have
+ * written is made durable all the same, or told of as lost by the next table.
  *
  * Context: may sleep; suspended, no session I/O is left.
  */
@@ -202,6 +203,8 @@ void vhdx_session_end(struct vhdx_target *vt)
 	spin_unlock_irq(&vt->lock);
 	queue_work(vt->commit_wq, &vt->commit);
 	flush_work(&vt->commit);
+	/* In another mode nobody has done it, and the next table may flush another device. */
+	flush |= READ_ONCE(vt->mode) != VHDX_MODE_RW;
 	if (flush && vhdx_image_flush(&vt->image))
 		vhdx_set_mode(vt, VHDX_MODE_RO,
 			      "the last writes cannot be made durable");

@@ -496,6 +496,38 @@ static void chain_leaf_judged(struct kunit *test)
 	vk_target_suspend(&t->vkts[0], false);
 }
 
+/*
+ * A session that cannot be closed leaves overwrites that no flush has covered, and the next
+ * table flushes its own leaf.
+ */
+static void chain_not_closed(struct kunit *test)
+{
+	struct chain_test *t = test->priv;
+	struct fake_dev *crash;
+
+	KUNIT_ASSERT_EQ(test, 0, vk_target_ctr(&t->vkts[0], t->devs[1], t->table,
+					       "7:1 2 parent 7:2"));
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkts[0]));
+	memset(t->buf, 0x99, VHDX_SECTOR);
+	/* There is something to be applied. */
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_io(&t->vkts[0], REQ_OP_WRITE, 5 * 2048, 8, t->buf));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkts[0]));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_io(&t->vkts[0], REQ_OP_WRITE, 2048, 8, t->buf));
+	t->devs[1]->fail_in[FAKE_WRITE] = 1;
+	vk_target_suspend(&t->vkts[0], false);
+	KUNIT_EXPECT_EQ(test, t->vkts[0].vt->mode, VHDX_MODE_RO);
+	KUNIT_ASSERT_EQ(test, 0, vk_target_ctr(&t->vkts[1], t->devs[0], t->table + 1,
+					       "7:0 5 ignore_parent_id parent 7:1 parent 7:2"));
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkts[1]));
+	vk_target_drop(&t->vkts[0]);
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkts[1]));
+	crash = fake_dev_bare(t->devs[1]);
+	fake_dev_peek(crash, (u64)vk_free_mib(&t->spec) << 20, t->buf, VHDX_SECTOR);
+	KUNIT_EXPECT_PTR_EQ(test, NULL, memchr_inv(t->buf, 0x99, VHDX_SECTOR));
+	fake_dev_free(crash);
+	vk_target_suspend(&t->vkts[1], false);
+}
+
 static struct kunit_case chain_cases[] = {
 	KUNIT_CASE(chain_named),
 	KUNIT_CASE(chain_refused),
@@ -507,6 +539,7 @@ static struct kunit_case chain_cases[] = {
 	KUNIT_CASE(chain_costs),
 	KUNIT_CASE(chain_no_room),
 	KUNIT_CASE(chain_leaf_judged),
+	KUNIT_CASE(chain_not_closed),
 	{}
 };
 
