@@ -209,12 +209,25 @@ made.write('start/gap.vhd')
 image('shared-cut', {0: 0, 5: unit}, cut=20000, raw={2: 0})
 image('shared-behind', {0: 0, 5: unit}, raw={2: 0, 4: 2 * unit})
 image('cut', {0: 0, 5: unit}, cut=20000)
+# A child, for which the footer's place is not right behind the last block.
+base = mkvhd.Image(size, 64 * KIB)
+base.footer.id = bytes([7] * 16)
+base.write('start/base.vhd')
+child = mkvhd.Image(size, 64 * KIB, mkvhd.DIFFERENCING)
+child.header.parent_id = base.footer.id
+child.header.parent_name = 'base.vhd'.encode('utf-16-be')
+for n, place in {0: 9 * unit, 2: unit + 3, 3: 17 * unit, 5: 5 * unit}.items():
+    child.blocks[n] = mkvhd.Block(mkvhd.content(f'child {n}', 64 * KIB), [(0, 5), (60, 100)], child.first() + place)
+child.gap = 3000 * 512
+child.write('start/child.vhd')
 image('behind-end', {0: 0, 5: unit}, raw={3: 2 * unit + 1})
 EOP
 crash tight.vhd 'resize --force' 1M 0
 caught
 crash scattered.vhd compact '' 0
 caught
+crash child.vhd compact '' 0
+crash child.vhd trim '' 0
 crash gap.vhd trim '' 0
 crash gap.vhd 'check --repair' '' 1
 
