@@ -55,8 +55,10 @@ static int vhd_chain_try(struct parent *parent, const struct image *child,
 	if (!r && image->st.st_ino == child->st.st_ino &&
 	    image->st.st_dev == child->st.st_dev)
 		r = -EINVAL;
-	if (!r)
+	if (!r) {
 		r = vhd_image_load(&vhd, image);
+		parent_note_refused(parent, path, r);
+	}
 	id = &vhd.layout.footer.id;
 	if (!r && vhd_load_takes_parent(wants, id)) {
 		parent->path = strdup(path);
