@@ -5,16 +5,18 @@
  * write.  If there are not so many, that is said on standard error at the end.
  * $WRITE_STOP: it is stopped, and goes on when it is told to.
  *
- * $RENAME_FAULT and $SYNC_FAULT: that one of the calls that rename, or that sync,
- * fails.  $NO_EXCHANGE: names cannot be exchanged; $NO_LINK: no file has two.
+ * $RENAME_FAULT, $SYNC_FAULT and $READ_FAULT: that one of the calls that rename, that
+ * sync, or that read a file from a place in it, fails.  $NO_EXCHANGE: names cannot be exchanged; $NO_LINK: no file has two.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static int count;
@@ -40,7 +42,7 @@ static int fails(const char *name, int *calls)
 	return 1;
 }
 
-static int renames, syncs;
+static int renames, syncs, reads;
 
 /* Is this the call? Then nothing of it is done, unless the program goes on. */
 static int doomed(void)
@@ -56,6 +58,27 @@ static int doomed(void)
 static void *real(const char *name)
 {
 	return dlsym(RTLD_NEXT, name);
+}
+
+/* What is in memory can be read, as libblkid does. */
+static int is_stored(int fd)
+{
+	struct statfs fs;
+
+	return !fstatfs(fd, &fs) && fs.f_type != TMPFS_MAGIC;
+}
+
+ssize_t pread64(int fd, void *buf, size_t bytes, off64_t off)
+{
+	ssize_t (*call)(int, void *, size_t, off64_t) = real("pread64");
+
+	return is_stored(fd) && fails("READ_FAULT", &reads) ?
+	       -1 : call(fd, buf, bytes, off);
+}
+
+ssize_t pread(int fd, void *buf, size_t bytes, off_t off)
+{
+	return pread64(fd, buf, bytes, off);
 }
 
 ssize_t pwrite64(int fd, const void *buf, size_t bytes, off64_t off)
@@ -150,4 +173,6 @@ __attribute__((destructor)) static void end(void)
 {
 	if (wanted() > count)
 		fprintf(stderr, "write-fault: no call was doomed\n");
+	if (number("READ_FAULT") > reads)
+		fprintf(stderr, "write-fault: no read failed\n");
 }

@@ -184,7 +184,9 @@ static int vhd_merge_check_batmap(const struct merge *merge)
 	if (!audit)
 		return -ENOMEM;
 	r = vhd_audit(audit, &vhd, target->image);
-	if (!r && audit_errors(audit, NULL)) {
+	if (r) {
+		complain_fault(target->image->path, r);
+	} else if (audit_errors(audit, NULL)) {
 		complain(target->image->path, "run 'vhdx check --repair' on it",
 			 "not all is well with it");
 		r = -EINVAL;
