@@ -14,8 +14,10 @@ for number in 0 1 2 3 4 5; do
 	"$VHDX_TOP/tests/lib/mapped-disk" "$vhdx" $number-3 $number-2 $number-1 $number-0 | cmp - naive ||
 		fail "chain $number reads differently"
 	[ "$(tr -d '\0' <naive | wc -c)" -gt 50000 ] || fail "chain $number holds next to nothing"
+	parent=
 	for depth in 0 1 2 3; do
-		expect_status 0 check $number-$depth
+		expect_status 0 check ${parent:+--parent "$parent"} $number-$depth
+		parent=$number-$depth
 	done
 done
 

@@ -36,7 +36,9 @@ static int resize_audit_vhd(struct image *image, struct audit *audit)
 	struct vhd_image vhd = {};
 	int r = vhd_audit(audit, &vhd, image);
 
-	if (!r)
+	if (r)
+		complain_fault(image->path, r);
+	else
 		r = resize_refuse_damaged(image, audit);
 	/* It would not have the parent's size any more. */
 	if (!r && vhd.layout.footer.type == VHD_TYPE_DIFFERENCING &&
@@ -75,11 +77,15 @@ static int resize_audit_vhdx(struct resize_run *run, struct image *image,
 	}
 	image_forget(image);
 	r = audit_image(audit, image);
-	if (!r)
+	if (!r) {
 		r = resize_refuse_damaged(image, audit);
-	image_forget(image);
-	if (!r)
+		if (r)
+			return r;
+		image_forget(image);
 		r = image_load(image);
+	}
+	if (r)
+		complain_fault(image->path, r);
 	return r ? r : edit_replay_first(image, run->dry_run);
 }
 
@@ -95,12 +101,9 @@ static int resize_audit(struct resize_run *run)
 		return -ENOMEM;
 	r = image_open(&image, run->path, run->dry_run ? IMAGE_READ :
 							 IMAGE_WRITE);
-	if (!r) {
+	if (!r)
 		r = vhd_image_is(&image) ? resize_audit_vhd(&image, audit) :
 					   resize_audit_vhdx(run, &image, audit);
-		if (r < 0 && !audit->readable && r != -EINVAL)
-			complain_fault(run->path, r);
-	}
 	if (!r && !run->force && children_find(&image, NULL, names)) {
 		complain(run->path, "merge or flatten them first; --force gives them up",
 			 "is the parent of %s", names);
