@@ -55,6 +55,15 @@ static int shrink_refuse_fixed(const struct image *image)
 	return -EINVAL;
 }
 
+static int shrink_load_again(struct image *image)
+{
+	int r = image_load(image);
+
+	if (r)
+		complain_fault(image->path, r);
+	return r;
+}
+
 /* Replay the log, so that the image can be read as it is. */
 static int shrink_replay(const struct shrink *shrink, struct image *image)
 {
@@ -64,7 +73,7 @@ static int shrink_replay(const struct shrink *shrink, struct image *image)
 	if (r || !dirty)
 		return r;
 	image_forget(image);
-	return image_load(image);
+	return shrink_load_again(image);
 }
 
 /* What it says of its parent is not needed, but shows damage. */
@@ -103,7 +112,7 @@ static int shrink_load_vhdx(const struct shrink *shrink, struct image *image)
 	free(audit);
 	image_forget(image);
 	if (!r)
-		r = image_load(image);
+		r = shrink_load_again(image);
 	if (!r)
 		r = shrink_check_locator(image);
 	if (!r && image->layout.meta.leave_allocated &&
