@@ -8,10 +8,8 @@
 #include <unistd.h>
 
 #include "test.h"
-#include "use.h"
 #include "vhd-extent.h"
 #include "vhd-image.h"
-#include "who.h"
 
 #define EXTENT_BLOCKS	40U
 #define EXTENT_BAT	(VHD_FOOTER_BYTES + VHD_HEADER_BYTES)
@@ -19,15 +17,6 @@
 
 static char path[] = "/tmp/vhdx-extent.XXXXXX";
 static unsigned int sizes, without;
-
-/* Nobody else uses it. */
-int use_probe(int fd) { return 0; }
-int use_lock_shared(int fd) { return 0; }
-int use_lock(int fd) { return 0; }
-int use_lock_wait(int fd, unsigned int seconds) { return 0; }
-bool use_is_read_only(const struct stat *st) { return false; }
-bool use_find(const struct stat *st, char *by, size_t size) { return false; }
-const char *who_find(const struct stat *st, char *by, size_t size) { return NULL; }
 
 /* Has the file a footer at its end? */
 static void look(int fd)

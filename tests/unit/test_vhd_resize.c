@@ -1,18 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* May the disk of a VHD image have another size?  The rest is tests/tool/222. */
 #include "test.h"
-#include "use.h"
 #include "vhd-resize.h"
-#include "who.h"
-
-/* Nobody else uses it. */
-int use_probe(int fd) { return 0; }
-int use_lock_shared(int fd) { return 0; }
-int use_lock(int fd) { return 0; }
-int use_lock_wait(int fd, unsigned int seconds) { return 0; }
-bool use_is_read_only(const struct stat *st) { return false; }
-bool use_find(const struct stat *st, char *by, size_t size) { return false; }
-const char *who_find(const struct stat *st, char *by, size_t size) { return NULL; }
 
 /* Has a disk of @bytes with such blocks, 0: a fixed image, room for more? */
 static bool fits(u64 bytes, u32 block_bytes, u64 more)
