@@ -172,7 +172,7 @@ PYTHONPATH=$VHDX_TOP/tests/images python3 - <<-'EOP'
 	from mkchain import *
 	bits = [n // 16 % 2 == 0 for n in range(256)]
 	size = 6 * MIB
-	leaf = Layer(size, MIB, 4096, {5: FULL, 3: PARTIAL, 1: FULL, 0: ZERO, 4: PARTIAL}, {3: bits, 4: [False] * 256})
+	leaf = Layer(size, MIB, 4096, {5: FULL, 3: PARTIAL, 1: FULL, 0: ZERO, 4: PARTIAL}, {3: bits, 4: [n == 9 for n in range(256)]})
 	write_chain('mixed', [leaf, Layer(size, MIB, 4096, {n: FULL for n in range(5)})])
 EOP
 cp mixed/*.vhdx start
