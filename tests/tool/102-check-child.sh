@@ -129,3 +129,35 @@ EOP
 expect_status 0 check chain/0.vhdx
 expect_status 4 check --chain chain/0.vhdx
 expect_output '1.vhdx: error: a BAT entry has an invalid state'
+
+# VHD, whose parents are known by their UniqueId.
+. "$VHDX_TOP/tests/lib/vhd.sh"
+vhd_chain v 2 7
+expect_status 0 check v/0.vhd
+expect_status 0 check --chain --json v/0.vhd
+[ "$(json '[i["result"] for i in j]')" = "['clean', 'clean', 'clean']" ]
+mkdir there
+mv v/1.vhd there
+expect_status 4 check --json v/0.vhd
+[ "$(problems)" = PARENT_MISSING ]
+expect_status 4 check --json --chain v/0.vhd
+[ "$(json 'len(j)')" = 1 ]
+expect_status 4 check v/0.vhd
+expect_output 'the parent is not found: name it with --parent'
+expect_status 0 check --parent there/1.vhd v/0.vhd
+expect_status 0 check --parent-dir there v/0.vhd
+expect_status 4 check --chain --parent there/1.vhd v/0.vhd
+mv v/2.vhd there
+expect_status 0 check --chain --parent there/1.vhd v/0.vhd
+# Another one in its place, which is not written to.
+cp there/2.vhd v/1.vhd
+sum=$(cat v/*.vhd | sha256sum)
+expect_status 4 check --json v/0.vhd
+[ "$(problems)" = VHD_PARENT_ID ]
+expect_status 4 check --repair v/0.vhd
+expect_output 'not the one that the VHD image was made from'
+[ "$(cat v/*.vhd | sha256sum)" = "$sum" ]
+# No image at all; and its own parent.
+echo none >v/1.vhd
+expect_status 4 check --json v/0.vhd
+[ "$(problems)" = PARENT_MISSING ]

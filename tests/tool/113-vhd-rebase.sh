@@ -158,11 +158,11 @@ EOS
 cat >judge <<-'EOS'
 	#!/bin/bash
 	is_whole() { rm -f told.raw; "$VHDX" convert c/0.vhd told.raw --parent there/1.vhd --parent d/0.vhd >judged 2>&1 && cmp -s told.raw disk.raw; }
-	"$VHDX" check --quiet c/0.vhd >judged 2>&1 || [ $? -le 2 ] || exit 1
+	"$VHDX" check --quiet --parent there/1.vhd --parent d/0.vhd c/0.vhd >judged 2>&1 || [ $? -le 2 ] || exit 1
 	is_whole || exit 1
 	python3 header c/0.vhd || exit 1
 	[ $((RANDOM % 4)) = 0 ] || exit 0
-	"$VHDX" rebase $OPTION c/0.vhd $NEW --parent there/1.vhd >judged 2>&1 && is_whole && "$VHDX" check c/0.vhd >judged 2>&1
+	"$VHDX" rebase $OPTION c/0.vhd $NEW --parent there/1.vhd >judged 2>&1 && is_whole && "$VHDX" check --parent there/1.vhd c/0.vhd >judged 2>&1
 EOS
 chmod +x judge
 export VHDX=$vhdx OPTION NEW

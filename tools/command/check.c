@@ -10,6 +10,7 @@
 #include "report.h"
 #include "search.h"
 #include "size.h"
+#include "vhd-chain.h"
 #include "vhd-repair.h"
 #include "vhdx-resolve.h"
 
@@ -267,37 +268,68 @@ static bool check_is_foreign(const struct check *check,
 	return false;
 }
 
-/* Cases 45 to 51: what the image says of its parent, and whether that is so. */
-static int check_parent(struct check *check, struct image *image)
+/* Cases 45 to 51, 114 and 115: what the image says of its parent. */
+static int check_look_for_parent(struct check *check, struct image *image)
 {
-	struct parent *parent = &check->parent;
-	struct image *other;
 	void *locator = NULL;
 	int r;
 
-	if (!check->audit.readable || !image->layout.meta.has_parent)
-		return 0;
+	if (check->is_vhd)
+		return vhd_chain_find(&check->parent, &check->vhd,
+				      &check->search);
 	r = parent_load_locator(image, &locator);
 	if (!r)
-		r = parent_find(parent, image, locator, &check->search);
+		r = parent_find(&check->parent, image, locator, &check->search);
 	free(locator);
+	return r;
+}
+
+static bool check_has_parent(const struct check *check,
+			     const struct image *image)
+{
+	if (!check->audit.readable)
+		return false;
+	return check->is_vhd ?
+	       check->vhd.layout.footer.type == VHD_TYPE_DIFFERENCING :
+	       image->layout.meta.has_parent;
+}
+
+/* What is wrong with the parent itself is not this image's problem. */
+static int check_parent_sector(const struct image *image, const char *path)
+{
+	struct image *other = calloc(1, sizeof(*other));
+	int r = 0;
+
+	if (!other)
+		return -ENOMEM;
+	if (!image_peek(other, path) && other->layout.geo.sector_shift !=
+					image->layout.geo.sector_shift)
+		r = VHDX_FAULT_CHAIN_SECTOR;
+	image_close(other);
+	free(other);
+	return r;
+}
+
+/* Is the parent there, and is it the one? */
+static int check_parent(struct check *check, struct image *image)
+{
+	struct parent *parent = &check->parent;
+	int r;
+
+	if (!check_has_parent(check, image))
+		return 0;
+	r = check_look_for_parent(check, image);
 	if (r < 0)
 		complain_errno(image->path, r, "cannot look for its parent");
 	else if (!r && !parent->path && parent_complain_refused(parent, image->path))
 		r = parent->error;
+	else if (!r && !parent->path && parent->other)
+		r = check->is_vhd ? VHDX_FAULT_VHD_PARENT_ID :
+				    VHDX_FAULT_CHAIN_LINKAGE;
 	else if (!r && !parent->path)
-		r = parent->other ? (int)VHDX_FAULT_CHAIN_LINKAGE :
-				    (int)AUDIT_PARENT_MISSING;
-	other = r ? NULL : calloc(1, sizeof(*other));
-	if (other) {
-		/* What is wrong with it itself is not this image's problem. */
-		if (!image_peek(other, parent->path) &&
-		    other->layout.geo.sector_shift !=
-		    image->layout.geo.sector_shift)
-			r = VHDX_FAULT_CHAIN_SECTOR;
-		image_close(other);
-		free(other);
-	}
+		r = AUDIT_PARENT_MISSING;
+	else if (!r && !check->is_vhd)
+		r = check_parent_sector(image, parent->path);
 	if (r > 0)
 		audit_add_problem(&check->audit, r);
 	return r < 0 ? r : 0;
