@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# check: turn
 # timeout: 240
 #
 # "vhdx attach" gives headers, log and tables their own space: a copy that made holes of them, or

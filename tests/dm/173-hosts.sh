@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# check: turn
 # kernels: check
 #
 # File systems that images are on, as an initramfs mounts them: each kind, writable and read-only; NTFS on which

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# check: turn
 # timeout: 600
 #
 # The image is on a network block device: slow, with errors for a while, its server killed with all

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# check: turn
 # timeout: 600
 #
 # The recipes of Documentation/recipes.md, as they are written there, do what they say.

@@ -120,3 +120,12 @@ test_header()
 	value=$(sed -nE "/^[^#]/q; s/^# $2: *(.*[^ ]) *\$/\\1/p" "$1" | head -n 1)
 	printf '%s\n' "${value:-$3}"
 }
+
+# is_optional SUITE FILE: does it run in turn, so that it can be left out when it is late?
+is_optional()
+{
+	case $1 in
+	debug | dm-*) return 0 ;;
+	*) [ "$(test_header "$2" check always)" = turn ] ;;
+	esac
+}

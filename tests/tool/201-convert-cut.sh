@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# check: turn
 # timeout: 900
 #
 # "vhdx convert" that does not end: nothing of the target is there, and with --continue the same command

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# check: turn
 # timeout: 900
 #
 # "vhdx compact --fs" of XFS, FAT, exFAT and btrfs: blocks that are free go, exactly those, by a naive model;

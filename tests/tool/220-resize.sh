@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: GPL-2.0
+# check: turn
 # timeout: 1800
 #
 # "vhdx resize": the disk is what it was as far as it reaches, and zeros behind; also when the program is
