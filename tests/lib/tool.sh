@@ -9,6 +9,8 @@
 #   expect_not_attached IMAGE RE    "vhdx attach" refuses it, with a line that matches
 #   json FILTER                     of out, which must be JSON: a Python expression over j
 #   end_process PID                 for at_exit: whatever state it is in
+#   be_nobody                       who is root and can be somebody else gets a directory $nobody where all can
+#                                   go, and as_nobody N ARG..., which is expect_status for who is not root
 
 vhdx=$VHDX_TOP/build/vhdx
 
@@ -56,3 +58,22 @@ expect_not_attached() # IMAGE RE
 end_process() { ! kill -CONT "$1" 2>/dev/null || kill "$1"; }
 
 json() { python3 -c "import json, sys; j = json.load(open('out', encoding='utf-8')); print($1)"; }
+
+be_nobody()
+{
+	# Root may do everything.
+	[ "$(id -u)" = 0 ] && setpriv --reuid 65534 --clear-groups true 2>/dev/null || return
+	nobody=$(mktemp -d /tmp/vhdx-nobody.XXXXXX)
+	at_exit rm -r "$nobody"
+	chmod 755 "$nobody"
+	cp "$vhdx" "$nobody"
+}
+
+as_nobody()
+{
+	local wanted=$1 status=0
+
+	shift
+	setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all "$nobody/vhdx" "$@" >out 2>err </dev/null || status=$?
+	[ $status = "$wanted" ] || fail "status $status, not $wanted: vhdx $*: $(cat out err)"
+}

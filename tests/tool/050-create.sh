@@ -76,3 +76,17 @@ done
 	"$vhdx" create --size 4M --type fixed dir/new >out 2>err
 ) && fail 'there is no room for that'
 [ -z "$(ls -A dir)" ]
+
+# Into a directory where one may put files, and not see which there are.
+if be_nobody; then
+	mkdir -m 733 "$nobody/drop"
+	for format in vhdx vhd; do
+		as_nobody 0 create --format $format "$nobody/drop/new.$format" 4M
+		"$vhdx" check --quiet "$nobody/drop/new.$format"
+		as_nobody 0 convert -O $format "$nobody/drop/new.$format" "$nobody/drop/copy.$format"
+		as_nobody 1 create --format $format "$nobody/drop/new.$format" 4M
+		expect_output 'exists'
+	done
+	files=("$nobody"/drop/*)
+	[ ${#files[@]} = 4 ]
+fi

@@ -117,20 +117,7 @@ expect_output '^vhdx: before: no VHDX image: '
 # --- a parent that may not be read -----------------------------------------------------------------
 
 # Root may read everything.
-if [ "$(id -u)" = 0 ] && setpriv --reuid 65534 --clear-groups true 2>/dev/null; then
-	as_nobody() # STATUS COMMAND...: "vhdx COMMAND...", in out and err
-	{
-		local wanted=$1 status=0
-
-		shift
-		setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all "$nobody/vhdx" "$@" >out 2>err </dev/null || status=$?
-		[ $status = "$wanted" ] || fail "status $status, not $wanted: vhdx $*: $(cat out err)"
-	}
-	# Where nobody can go.
-	nobody=$(mktemp -d /tmp/vhdx-nobody.XXXXXX)
-	at_exit rm -r "$nobody"
-	chmod 755 "$nobody"
-	cp "$vhdx" "$nobody"
+if be_nobody; then
 	mkdir "$nobody/dir" "$nobody/closed"
 	for format in vhdx vhd; do
 		"$vhdx" create --format $format "$nobody/dir/base" 5M
