@@ -181,3 +181,23 @@ sync /dev/mapper/full
 "$vhdx" detach full
 "$vhdx" check --chain full.vhdx
 nothing_left
+
+# --- a parent on a device ----------------------------------------------------------
+
+# It is known by the name that it was given, as of a volume: which number it has is another matter each time.
+mkdir volumes
+for format in vhdx vhd; do
+	"$vhdx" create --format $format --size 8M on-device
+	loop=$(losetup -f --show on-device)
+	ln -s "$loop" volumes/parent
+	expect_status 0 create --format $format --parent volumes/parent child
+	expect_status 0 info child
+	expect_output '\\volumes\\parent'
+	expect_no_output 'dev.loop'
+	expect_status 0 check child
+	mkdir elsewhere
+	mv child elsewhere
+	expect_status 0 check elsewhere/child
+	losetup -d "$loop"
+	rm -r volumes/parent elsewhere on-device
+done

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
-/*
- * Windows writes ".\base.vhdx" or "..\dir\base.vhdx", from the child's directory,
- * and where the parent is on its drive.  There are no drives here, so the absolute
- * path begins with a backslash, which means the drive that the child is on.
- */
+/* What a child says of its parent, with the paths of pathname.c. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "guid.h"
 #include "locator.h"
+#include "pathname.h"
 
 /* Keys that are written anew. */
 static const char *const locator_own[] = {
@@ -94,86 +90,23 @@ static char *locator_guid(const guid_t *guid)
 								      braced;
 }
 
-/* With backslashes; a name that holds one cannot be said. */
-static char *locator_backslashes(char *path)
-{
-	char *at = path;
-
-	for (; path && *at; at++)
-		if (*at == '/')
-			*at = '\\';
-	return path;
-}
-
-/* @to from the directory @from, both absolute: "../dir/p.vhdx", "./p.vhdx". */
-static char *locator_relative(const char *from, const char *to)
-{
-	size_t same = 0, i, up = 0;
-	char *path, *at;
-
-	/* The last slash up to which they are equal, or @from ends. */
-	for (i = 0; from[i] && from[i] == to[i]; i++)
-		if (from[i] == '/')
-			same = i;
-	if (!from[i] && to[i] == '/')
-		same = i;
-	for (i = same; from[i]; i++)
-		up += from[i] == '/' && from[i + 1];
-	path = malloc(3 * up + strlen(to + same) + 3);
-	if (!path)
-		return NULL;
-	at = path;
-	if (!up)
-		at = stpcpy(at, "./");
-	while (up--)
-		at = stpcpy(at, "../");
-	strcpy(at, to + same + 1);
-	return path;
-}
-
-/* Where a file is, or is going to be; to be freed. */
-static char *locator_real(const char *path)
-{
-	char *real = realpath(path, NULL), *copy, *slash, *dir;
-	const char *name;
-
-	if (real || errno != ENOENT)
-		return real;
-	copy = strdup(path);
-	if (!copy)
-		return NULL;
-	slash = strrchr(copy, '/');
-	if (slash)
-		slash[slash == copy] = '\0';
-	dir = realpath(slash ? copy : ".", NULL);
-	name = strrchr(path, '/');
-	if (!dir || asprintf(&real, "%s/%s", strcmp(dir, "/") ? dir : "",
-			     name ? name + 1 : path) < 0)
-		real = NULL;
-	free(copy);
-	free(dir);
-	return real;
-}
-
 /* From where the child is, not from a link to it: so the path is read (parent.c). */
 static int locator_add_paths(struct locator *locator, const char *child,
 			     const char *parent)
 {
-	char *to = locator_real(parent), *dir = to ? locator_real(child) : NULL;
-	char *slash = dir ? strrchr(dir, '/') : NULL;
-	int r = dir ? 0 : -errno;
+	char *to = pathname_real(parent);
+	char *from = to ? pathname_directory(child) : NULL;
+	int r = from ? 0 : -errno;
 
-	if (slash)
-		slash[slash == dir] = '\0';
 	if (!r && strchr(to, '\\'))
 		r = -EILSEQ;
 	if (!r)
 		r = locator_add(locator, VHDX_LOCATOR_RELATIVE,
-				locator_backslashes(locator_relative(dir, to)));
+				pathname_backslashes(pathname_relative(from, to)));
 	if (!r)
 		r = locator_add(locator, VHDX_LOCATOR_ABSOLUTE,
-				locator_backslashes(strdup(to)));
-	free(dir);
+				pathname_backslashes(strdup(to)));
+	free(from);
 	free(to);
 	return r;
 }

@@ -10,7 +10,6 @@
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
@@ -20,6 +19,7 @@
 #include "guid.h"
 #include "message.h"
 #include "parent.h"
+#include "pathname.h"
 
 /**
  * parent_hint() - look there, too
@@ -216,24 +216,13 @@ static int parent_add_below(struct parent *parent, const char *dir,
 	return r;
 }
 
-/* The directory that a child is in, links followed. */
-static char *parent_dir_of(const struct image *child)
-{
-	char *path = realpath(child->path, NULL), *slash;
-
-	if (!path)
-		return strdup(".");
-	slash = strrchr(path, '/');
-	slash[slash == path] = '\0';
-	return path;
-}
-
 /* All places, best first. */
 static int parent_list(struct parent *parent, const struct image *child,
 		       const struct parent_names *names,
 		       const struct parent_search *search)
 {
-	char *here = parent_dir_of(child);
+	/* As the one who wrote the relative path went by (pathname.c). */
+	char *here = pathname_directory(child->path) ?: strdup(".");
 	unsigned int i, n;
 	const char *tail;
 	int r = here ? 0 : -ENOMEM;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "message.h"
+#include "pathname.h"
 #include "vhd-image.h"
 #include "vhd-parent.h"
 
@@ -28,71 +29,6 @@ static int vhd_parent_utf16(const char *to, const char *utf8, void *utf16,
 	return r ? r : (int)(size - room);
 }
 
-/* A path as Windows writes it. */
-static void vhd_parent_turn_slashes(char *path)
-{
-	for (; *path; path++)
-		if (*path == '/')
-			*path = '\\';
-}
-
-/* The directory, without links, of a name. */
-static char *vhd_parent_directory(const char *file)
-{
-	char *copy = strdup(file), *slash = copy ? strrchr(copy, '/') : NULL;
-	char *directory;
-
-	if (!copy)
-		return NULL;
-	if (!slash)
-		strcpy(copy, "");
-	else
-		slash[slash == copy] = '\0';
-	directory = realpath(*copy ? copy : ".", NULL);
-	free(copy);
-	return directory;
-}
-
-/* Where the first names of two paths that differ begin. */
-static size_t vhd_parent_common(const char *a, const char *b)
-{
-	size_t i, common = 0;
-
-	for (i = 0; a[i] && a[i] == b[i]; i++)
-		if (a[i] == '/')
-			common = i + 1;
-	return common;
-}
-
-/* Path to @file, absolute, from @directory, absolute; NULL: no memory. */
-static char *vhd_parent_relative(const char *file, const char *directory)
-{
-	char *from, *path = NULL, *more;
-	size_t common;
-
-	if (asprintf(&from, "%s/", strcmp(directory, "/") ? directory : "") < 0)
-		return NULL;
-	common = vhd_parent_common(file, from);
-	if (!strchr(from + common, '/')) {
-		if (asprintf(&path, "./%s", file + common) < 0)
-			path = NULL;
-		free(from);
-		return path;
-	}
-	path = strdup(file + common);
-	for (more = strchr(from + common, '/'); path && more;
-	     more = strchr(more + 1, '/')) {
-		char *longer;
-
-		if (asprintf(&longer, "../%s", path) < 0)
-			longer = NULL;
-		free(path);
-		path = longer;
-	}
-	free(from);
-	return path;
-}
-
 static int vhd_parent_add(struct vhd_parent *parent, unsigned int index,
 			  const char *code, char *path)
 {
@@ -103,7 +39,7 @@ static int vhd_parent_add(struct vhd_parent *parent, unsigned int index,
 		free(utf16);
 		return -ENOMEM;
 	}
-	vhd_parent_turn_slashes(path);
+	pathname_backslashes(path);
 	n = vhd_parent_utf16("UTF-16LE", path, utf16, VHD_PARENT_MAX_UTF16);
 	parent->path[index].code = code;
 	parent->path[index].utf16 = utf16;
@@ -111,35 +47,18 @@ static int vhd_parent_add(struct vhd_parent *parent, unsigned int index,
 	return n < 0 ? n : 0;
 }
 
-/* A file, without links, that is there or is going to be. */
-static char *vhd_parent_file(const char *path)
-{
-	char *file = realpath(path, NULL), *directory;
-	const char *slash = strrchr(path, '/');
-
-	if (file || errno != ENOENT)
-		return file;
-	directory = vhd_parent_directory(path);
-	if (directory && asprintf(&file, "%s/%s", strcmp(directory, "/") ?
-				  directory : "", slash ? slash + 1 : path) < 0)
-		file = NULL;
-	free(directory);
-	return file;
-}
-
 /* From where the child is, not from a link to it: so the path is read (parent.c). */
 static int vhd_parent_paths(struct vhd_parent *parent, const char *path,
 			    const char *child)
 {
-	char *file = vhd_parent_file(path);
-	char *real = file ? vhd_parent_file(child) : NULL;
-	char *directory = real ? vhd_parent_directory(real) : NULL;
+	char *file = pathname_real(path);
+	char *directory = file ? pathname_directory(child) : NULL;
 	char *relative = NULL;
 	const char *name;
 	int r = -errno;
 
 	if (file && directory) {
-		relative = vhd_parent_relative(file, directory);
+		relative = pathname_relative(directory, file);
 		name = strrchr(file, '/') + 1;
 		r = vhd_parent_utf16("UTF-16BE", name, parent->name,
 				     sizeof(parent->name) - 2);
@@ -156,7 +75,6 @@ static int vhd_parent_paths(struct vhd_parent *parent, const char *path,
 	}
 	free(relative);
 	free(directory);
-	free(real);
 	free(file);
 	return r;
 }
