@@ -56,6 +56,8 @@ for ((c = 0; c < rounds; c++)); do
 	done
 	naive "${images[@]}" >raw
 	[ $depth = 0 ] || sha256sum "${images[@]:1}" >parents.sum
+	above=()
+	[ $depth = 0 ] || above=(--parent "chains/$c-$((depth - 1))")
 	kind=$([ $((c % 3)) = 1 ] && echo foreign || echo zero)
 	note "chain $c, depth $depth, $kind"
 	extended "$image" 12M "$kind"
@@ -70,7 +72,7 @@ for ((c = 0; c < rounds; c++)); do
 		dmsetup suspend x
 		if [ $i = 2 ]; then
 			cp --sparse=always "$image" copy
-			"$vhdx" check copy || fail "chain $c: not clean while suspended"
+			"$vhdx" check "${above[@]}" copy || fail "chain $c: not clean while suspended"
 		fi
 		dmsetup resume x
 		sleep 0.1
@@ -95,7 +97,7 @@ for ((c = 0; c < rounds; c++)); do
 	for dev in "${devs[@]}"; do
 		loop_remove "$dev"
 	done
-	"$vhdx" check "$image" || fail "chain $c: check"
+	"$vhdx" check "${above[@]}" "$image" || fail "chain $c: check"
 	[ $depth = 0 ] || sha256sum --quiet -c parents.sum || fail 'a parent was written'
 	if [ $depth = 0 ]; then
 		qemu-img convert -f vpc -O raw "$image" qemu.raw
