@@ -310,6 +310,18 @@ static int check_parent_sector(const struct image *image, const char *path)
 	return r;
 }
 
+/* No parent was found: why? */
+static int check_lacks_parent(const struct check *check,
+			      const struct image *image)
+{
+	if (parent_complain_refused(&check->parent, image->path))
+		return check->parent.error;
+	if (!check->parent.other)
+		return AUDIT_PARENT_MISSING;
+	return check->is_vhd ? VHDX_FAULT_VHD_PARENT_ID :
+			       VHDX_FAULT_CHAIN_LINKAGE;
+}
+
 /* Is the parent there, and is it the one? */
 static int check_parent(struct check *check, struct image *image)
 {
@@ -319,17 +331,12 @@ static int check_parent(struct check *check, struct image *image)
 	if (!check_has_parent(check, image))
 		return 0;
 	r = check_look_for_parent(check, image);
+	if (!r && parent->path && !check->is_vhd)
+		r = check_parent_sector(image, parent->path);
 	if (r < 0)
 		complain_errno(image->path, r, "cannot look for its parent");
-	else if (!r && !parent->path && parent_complain_refused(parent, image->path))
-		r = parent->error;
-	else if (!r && !parent->path && parent->other)
-		r = check->is_vhd ? VHDX_FAULT_VHD_PARENT_ID :
-				    VHDX_FAULT_CHAIN_LINKAGE;
 	else if (!r && !parent->path)
-		r = AUDIT_PARENT_MISSING;
-	else if (!r && !check->is_vhd)
-		r = check_parent_sector(image, parent->path);
+		r = check_lacks_parent(check, image);
 	if (r > 0)
 		audit_add_problem(&check->audit, r);
 	return r < 0 ? r : 0;
