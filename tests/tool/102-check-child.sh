@@ -157,7 +157,17 @@ expect_status 4 check --json v/0.vhd
 expect_status 4 check --repair v/0.vhd
 expect_output 'not the one that the VHD image was made from'
 [ "$(cat v/*.vhd | sha256sum)" = "$sum" ]
-# No image at all; and its own parent.
+# No image at all.
 echo none >v/1.vhd
 expect_status 4 check --json v/0.vhd
 [ "$(problems)" = PARENT_MISSING ]
+# Each is the other's parent.
+mkdir round
+python3 - <<-EOP
+	$vhd_python
+	image('round/0.vhd', mkvhd.DIFFERENCING, 128 * KIB, 64 * KIB, 'a', 'b', '1.vhd')
+	image('round/1.vhd', mkvhd.DIFFERENCING, 128 * KIB, 64 * KIB, 'b', 'a', '0.vhd')
+EOP
+expect_status 0 check round/0.vhd
+expect_status 4 check --chain round/0.vhd
+expect_output 'the chain of parents leads back to itself'

@@ -287,7 +287,7 @@ static int newfile_publish(struct newfile *file, bool replace)
 
 /**
  * newfile_sync_dir() - make durable which files a directory has
- * @dir: the directory
+ * @dir: the directory; one that cannot be opened has everything synced
  *
  * Return: 0 or a negative errno.
  */
