@@ -70,21 +70,6 @@ static const char *ramdisk_sysfs(const struct ramdisk *disk, const char *file,
 }
 
 /**
- * ramdisk_no_cache() - have the kernel complete flushes of a disk at once
- * @disk: the disk, attached
- *
- * So that a flush is logged right after it was sent, see workload.c.
- */
-void ramdisk_no_cache(const struct ramdisk *disk)
-{
-	char path[96];
-	FILE *file = fopen(ramdisk_sysfs(disk, "queue/write_cache", path), "we");
-
-	if (!file || fputs("write through", file) < 0 || fclose(file))
-		die("%s: %s", path, strerror(errno));
-}
-
-/**
  * ramdisk_exit() - give a disk's memory back
  * @disk: the disk
  */

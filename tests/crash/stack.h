@@ -36,7 +36,6 @@ void ramdisk_init(struct ramdisk *disk, const char *dir, const char *name,
 		  u64 bytes);
 void ramdisk_attach(struct ramdisk *disk);
 void ramdisk_freeze(struct ramdisk *disk);
-void ramdisk_no_cache(const struct ramdisk *disk);
 void ramdisk_exit(struct ramdisk *disk);
 u64 ramdisk_next_data(const struct ramdisk *disk, u64 off, u64 *end);
 void ramdisk_counts(const struct ramdisk *disk, struct io_counts *counts);

@@ -40,74 +40,6 @@ void workload_mark(struct workload *workload, enum mark_kind kind, u32 value)
 }
 
 /* ------------------------------------------------------------------------
- * Tickets
- *
- * dm-log-writes gives the writes that a flush covers to the flush when that
- * begins, and logs them when it ends.  Of two flushes at once the later one may
- * be logged first, without the writes that the earlier one has taken, although
- * they are durable by then.  So whoever has sent a flush, or a FUA write that
- * may have caused one, waits with the mark until all are done that were under
- * way at the end of it.
- */
-
-#define TICKETS		64
-
-/**
- * struct tickets - flushes and FUA writes under way
- * @lock: protects it
- * @busy: one bit for each
- * @waits: marks that wait: for whom, and what they are
- * @nr: how many
- */
-static struct {
-	pthread_mutex_t lock;
-	u64 busy;
-	struct {
-		u64 for_whom;
-		enum mark_kind kind;
-		u32 value;
-	} waits[4096];
-	u32 nr;
-} tickets = { .lock = PTHREAD_MUTEX_INITIALIZER };
-
-static u32 ticket_take(void)
-{
-	u32 ticket;
-
-	pthread_mutex_lock(&tickets.lock);
-	if (!~tickets.busy)
-		die("too many flushes at once");
-	ticket = __builtin_ctzll(~tickets.busy);
-	tickets.busy |= 1ULL << ticket;
-	pthread_mutex_unlock(&tickets.lock);
-	return ticket;
-}
-
-static void ticket_give_back(struct workload *workload, u32 ticket,
-			     enum mark_kind kind, u32 value)
-{
-	u32 i, kept = 0;
-
-	pthread_mutex_lock(&tickets.lock);
-	tickets.busy &= ~(1ULL << ticket);
-	if (tickets.nr == sizeof(tickets.waits) / sizeof(tickets.waits[0]))
-		die("too many marks wait");
-	tickets.waits[tickets.nr].for_whom = tickets.busy;
-	tickets.waits[tickets.nr].kind = kind;
-	tickets.waits[tickets.nr++].value = value;
-	for (i = 0; i < tickets.nr; i++) {
-		tickets.waits[i].for_whom &= ~(1ULL << ticket);
-		if (tickets.waits[i].for_whom)
-			tickets.waits[kept++] = tickets.waits[i];
-		else
-			workload_mark(workload, tickets.waits[i].kind,
-				      tickets.waits[i].value);
-	}
-	tickets.nr = kept;
-	pthread_mutex_unlock(&tickets.lock);
-}
-
-/* ------------------------------------------------------------------------
  * Sites
  */
 
@@ -231,7 +163,6 @@ struct writer {
 		u32 skip;
 		u32 count;
 		u32 gen;
-		u32 ticket;
 		bool fua;
 		u8 *buf;
 	} slots[WORKLOAD_BURST];
@@ -309,8 +240,6 @@ static void writer_send(struct writer *writer, struct slot *slot,
 		slot->count = 1 + dice_below(&writer->dice, site->count);
 	slot->skip = dice_below(&writer->dice, site->count - slot->count + 1);
 	slot->fua = dice_percent(&writer->dice, workload->kind->fua);
-	if (slot->fua)
-		slot->ticket = ticket_take();
 	slot->gen = ledger_issue(&workload->ledger, site, slot->skip,
 				 slot->count, false);
 	for (i = 0; i < slot->count; i++)
@@ -334,18 +263,16 @@ static void writer_complete(struct writer *writer)
 	event = ledger_acknowledge(&writer->workload->ledger, slot->site,
 				   slot->skip, slot->count, slot->gen);
 	if (slot->fua)
-		ticket_give_back(writer->workload, slot->ticket, MARK_FUA,
-				 event);
+		workload_mark(writer->workload, MARK_FUA, event);
 }
 
 static void writer_flush(struct writer *writer)
 {
 	u32 events = ledger_events(&writer->workload->ledger);
-	u32 ticket = ticket_take();
 
 	if (fdatasync(writer->fd))
 		die("a flush failed: %s", strerror(errno));
-	ticket_give_back(writer->workload, ticket, MARK_FLUSH, events);
+	workload_mark(writer->workload, MARK_FLUSH, events);
 }
 
 /* A block of the writer's, who has nothing else under way. */
@@ -404,14 +331,13 @@ static void *writer_run(void *arg)
 /* Have the session closed beside the writers. */
 static void workload_close(struct workload *workload)
 {
-	u32 i, events, ticket;
+	u32 i, events;
 
 	for (i = 0; i < workload->kind->closes; i++) {
 		usleep(40000);
 		events = ledger_events(&workload->ledger);
-		ticket = ticket_take();
 		stack_message(WORKLOAD_NAME, "close");
-		ticket_give_back(workload, ticket, MARK_FLUSH, events);
+		workload_mark(workload, MARK_FLUSH, events);
 	}
 }
 
@@ -494,7 +420,6 @@ static void workload_create(struct workload *workload, const char *tool)
 		       1 << 20);
 	ramdisk_init(&workload->log, workload->dir, "log", WORKLOAD_LOG_BYTES);
 	ramdisk_attach(&workload->device);
-	ramdisk_no_cache(&workload->device);
 	ramdisk_attach(&workload->log);
 }
 
@@ -509,13 +434,18 @@ static void workload_map(struct workload *workload)
 		      workload->device.loop.path, workload->log.loop.path);
 	if (r)
 		die("no dm-log-writes: %s", strerror(-r));
+	r = stack_map(WORKLOAD_BELOW, "one-flush",
+		      workload->device.bytes / SECTOR, false, "/dev/mapper/%s",
+		      WORKLOAD_LOGGER);
+	if (r)
+		die("no dm-one-flush: %s", strerror(-r));
 	if (!kind->exposed)
 		snprintf(zeroed, sizeof(zeroed), " zeroed_from %llu",
 			 (unsigned long long)workload->meta_bytes / SECTOR);
 	r = stack_map(WORKLOAD_NAME, workload_target(workload),
 		      workload->disk_sectors, false,
 		      "/dev/mapper/%s %u commit_interval %u idle_close %u%s%s",
-		      WORKLOAD_LOGGER,
+		      WORKLOAD_BELOW,
 		      (*zeroed ? 6 : 4) + PARENTS_ARGS * workload->parents.nr,
 		      kind->commit_interval, kind->idle_close, zeroed,
 		      workload->parents.table);
@@ -549,6 +479,7 @@ void workload_run(struct workload *workload, const struct kind *kind, u64 seed,
 	else
 		workload_write(workload);
 	stack_unmap(WORKLOAD_NAME);
+	stack_unmap(WORKLOAD_BELOW);
 	stack_unmap(WORKLOAD_LOGGER);
 	if (kind->parents && !kind->vhd)
 		parents_find_bitmaps(workload);

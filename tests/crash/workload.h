@@ -92,6 +92,7 @@ struct workload {
 
 #define WORKLOAD_NAME	"crash-disk"
 #define WORKLOAD_LOGGER	"crash-logger"
+#define WORKLOAD_BELOW	"crash-one-flush"	/* below the target, see kmod/ */
 
 const struct kind *kind_find(const char *name);
 const struct kind *kind_get(u32 number);
