@@ -70,7 +70,8 @@ void vhdx_flush_end_io(struct bio *bio)
 		bio_endio(bio);
 		return;
 	}
-	WRITE_ONCE(vt->image.flush_failed, true);
+	if (bio->bi_status)
+		vhdx_image_flush_failed(&vt->image);
 	WRITE_ONCE(vt->check_reads, true);
 	vhdx_commit_bio(vt, bio);
 }
@@ -126,8 +127,8 @@ static void vhdx_commit_end(struct vhdx_target *vt, struct vhdx_commit *commit,
 	/* Some may have been handed back while this waited for space. */
 	bio_list_merge(&bios, &vt->committing);
 	bio_list_init(&vt->committing);
-	vt->flush_told |= READ_ONCE(vt->image.flush_failed) &&
-			  !bio_list_empty(&bios);
+	if (READ_ONCE(vt->image.flush_failed) && !bio_list_empty(&bios))
+		WRITE_ONCE(vt->image.flush_untold, false);
 	vt->lost |= commit->lost && bio_list_empty(&bios);
 	/* There is no commit to wait for any more: let them fail. */
 	if (vt->mode != VHDX_MODE_RW) {

@@ -77,6 +77,7 @@ void vhdx_image_unload(struct vhdx_image *image)
 	memset(&image->layout, 0, sizeof(image->layout));
 	image->allocated_blocks = 0;
 	image->flush_failed = false;
+	image->flush_untold = false;
 	image->loaded = false;
 	image->settled = false;
 }
@@ -195,6 +196,20 @@ int vhdx_image_write(struct vhdx_image *image, u64 off, const void *buf,
 }
 
 /**
+ * vhdx_image_flush_failed() - a flush of the device has failed
+ * @image: loaded, writable
+ *
+ * Whoever was told of another one was not told of what this one may have dropped.
+ *
+ * Context: any.
+ */
+void vhdx_image_flush_failed(struct vhdx_image *image)
+{
+	WRITE_ONCE(image->flush_untold, true);
+	WRITE_ONCE(image->flush_failed, true);
+}
+
+/**
  * vhdx_image_flush() - make durable what was written and has completed
  * @image: loaded, writable
  *
@@ -213,7 +228,7 @@ int vhdx_image_flush(struct vhdx_image *image)
 	atomic64_inc(&image->flushes);
 	trace_vhdx_flush(image->backing.bdev, r);
 	if (r)
-		WRITE_ONCE(image->flush_failed, true);
+		vhdx_image_flush_failed(image);
 	return READ_ONCE(image->flush_failed) ? r ?: -EIO : 0;
 }
 

@@ -163,6 +163,7 @@ int vhdx_overlay_write(struct vhdx_overlay *overlay,
  * @header_buf: two header slots, so that writing them needs no memory
  * @flush_failed: a flush of the device has failed, so whatever had been written
  *                before may be lost; set once per loading, read without lock
+ * @flush_untold: no guest was told since the last one has
  * @loaded: the fields below and @bat are valid
  * @settled: its header was written, and made durable, since it was loaded; of a VHD
  *           image: what was read then has been made durable
@@ -189,6 +190,7 @@ struct vhdx_image {
 	struct vhdx_nospace *no_space;
 	void *header_buf;
 	bool flush_failed;
+	bool flush_untold;
 	bool loaded;
 	bool settled;
 	atomic64_t flushes;
@@ -213,6 +215,7 @@ void vhdx_image_unload(struct vhdx_image *image);
 int vhdx_image_read(struct vhdx_image *image, u64 off, void *buf, u32 bytes);
 int vhdx_image_changed(struct vhdx_image *image, bool *changed);
 bool vhdx_image_grow(struct vhdx_image *image);
+void vhdx_image_flush_failed(struct vhdx_image *image);
 int vhdx_image_flush(struct vhdx_image *image);
 bool vhdx_image_lacks_space(struct vhdx_image *image, int r, bool *lacked);
 int vhdx_image_write(struct vhdx_image *image, u64 off, const void *buf,

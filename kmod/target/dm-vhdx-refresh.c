@@ -56,7 +56,7 @@ static int vhdx_check_length(struct vhdx_target *vt, const char **error)
  */
 static bool vhdx_acks_lost(const struct vhdx_target *vt)
 {
-	return vt->nr_dirty || (vt->image.flush_failed && !vt->flush_told);
+	return vt->nr_dirty || vt->image.flush_untold;
 }
 
 /**
@@ -70,7 +70,6 @@ void vhdx_drop_image(struct vhdx_target *vt)
 	spin_lock_irq(&vt->lock);
 	/* Somebody has to hear it. */
 	vt->lost |= vhdx_acks_lost(vt);
-	vt->flush_told = false;
 	spin_unlock_irq(&vt->lock);
 	vhdx_txn_drop(vt);
 	vhdx_chain_unload(vt);

@@ -235,7 +235,6 @@ struct vhdx_target {
 	unsigned int idle_count;	/* intervals without a write */
 	unsigned int idle_need;		/* ... until the session is closed */
 	bool lost;			/* the next flush has to fail */
-	bool flush_told;		/* a guest knows of image.flush_failed */
 	bool space_seen;	/* by a write, when space was lacking */
 	bool space_found;	/* by one that had found none */
 	bool requeue_no_space;	/* suspending with noflush */

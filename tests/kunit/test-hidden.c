@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
-/* A flush fails, and reads go on to see what it has dropped: no later one makes it durable. */
+/*
+ * A flush fails, and reads go on to see what it has dropped: no later one makes it durable.
+ * Nor does one that fails as well tell of what it drops.
+ */
 #include <linux/slab.h>
 
 #include "vk-tables.h"
@@ -87,8 +90,58 @@ static void hidden_header(struct kunit *test)
 	KUNIT_EXPECT_GT(test, n, 4);
 }
 
+/* A flush of a guest fails, and after it a write is done: the mode is still rw. */
+static void hidden_begin(struct tables_test *t)
+{
+	struct vk_target *vkt = &t->vkts[0];
+	struct fake_bio *flush, *write;
+	struct vhdx_target *vt = tables_start(t);
+
+	KUNIT_EXPECT_EQ(t->check.test, 0, tables_write(t, 0, 5));
+	KUNIT_EXPECT_EQ(t->check.test, 0, vk_guest_flush(vkt));
+	t->dev->fail_in[FAKE_BIO] = 1;
+	flush = fake_bio_new(REQ_OP_WRITE | REQ_PREFLUSH, VK_BEGIN, 0);
+	vk_guest_submit(vkt, flush);
+	while (!vt->image.flush_failed && fake_kernel_step(false))
+		;
+	write = fake_bio_new(REQ_OP_WRITE, VK_BEGIN + 5 * 2048 + 100, 8);
+	vk_guest_submit(vkt, write);
+	fake_kernel_run();
+	KUNIT_EXPECT_EQ(t->check.test, flush->status, -EIO);
+	KUNIT_EXPECT_EQ(t->check.test, write->status, 0);
+	KUNIT_EXPECT_EQ(t->check.test, vt->mode, VHDX_MODE_RO);
+	fake_bio_free(flush);
+	fake_bio_free(write);
+}
+
+/* That of the suspend may drop the write, and then nobody was told of it yet. */
+static void hidden_twice(struct kunit *test)
+{
+	struct tables_test *t = test->priv;
+	struct vk_target *vkt = &t->vkts[0];
+	u32 fails;
+
+	t->dev->flush_loses = true;
+	for (fails = 0; fails < 2; fails++) {
+		hidden_begin(t);
+		t->dev->losses = 0;
+		t->dev->fail_in[FAKE_FLUSH] = fails;
+		vk_target_suspend(vkt, false);
+		KUNIT_EXPECT_EQ(test, t->dev->losses, fails);
+		KUNIT_EXPECT_EQ(test, 0, vk_target_resume(vkt));
+		if (fails)
+			tables_expect_lost(t, 0);
+		else
+			KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(vkt));
+		vk_target_suspend(vkt, false);
+		vk_target_free(vkt);
+		t->table = 0;
+	}
+}
+
 static struct kunit_case hidden_cases[] = {
 	KUNIT_CASE(hidden_header),
+	KUNIT_CASE(hidden_twice),
 	{}
 };
 
