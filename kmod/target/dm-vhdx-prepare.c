@@ -205,11 +205,12 @@ void vhdx_prepare_hand_back(struct vhdx_target *vt, struct vhdx_change *change,
 	if (!change->status)
 		vhdx_rewind_bio(change->bio);
 	bio_list_add(bios, change->bio);
-	bio_list_merge(bios, &change->waiting);
 	mutex_lock(&vt->publish);
 	/* Whatever is there: nothing refers to its space. */
 	change->status = BLK_STS_NOSPC;
 	vhdx_prepare_end(vt, change);
 	mutex_unlock(&vt->publish);
+	/* Until then the worker could find it, and have another one wait. */
+	bio_list_merge(bios, &change->waiting);
 	vhdx_free_change(vt, change);
 }

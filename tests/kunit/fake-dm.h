@@ -99,6 +99,8 @@ struct fake_path {
  * @wait_arg: for @on_wait
  * @on_unlock: called once, when the target next releases a lock it took with interrupts on
  * @unlock_arg: for @on_unlock
+ * @on_mutex: called once, before the target next takes a mutex that it waits for
+ * @mutex_arg: for @on_mutex
  * @on_free: called whenever the target has freed something
  * @free_arg: for @on_free
  * @noflush: dm_noflush_suspending()
@@ -136,6 +138,8 @@ struct fake_kernel {
 	void *wait_arg;
 	void (*on_unlock)(void *arg);
 	void *unlock_arg;
+	void (*on_mutex)(void *arg);
+	void *mutex_arg;
 	void (*on_free)(void *arg);
 	void *free_arg;
 	bool noflush;

@@ -208,6 +208,23 @@ void fake_unlock_irq(spinlock_t *lock)
 		next(fake.unlock_arg);
 }
 
+#undef mutex_lock
+
+/**
+ * fake_mutex_lock() - mutex_lock(), but somebody else was faster
+ * @lock: the mutex
+ */
+void fake_mutex_lock(struct mutex *lock)
+{
+	void (*first)(void *arg) = fake.on_mutex;
+
+	fake.on_mutex = NULL;
+	if (first)
+		first(fake.mutex_arg);
+	/* Not a macro if lockdep looks on. */
+	mutex_lock_nested(lock, 0);
+}
+
 void fake_guid_gen(guid_t *guid)
 {
 	prandom_bytes_state(&fake.rnd, guid, sizeof(*guid));

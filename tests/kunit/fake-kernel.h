@@ -176,6 +176,10 @@ static inline bool fake_fatal_signal(struct task_struct *task)
 void fake_unlock_irq(spinlock_t *lock);
 #undef spin_unlock_irq
 #define spin_unlock_irq			fake_unlock_irq
+/* Whoever has a mutex that is waited for does all that needs it. */
+void fake_mutex_lock(struct mutex *lock);
+#undef mutex_lock
+#define mutex_lock			fake_mutex_lock
 #define msleep_interruptible(ms) ({ (void)(ms); fake_wait(); 0UL; })
 
 /* Hundreds of crashed images are loaded: their messages are kept, not shown. */

@@ -13,6 +13,8 @@
 #define ROOM_PAGES		700U
 #define ROOM_BLOCKS		(ROOM_PAGES * ROOM_PAGE_BLOCKS)
 #define ROOM_BIOS		800
+/* Nobody has anything of it. */
+#define ROOM_NEW		((ROOM_PAGES - 1) * ROOM_PAGE_BLOCKS + 5)
 
 struct room_test {
 	struct vk_check check;
@@ -24,6 +26,7 @@ struct room_test {
 	struct vhdx_target *vt;
 	struct fake_bio *bios[ROOM_BIOS];
 	u32 nr_bios;
+	void (*on_mutex)(void *arg);	/* of a suspend */
 };
 
 /* The parent has the first block of each page, and the one behind. */
@@ -142,8 +145,7 @@ static struct fake_bio *room_fill(struct room_test *t)
 	for (page = 0; t->vt->running->sectors < VHDX_LOG_FIRST_DESCS - 1; page++)
 		room_write(t, page * ROOM_PAGE_BLOCKS);
 	KUNIT_ASSERT_EQ(test, t->vt->running->sectors, VHDX_LOG_FIRST_DESCS - 1);
-	/* Zeros so far. */
-	fbio = room_send(t, REQ_OP_WRITE, last * ROOM_PAGE_BLOCKS + 5);
+	fbio = room_send(t, REQ_OP_WRITE, ROOM_NEW);
 	vhdx_worker(&t->vt->worker);
 	KUNIT_ASSERT_EQ(test, t->vt->nr_preparing, 1);
 	/* Another sector of the BAT. */
@@ -175,20 +177,18 @@ static void room_suspend(void *arg)
 
 	while (fake.waits == 1 && fake_kernel_step(false))
 		;
+	fake.on_mutex = t->on_mutex;
+	fake.mutex_arg = t;
 	vk_target_suspend_undo(&t->vkt, true);
 	t->dev->bad_end = 0;
 }
 
-/* Then what was prepared is handed back, too, with what waits for it; nothing is lost. */
-static void room_handed_back(struct kunit *test)
+/* Then what was prepared is handed back, too; nothing is lost. */
+static void room_hand_back(struct room_test *t, struct fake_bio *fbio)
 {
-	struct room_test *t = test->priv;
-	struct fake_bio *fbio = room_fill(t), *next;
-	u32 block = (ROOM_PAGES - 1) * ROOM_PAGE_BLOCKS + 5, taken;
+	struct kunit *test = t->check.test;
+	u32 taken = t->vt->image.space.taken;
 
-	taken = t->vt->image.space.taken;
-	next = room_send(t, REQ_OP_WRITE, block);
-	vhdx_worker(&t->vt->worker);
 	fake.on_wait = room_suspend;
 	fake.wait_arg = t;
 	t->dev->fail_errno = -ENOSPC;
@@ -199,16 +199,52 @@ static void room_handed_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, fake.waits, 1);
 	KUNIT_EXPECT_EQ(test, t->vt->mode, VHDX_MODE_RW);
 	KUNIT_EXPECT_EQ(test, fbio->status, -EREMCHG);
-	KUNIT_EXPECT_EQ(test, next->status, -EREMCHG);
+	/* With what waits for it. */
+	KUNIT_EXPECT_EQ(test, t->bios[t->nr_bios - 1]->status, -EREMCHG);
 	KUNIT_EXPECT_EQ(test, t->vt->nr_preparing, 0);
-	KUNIT_EXPECT_EQ(test, t->vt->bat[block], 0);
+	KUNIT_EXPECT_EQ(test, t->vt->bat[ROOM_NEW], 0);
 	KUNIT_EXPECT_EQ(test, t->vt->image.space.taken, taken - 1);
 	/* Whoever gets it writes it once more. */
 	KUNIT_EXPECT_EQ(test, fbio->bio.bi_iter.bi_sector,
-			VK_BEGIN + (sector_t)block * ROOM_BLOCK_SECTORS);
-	room_write(t, block);
-	KUNIT_EXPECT_TRUE(test, vhdx_e_present(t->vt->bat[block]));
+			VK_BEGIN + (sector_t)ROOM_NEW * ROOM_BLOCK_SECTORS);
+	room_write(t, ROOM_NEW);
+	KUNIT_EXPECT_TRUE(test, vhdx_e_present(t->vt->bat[ROOM_NEW]));
 	vk_target_suspend(&t->vkt, false);
+}
+
+static void room_handed_back(struct kunit *test)
+{
+	struct room_test *t = test->priv;
+	struct fake_bio *fbio = room_fill(t);
+
+	room_send(t, REQ_OP_WRITE, ROOM_NEW);
+	vhdx_worker(&t->vt->worker);
+	room_hand_back(t, fbio);
+}
+
+/* Once it is on its way back the worker has one more write to the same block. */
+static void room_late(void *arg)
+{
+	struct room_test *t = arg;
+
+	if (!list_empty(&t->vt->done)) {
+		fake.on_mutex = room_late;
+		return;
+	}
+	room_send(t, REQ_OP_WRITE, ROOM_NEW);
+	vhdx_worker(&t->vt->worker);
+}
+
+static void room_handed_back_late(struct kunit *test)
+{
+	struct room_test *t = test->priv;
+	struct fake_bio *fbio = room_fill(t);
+	u32 nr_bios = t->nr_bios;
+
+	t->on_mutex = room_late;
+	room_hand_back(t, fbio);
+	/* The late one, and that of the check. */
+	KUNIT_EXPECT_EQ(test, t->nr_bios, nr_bios + 2);
 }
 
 /* No memory but what was set aside, and nothing that a commit would free. */
@@ -267,6 +303,7 @@ static struct kunit_case room_cases[] = {
 	KUNIT_CASE(room_bad_places),
 	KUNIT_CASE(room_never_comes),
 	KUNIT_CASE(room_handed_back),
+	KUNIT_CASE(room_handed_back_late),
 	KUNIT_CASE(room_without_memory),
 	{}
 };

@@ -38,6 +38,7 @@ struct mutex {
 #define mutex_destroy(lock)	sim_mutex_destroy(lock)
 void sim_mutex_destroy(struct mutex *lock);
 void mutex_lock(struct mutex *lock);
+#define mutex_lock_nested(lock, subclass) mutex_lock(lock)
 bool mutex_trylock(struct mutex *lock);
 void mutex_unlock(struct mutex *lock);
 #define mutex_is_locked(lock)	((lock)->held)
