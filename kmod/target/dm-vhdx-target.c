@@ -249,7 +249,8 @@ static int vhdx_init_writer(struct vhdx_target *vt, char **error)
 
 /*
  * Read and judge the image, unless the live table may be writing it: then its
- * turn ends at the resume, and this waits until then.
+ * turn ends at the resume, and this waits until then.  If it was resumed meanwhile,
+ * what was read may be anything, and no header need tell: that had changed first.
  */
 static int vhdx_judge(struct vhdx_target *vt, char **error)
 {
@@ -262,18 +263,20 @@ static int vhdx_judge(struct vhdx_target *vt, char **error)
 	live = vhdx_chain_is_live(vt);
 	if (!live) {
 		r = vhdx_load_image(vt, &sentence);
-		/* If that table was resumed meanwhile, a parent's fault may be none. */
-		live = r && !fatal_signal_pending(current) && vhdx_chain_is_live(vt);
+		live = vhdx_chain_is_live(vt);
 	}
 	/* As much as it is to become its child: dm asks for the limits. */
-	if (live)
+	if (live) {
+		vhdx_drop_image(vt);
 		r = vhdx_peek_image(vt, &sentence);
-	if (!r)
-		return 0;
-	/* Likewise if it is the image itself that it writes. */
-	if (!fatal_signal_pending(current) && vhdx_registry_is_live(&vt->user))
-		return 0;
-	*error = (char *)sentence;
+	}
+	/* Nothing if it is the image itself that it writes. */
+	if (vhdx_registry_is_live(&vt->user)) {
+		vhdx_drop_image(vt);
+		r = fatal_signal_pending(current) ? r : 0;
+	}
+	if (r)
+		*error = (char *)sentence;
 	return r;
 }
 

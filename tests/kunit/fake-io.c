@@ -60,8 +60,13 @@ bool vhdx_io_fua(const struct vhdx_backing *backing)
 int vhdx_io_read(struct vhdx_backing *backing, u64 off, void *buf, size_t bytes)
 {
 	struct fake_dev *dev = fake_backing(backing);
-	int r = fake_dev_event(dev, FAKE_READ, off, bytes);
+	void (*first)(struct fake_dev *dev) = dev->on_read;
+	int r;
 
+	dev->on_read = NULL;
+	if (first)
+		first(dev);
+	r = fake_dev_event(dev, FAKE_READ, off, bytes);
 	if (!r)
 		fake_dev_peek(dev, off, buf, bytes);
 	return r;

@@ -86,7 +86,8 @@ struct fake_write {
  * @events: what was asked of the device
  * @nr_events: how often; only the first FAKE_MAX_EVENTS are kept
  * @hook: called after each operation but reads
- * @hook_arg: for @hook
+ * @on_read: called once, before the image is next read
+ * @hook_arg: for both
  */
 struct fake_dev {
 	struct block_device bdev;
@@ -118,6 +119,7 @@ struct fake_dev {
 	struct fake_event *events;
 	unsigned int nr_events;
 	void (*hook)(struct fake_dev *dev, const struct fake_event *event);
+	void (*on_read)(struct fake_dev *dev);
 	void *hook_arg;
 };
 
