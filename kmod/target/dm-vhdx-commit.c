@@ -103,6 +103,17 @@ struct vhdx_commit {
 	bool lost;	/* ... as writes of another table are lost */
 };
 
+/* Is there a flush, which tells of more than itself?  A FUA write does not. */
+static bool vhdx_commit_tells(const struct bio_list *bios)
+{
+	struct bio *bio;
+
+	bio_list_for_each(bio, bios)
+		if (bio->bi_opf & REQ_PREFLUSH)
+			return true;
+	return false;
+}
+
 static void vhdx_commit_take(struct vhdx_target *vt, struct vhdx_commit *commit)
 {
 	spin_lock_irq(&vt->lock);
@@ -112,24 +123,28 @@ static void vhdx_commit_take(struct vhdx_target *vt, struct vhdx_commit *commit)
 	/* Then some of what was acknowledged will never be durable. */
 	commit->failed = READ_ONCE(vt->image.flush_failed) ||
 			 (vt->mode != VHDX_MODE_RW && READ_ONCE(vt->nr_dirty));
-	commit->lost = commit->asked && vt->lost;
-	vt->lost &= !commit->asked;
+	commit->lost = vt->lost && vhdx_commit_tells(&vt->committing);
+	vt->lost &= !commit->lost;
 	spin_unlock_irq(&vt->lock);
 }
 
 static void vhdx_commit_end(struct vhdx_target *vt, struct vhdx_commit *commit,
 			    int r)
 {
+	blk_status_t status = commit->failed || commit->lost ? BLK_STS_IOERR :
+			      errno_to_blk_status(r);
 	struct bio_list bios = BIO_EMPTY_LIST;
 	struct bio *bio;
+	bool told;
 
 	spin_lock_irq(&vt->lock);
 	/* Some may have been handed back while this waited for space. */
 	bio_list_merge(&bios, &vt->committing);
 	bio_list_init(&vt->committing);
-	if (READ_ONCE(vt->image.flush_failed) && !bio_list_empty(&bios))
+	told = status && vhdx_commit_tells(&bios);
+	if (told)
 		WRITE_ONCE(vt->image.flush_untold, false);
-	vt->lost |= commit->lost && bio_list_empty(&bios);
+	vt->lost |= commit->lost && !told;
 	/* There is no commit to wait for any more: let them fail. */
 	if (vt->mode != VHDX_MODE_RW) {
 		vhdx_wake_starved(vt);
@@ -141,8 +156,7 @@ static void vhdx_commit_end(struct vhdx_target *vt, struct vhdx_commit *commit,
 	while ((bio = bio_list_pop(&bios))) {
 		/* One that the device has failed has its own already. */
 		if (!bio->bi_status)
-			bio->bi_status = commit->failed || commit->lost ?
-					 BLK_STS_IOERR : errno_to_blk_status(r);
+			bio->bi_status = status;
 		bio_endio(bio);
 	}
 }

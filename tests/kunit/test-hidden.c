@@ -139,7 +139,38 @@ static void hidden_twice(struct kunit *test)
 	}
 }
 
+/* The flush that follows a FUA write: who has sent that hears of it, and of no other write. */
+static void hidden_fua(struct kunit *test)
+{
+	struct tables_test *t = test->priv;
+	struct vk_target *vkt = &t->vkts[0];
+	u32 rounds;
+
+	t->dev->flush_loses = true;
+	tables_start(t);
+	KUNIT_EXPECT_EQ(test, 0, tables_write(t, 0, 5));
+	KUNIT_EXPECT_EQ(test, 0, tables_write(t, 0, 6));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(vkt));
+	for (rounds = 0; rounds < 2; rounds++) {
+		KUNIT_EXPECT_EQ(test, 0, tables_write(t, 0, 5));
+		t->dev->losses = 0;
+		t->dev->fail_in[FAKE_FLUSH] = 1;
+		KUNIT_EXPECT_EQ(test, -EIO, vk_guest_io(vkt, REQ_OP_WRITE | REQ_FUA,
+							6 * 2048, 8, t->buf));
+		KUNIT_EXPECT_EQ(test, t->dev->losses, 1);
+		vk_target_suspend(vkt, false);
+		KUNIT_EXPECT_EQ(test, 0, vk_target_resume(vkt));
+		/* That is durable, and says nothing of others either. */
+		if (rounds)
+			KUNIT_EXPECT_EQ(test, 0, vk_guest_io(vkt, REQ_OP_WRITE | REQ_FUA,
+							     6 * 2048, 8, t->buf));
+		tables_expect_lost(t, 0);
+	}
+	vk_target_suspend(vkt, false);
+}
+
 static struct kunit_case hidden_cases[] = {
+	KUNIT_CASE(hidden_fua),
 	KUNIT_CASE(hidden_header),
 	KUNIT_CASE(hidden_twice),
 	{}
