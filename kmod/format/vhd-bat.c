@@ -63,7 +63,8 @@ bool vhd_tables_overlap(const struct vhd_tables *tables, u64 off, u64 bytes)
  * @tables: space that is no block
  *
  * Context: any.
- * Return: bytes from the start of the image.
+ * Return: bytes from the start of the image, in whole sectors: a path of the
+ * parent may end in the middle of one, but no block or footer begins there.
  */
 u64 vhd_tables_end(const struct vhd_tables *tables)
 {
@@ -73,7 +74,7 @@ u64 vhd_tables_end(const struct vhd_tables *tables)
 	for (i = 0; i < tables->count; i++)
 		end = max_t(u64, end, tables->range[i].off +
 				      tables->range[i].bytes);
-	return end;
+	return (end + VHD_SECTOR - 1) & ~(u64)(VHD_SECTOR - 1);
 }
 
 /**

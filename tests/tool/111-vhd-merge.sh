@@ -44,6 +44,16 @@ disk c 1 | cmp - disk.raw
 expect_status 0 convert c/0.vhd flat.raw
 expect_status 0 check c/0.vhd
 
+# One that has no block ends with the names of its parent: its footer begins with a sector all the same.
+"$vhdx" create --format vhd base.vhd 4M
+"$vhdx" create --format vhd --parent base.vhd middle.vhd
+for keep in '' --keep; do
+	"$vhdx" create --format vhd --parent middle.vhd top.vhd
+	expect_status 0 merge $keep top.vhd
+	[ $(($(stat -c %s middle.vhd) % 512)) = 0 ] || fail "$(stat -c %s middle.vhd) bytes"
+done
+rm base.vhd middle.vhd top.vhd
+
 # --- killed at each write --------------------------------------------------------------
 
 for into in 1 2; do

@@ -37,6 +37,9 @@ static void entries_have_a_place(void **state)
 	/* What is behind the last one is none. */
 	tables.range[2].bytes = end;
 	assert_true(vhd_tables_end(&tables) == 512 * 51);
+	tables.range[1].bytes = 14;
+	assert_true(vhd_tables_end(&tables) == 512 * 51);
+	tables.range[1].bytes = 512;
 	assert_fault(vhd_bat_check(&geo, &tables, 0, end), VHD_BAT_TABLES);
 	assert_ok(vhd_bat_check(&geo, &tables, 1, end));
 	assert_ok(vhd_bat_check(&geo, &tables, 41, end));

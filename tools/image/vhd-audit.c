@@ -236,7 +236,6 @@ static void vhd_audit_space(struct audit *audit, const struct vhd_image *vhd)
 	audit->readable = true;
 	audit->blocks = layout->geo.blocks;
 	audit->end = max_t(u64, audit->end, vhd_tables_end(&layout->tables));
-	audit->end = (audit->end + VHD_SECTOR - 1) & ~(u64)(VHD_SECTOR - 1);
 	if (!layout->geo.blocks)
 		return;
 	for (i = 0; i < layout->tables.count; i++)

@@ -113,8 +113,8 @@ static void vhd_compact_assign(struct vhd_compact *compact)
 {
 	u64 size = vhd_block_sectors(vhd_compact_geo(compact)), to;
 	u64 align = vhd_compact_align(compact);
-	u64 free = (vhd_tables_end(&compact->vhd->layout.tables) +
-		    VHD_SECTOR - 1) >> VHD_SECTOR_SHIFT;
+	u64 free = vhd_tables_end(&compact->vhd->layout.tables) >>
+		   VHD_SECTOR_SHIFT;
 	u64 low = 0, high = compact->count;
 
 	while (low < high) {

@@ -71,9 +71,7 @@ static struct vhd_relink_blocks vhd_relink_blocks(const struct vhd_layer *layer)
 /* End of all but the footer. */
 static u64 vhd_relink_end(const struct vhd_layer *layer)
 {
-	u64 end = vhd_tables_end(&layer->vhd.layout.tables);
-
-	return max_t(u64, round_up_u64(end, VHD_SECTOR),
+	return max_t(u64, vhd_tables_end(&layer->vhd.layout.tables),
 		     vhd_relink_blocks(layer).end);
 }
 
