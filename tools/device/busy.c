@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdint.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -11,7 +12,7 @@
 #include "message.h"
 #include "who.h"
 
-#define BUSY_IDLE_SECONDS	5
+#define BUSY_IDLE_MS	5000
 
 static int busy_open(const char *name)
 {
@@ -32,12 +33,13 @@ static bool busy_claimed(const char *name)
 	return busy;
 }
 
-static time_t busy_now(void)
+/* Milliseconds, by a clock that nobody sets. */
+static int64_t busy_now(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec;
+	return now.tv_sec * 1000LL + now.tv_nsec / 1000000;
 }
 
 /* Is it open more than @users times, for longer than udev would have it? */
@@ -100,9 +102,9 @@ static const char *busy_find(struct partitions *partitions,
  * to stay.  What is about to be removed, as an encrypted one after its file
  * system was unmounted, is so soon.
  */
-static void busy_limit(const char *foreign, time_t *end)
+static void busy_limit(const char *foreign, int64_t *end)
 {
-	time_t limit = busy_now() + BUSY_IDLE_SECONDS;
+	int64_t limit = busy_now() + BUSY_IDLE_MS;
 	struct mapping on_top;
 
 	if (*foreign && !mapping_get(foreign, &on_top) &&
@@ -133,17 +135,19 @@ int busy_wait(struct partitions *partitions, const struct mapping *disk,
 	      unsigned int seconds)
 {
 	int mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-	time_t end = busy_now() + seconds;
 	char foreign[MAPPING_NAME];
-	bool told = false;
 	const char *busy;
+	int64_t end = 0;
 
-	while ((busy = busy_find(partitions, disk, foreign)) &&
-	       busy_now() < end) {
-		if (!told)
+	while ((busy = busy_find(partitions, disk, foreign)) && seconds) {
+		/* To look for it may have taken longer than that. */
+		if (!end) {
 			note(busy, "in use: waiting up to %u s for that to end",
 			     seconds);
-		told = true;
+			end = busy_now() + seconds * 1000LL;
+		} else if (busy_now() >= end) {
+			break;
+		}
 		busy_limit(foreign, &end);
 		busy_pause(mounts);
 	}
