@@ -91,8 +91,6 @@ static void vlife_write_end(struct fake_bio *fbio)
 	bool fua = io->floor[0] == U32_MAX;
 
 	io->l->busy[io->sector] = false;
-	if (fua && fbio->status)
-		io->l->owed = false;
 	if (!fbio->status) {
 		io->l->done[io->sector] = io->version;
 		if (fua)

@@ -314,7 +314,7 @@ static void life_io_end(struct life_io *io, struct fake_bio *fbio)
 		if (!t->failures)
 			vk_fail(&t->check, "a bio fails: %d", fbio->status);
 	}
-	if (io->floor && fbio->status && (io->number || io->flush))
+	if (io->flush && fbio->status)
 		t->owed = false;
 	else if (io->flush && t->owed)
 		vk_fail(&t->check, "nobody hears that writes are lost");
