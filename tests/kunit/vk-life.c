@@ -259,17 +259,18 @@ void life_check_image(struct life_test *t, struct vhdx_image *image,
 void life_adopt(struct life_test *t, struct vhdx_image *image,
 		struct fake_dev *dev)
 {
-	u32 i, number, floor;
+	u32 i, number, durable, floor;
 
 	for (i = 0; i < LIFE_SECTORS; i++) {
 		life_image_sector(t, image, dev, life_sector(i), t->buf);
 		life_number(t->buf, i, &number);
 		t->owed |= number < t->sectors[i].done &&
 			   (number || t->sectors[i].zeroed < t->sectors[i].done);
-		/* What is seen may be hidden from all flushes that come. */
-		floor = dev->flush_hides ? min(t->sectors[i].durable, number) : number;
+		/* What is seen may be hidden from all flushes that come, be it zeros. */
+		durable = dev->flush_hides ? t->sectors[i].durable : number;
+		floor = min(durable, number);
 		t->sectors[i] = (struct life_sector) {
-			.durable = floor, .done = floor, .begun = number,
+			.durable = floor, .done = floor, .begun = max(durable, number),
 			.zeroed = floor < number ? number : 0,
 		};
 	}
