@@ -195,3 +195,29 @@ for how in RENAME_FAULT SYNC_FAULT 'NO_EXCHANGE=1 RENAME_FAULT' 'NO_EXCHANGE=1 S
 	[ "$(sha256sum <names/old.vhdx)" = "$sum" ]
 	mv names/old.vhdx names/disk.vhdx
 done
+
+# --- two at a time ----------------------------------------------------------------------------
+
+# What is written down is the name that the image has afterwards, or nothing is made.
+child() # FORMAT: of disk.FORMAT
+{
+	"$vhdx" create --format "$1" --parent "disk.$1" "b.$1"
+}
+mkdir race
+cd race || exit
+for format in vhdx vhd; do
+	for other in "$vhdx snapshot --keep-name disk.$format b.$format" "$vhdx snapshot disk.$format b.$format" "child $format"; do
+		for ((n = 0; n < 12; n++)); do
+			rm -f ./*."$format"
+			"$vhdx" create --format $format --size 8M disk.$format
+			$other >other 2>&1 &
+			"$vhdx" snapshot --keep-name disk.$format a.$format >one 2>&1 || true
+			wait $! || true
+			for file in disk a b; do
+				[ ! -e $file.$format ] || "$vhdx" check --chain --quiet $file.$format || fail "$other: $file.$format: $(cat one other)"
+			done
+			[ -e a.$format ] || grep -q 'run this once more' one || grep -q 'is the parent of' one || fail "$(cat one)"
+			[ -e b.$format ] || grep -q 'run this once more' other || fail "$(cat other)"
+		done
+	done
+done

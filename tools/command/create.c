@@ -191,7 +191,7 @@ static int create_open_parent(const struct command *self, struct create *create)
 		return -EEXIST;
 	}
 	create_inherit(self, create);
-	return 0;
+	return image_hold_name(chain_leaf(chain), false);
 }
 
 static void create_set_format(const struct command *self, struct create *create)

@@ -326,7 +326,8 @@ static int merge_set_parent(struct merge_run *run, struct copy_job *job)
 	parent = merge_target(&run->merge);
 	job->layers = run->merge.into;
 	job->format.meta.has_parent = true;
-	return child_locate(&job->format, run->to, parent->path,
+	r = image_hold_name(&parent->image, false);
+	return r ? r : child_locate(&job->format, run->to, parent->path,
 			    &parent->image.layout.header.data_write_guid);
 }
 

@@ -124,7 +124,7 @@ static int rebase_open_new(struct rebase *rebase)
 		r = VHDX_FAULT_CHAIN_DEEP;
 	if (r)
 		complain_fault(rebase->want.parent, r);
-	return r;
+	return r ? r : image_hold_name(chain_leaf(chain), false);
 }
 
 /* Cases 50, 51. */

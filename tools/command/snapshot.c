@@ -190,7 +190,7 @@ static int snapshot_name(struct snapshot *snapshot, const char *path)
 	snapshot_settle_names(snapshot);
 	if (!snapshot->child)
 		r = snapshot_make_name(snapshot);
-	return !r && snapshot->keep_name ? snapshot_check_names(snapshot) : r;
+	return r;
 }
 
 static void snapshot_print(const struct snapshot *snapshot,
@@ -227,6 +227,8 @@ static int snapshot_live(struct snapshot *snapshot, const struct mapping *disk)
 	r = graft_look(graft);
 	if (!r)
 		r = snapshot_name(snapshot, graft->path);
+	if (!r && snapshot->keep_name)
+		r = snapshot_check_names(snapshot);
 	graft->child = snapshot->child;
 	graft->keep_name = snapshot->keep_name;
 	if (!r)
@@ -304,6 +306,11 @@ static int snapshot_file(struct snapshot *snapshot)
 	    chain_open(chain, snapshot->what, IMAGE_READ, &snapshot->search);
 	if (!r)
 		r = snapshot_name(snapshot, snapshot->what);
+	if (!r)
+		r = image_hold_name(chain_leaf(chain), snapshot->keep_name);
+	/* Nobody can make others from now on. */
+	if (!r && snapshot->keep_name)
+		r = snapshot_check_names(snapshot);
 	if (!r)
 		r = snapshot_make_child(snapshot, chain);
 	if (!r)

@@ -34,20 +34,33 @@
 #define USE_NO_RESIZE		203
 
 /*
- * Does QEMU have the image open for writing?  It says so by a shared lock on a
- * byte that goes with ours.  Only those who lock the whole file are not QEMU.
+ * And bytes of our own, with shared locks, as QEMU does it: who only reads an image,
+ * and may not write it, can keep others from some things as well.
  */
-static bool use_qemu_writes(int fd)
+#define USE_NAMES		50	/* its name is being written down */
+#define USE_RENAMES		51	/* it is being changed */
+
+/* Do others have a shared lock on a byte?  Only those who lock the whole file do not say that. */
+static bool use_is_said(int fd, off_t byte)
 {
 	struct flock lock = {
 		.l_type = F_WRLCK,
 		.l_whence = SEEK_SET,
-		.l_start = USE_WRITES,
+		.l_start = byte,
 		.l_len = 1,
 	};
 
 	return !fcntl(fd, F_OFD_GETLK, &lock) && lock.l_type != F_UNLCK &&
 	       lock.l_len;
+}
+
+/*
+ * Does QEMU have the image open for writing?  It says so by a shared lock on a
+ * byte that goes with ours.
+ */
+static bool use_qemu_writes(int fd)
+{
+	return use_is_said(fd, USE_WRITES);
 }
 
 static int use_set_lock(int fd, short type, off_t start, off_t bytes)
@@ -94,6 +107,23 @@ int use_lock_shared(int fd)
 	if (!r)
 		r = use_set_lock(fd, F_RDLCK, USE_NO_RESIZE, 1);
 	return r || use_is_written(fd) ? -EAGAIN : 0;
+}
+
+/**
+ * use_lock_name() - see that the name of an image stays what it is
+ * @fd: the image, after use_lock_shared()
+ * @change: to change it; else to write it down, which several may do at a time
+ *
+ * Return: 0, also where the file system has no locks; -EAGAIN if others are at it.
+ */
+int use_lock_name(int fd, bool change)
+{
+	/* Each says first what it does, so of two at least one sees the other. */
+	int r = use_set_lock(fd, F_RDLCK, change ? USE_RENAMES : USE_NAMES, 1);
+
+	if (r || use_is_said(fd, USE_RENAMES))
+		return -EAGAIN;
+	return change && use_is_said(fd, USE_NAMES) ? -EAGAIN : 0;
 }
 
 /**

@@ -11,6 +11,7 @@
 
 int use_probe(int fd);
 int use_lock_shared(int fd);
+int use_lock_name(int fd, bool change);
 int use_lock_merge(int fd);
 int use_lock(int fd);
 int use_lock_wait(int fd, unsigned int seconds);

@@ -168,6 +168,18 @@ static int image_allocate(struct image *image)
 	return image->scratch && image->shown ? 0 : -ENOMEM;
 }
 
+/*
+ * Whoever had it locked until now may have given its name to another file: a merge
+ * to the result, a snapshot to the new leaf.
+ */
+static bool image_was_renamed(const struct image *image)
+{
+	struct stat now;
+
+	return stat(image->path, &now) || now.st_dev != image->st.st_dev ||
+	       now.st_ino != image->st.st_ino;
+}
+
 /**
  * image_open() - open and lock an image
  * @image: result; image_close() it, also after a failure
@@ -197,6 +209,25 @@ int image_open(struct image *image, const char *path, enum image_mode mode)
 	if (r)
 		complain_errno(path, r, "cannot open");
 	return r;
+}
+
+/**
+ * image_hold_name() - keep an image's name as it is, until it is closed
+ * @image: the image, from image_open() for reading
+ * @change: the name is to be changed; else it is written down in a child
+ *
+ * Says what is wrong.
+ *
+ * Return: 0 or a negative errno.
+ */
+int image_hold_name(const struct image *image, bool change)
+{
+	if (image->block_device ||
+	    (!use_lock_name(image->fd, change) && !image_was_renamed(image)))
+		return 0;
+	complain(image->path, "run this once more when that is done",
+		 "another command is making a child of it, or gives it another name");
+	return -EBUSY;
 }
 
 /**

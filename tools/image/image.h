@@ -62,6 +62,7 @@ struct image {
 };
 
 int image_open(struct image *image, const char *path, enum image_mode mode);
+int image_hold_name(const struct image *image, bool change);
 int image_take(struct image *image, const char *path, int fd);
 int image_peek(struct image *image, const char *path);
 int image_glance(struct image *image, const char *path);

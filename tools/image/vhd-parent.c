@@ -131,21 +131,25 @@ int vhd_parent_name(struct vhd_parent *parent, const char *path,
  * @path: the parent's file
  * @child: where the child is going to be
  *
- * The parent must not be in use by one who writes.  Says what is wrong.
+ * The parent must not be in use by one who writes, and keeps its name until
+ * vhd_parent_free().  Says what is wrong.
  *
  * Return: 0, a fault or a negative errno.
  */
 int vhd_parent_describe(struct vhd_parent *parent, const char *path,
 			const char *child)
 {
-	struct image image;
 	int r;
 
 	memset(parent, 0, sizeof(*parent));
-	r = image_open(&image, path, IMAGE_READ);
+	parent->image = calloc(1, sizeof(*parent->image));
+	if (!parent->image)
+		return -ENOMEM;
+	r = image_open(parent->image, path, IMAGE_READ);
 	if (!r)
-		r = vhd_parent_load(parent, &image);
-	image_close(&image);
+		r = vhd_parent_load(parent, parent->image);
+	if (!r)
+		r = image_hold_name(parent->image, false);
 	return r ? r : vhd_parent_name(parent, path, child);
 }
 
@@ -157,6 +161,10 @@ void vhd_parent_free(struct vhd_parent *parent)
 {
 	unsigned int i;
 
+	if (parent->image)
+		image_close(parent->image);
+	free(parent->image);
+	parent->image = NULL;
 	for (i = 0; i < VHD_PARENT_PATHS; i++) {
 		free(parent->path[i].utf16);
 		parent->path[i].utf16 = NULL;

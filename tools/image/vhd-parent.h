@@ -5,10 +5,13 @@
 
 #include "vhd-disk.h"
 
+struct image;
+
 #define VHD_PARENT_PATHS	2	/* absolute, relative: in the order of Windows */
 
 /**
  * struct vhd_parent - an image that is to become a parent
+ * @image: itself, open, so that it stays what it is; or NULL
  * @disk_bytes: size of its disk
  * @block_bytes: of its blocks; 0 if it is fixed
  * @id: its identity
@@ -20,6 +23,7 @@
  * @path.bytes: its length
  */
 struct vhd_parent {
+	struct image *image;
 	u64 disk_bytes;
 	u32 block_bytes;
 	guid_t id;

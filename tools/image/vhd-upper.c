@@ -101,6 +101,8 @@ int vhd_upper_create(struct vhd_upper *upper)
 	r = newchild_plan(&upper->child, &parent->image, leaf->block_bytes);
 	upper->child.vhd.disk_bytes = leaf->disk_bytes;
 	if (!r)
+		r = image_hold_name(&parent->image, false);
+	if (!r)
 		r = newchild_locate(&upper->child, job->path, parent->path);
 	job->fill = vhd_upper_fill;
 	return r ? r : copy_create(job);
