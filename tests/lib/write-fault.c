@@ -6,7 +6,8 @@
  * $WRITE_STOP: it is stopped, and goes on when it is told to.
  *
  * $RENAME_FAULT, $SYNC_FAULT and $READ_FAULT: that one of the calls that rename, that
- * sync, or that read a file from a place in it, fails.  $NO_EXCHANGE: names cannot be exchanged; $NO_LINK: no file has two.
+ * sync, or that read a file from a place in it, fails.  $LOCK_STOP: before that one of
+ * the calls that lock a file the program is stopped.  $NO_EXCHANGE: names cannot be exchanged; $NO_LINK: no file has two.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -14,6 +15,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/vfs.h>
@@ -42,7 +44,7 @@ static int fails(const char *name, int *calls)
 	return 1;
 }
 
-static int renames, syncs, reads;
+static int renames, syncs, reads, locks;
 
 /* Is this the call? Then nothing of it is done, unless the program goes on. */
 static int doomed(void)
@@ -175,4 +177,29 @@ __attribute__((destructor)) static void end(void)
 		fprintf(stderr, "write-fault: no call was doomed\n");
 	if (number("READ_FAULT") > reads)
 		fprintf(stderr, "write-fault: no read failed\n");
+}
+
+int fcntl64(int fd, int command, ...)
+{
+	int (*call)(int, int, void *) = real("fcntl64");
+	va_list args;
+	void *arg;
+
+	va_start(args, command);
+	arg = va_arg(args, void *);
+	va_end(args);
+	if (command == F_OFD_SETLK && ++locks == number("LOCK_STOP"))
+		raise(SIGSTOP);
+	return call(fd, command, arg);
+}
+
+int fcntl(int fd, int command, ...)
+{
+	va_list args;
+	void *arg;
+
+	va_start(args, command);
+	arg = va_arg(args, void *);
+	va_end(args);
+	return fcntl64(fd, command, arg);
 }

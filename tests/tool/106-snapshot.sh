@@ -221,3 +221,27 @@ for format in vhdx vhd; do
 		done
 	done
 done
+
+# Who opened the image before its name went to another file, and locks it then, takes that one.
+for ((n = 0; n < 2; n++)); do
+	rm -f ./*
+	"$vhdx" create --size 8M disk.vhdx
+	"$vhdx" snapshot --keep-name disk.vhdx before.vhdx >out
+	sum=$(sha256sum <before.vhdx)
+	LD_PRELOAD=$VHDX_TOP/build/write-fault.so LOCK_STOP=1 "$vhdx" resize disk.vhdx 9M >resize 2>&1 &
+	late=$!
+	at_exit end_process $late
+	wait_for 20 grep -q '^State:.*stopped' /proc/$late/status
+	if [ $n = 0 ]; then
+		"$vhdx" merge --keep-name disk.vhdx >out
+	else
+		"$vhdx" snapshot --keep-name disk.vhdx after.vhdx >out
+		sum=$(sha256sum <after.vhdx)
+	fi
+	kill -CONT $late
+	wait $late || fail "$(<resize)"
+	expect_status 0 info --json disk.vhdx
+	[ "$(json 'j["virtual_size"] >> 20')" = 9 ] || fail "resized what has no name any more: $(<resize)"
+	"$vhdx" check --chain --quiet disk.vhdx
+	[ $n = 0 ] || [ "$(sha256sum <after.vhdx)" = "$sum" ] || fail 'a parent was written to'
+done

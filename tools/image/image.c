@@ -17,6 +17,7 @@
 	((type *)((char *)(ptr) - offsetof(type, member)))
 
 #define IMAGE_WAIT_SECONDS	10	/* for IMAGE_WRITE_SOON */
+#define IMAGE_TRIES		10	/* if the name goes to another file */
 #define IMAGE_BAT_BYTES	SZ_1M		/* of the BAT are read at a time */
 
 /**
@@ -180,6 +181,18 @@ static bool image_was_renamed(const struct image *image)
 	       now.st_ino != image->st.st_ino;
 }
 
+static int image_open_locked(struct image *image, const char *path,
+			     enum image_mode mode)
+{
+	int r;
+
+	image_init(image, path, mode);
+	r = image_open_file(image, mode);
+	if (r == -EBUSY || r == -ETXTBSY)
+		return image_busy(image, mode, true);
+	return r ? r : image_busy(image, mode, image_lock(image, mode));
+}
+
 /**
  * image_open() - open and lock an image
  * @image: result; image_close() it, also after a failure
@@ -192,14 +205,13 @@ static bool image_was_renamed(const struct image *image)
  */
 int image_open(struct image *image, const char *path, enum image_mode mode)
 {
-	int r;
+	int r = image_open_locked(image, path, mode), tries = IMAGE_TRIES;
 
-	image_init(image, path, mode);
-	r = image_open_file(image, mode);
-	if (r == -EBUSY || r == -ETXTBSY)
-		return image_busy(image, mode, true);
-	if (!r)
-		r = image_busy(image, mode, image_lock(image, mode));
+	/* Where nothing is ever the same file these are not to be had. */
+	while (!r && image_was_renamed(image) && tries--) {
+		close(image->fd);
+		r = image_open_locked(image, path, mode);
+	}
 	if (r == -EBUSY)
 		return r;
 	if (!r)
