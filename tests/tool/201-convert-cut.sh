@@ -89,7 +89,27 @@ if [ -e .b.vhdx-convert.state ]; then
 	expect_status 0 convert -O raw b c.raw
 	cmp a.raw c.raw
 fi
-rm -f a.raw b c.raw .b*
+rm -f b c.raw .b*
+
+# Two at a time: the second one has the unfinished file open, which gets its name before the lock is free.
+for to in raw vhdx; do
+	LD_PRELOAD=$VHDX_TOP/build/write-fault.so WRITE_STOP=1 WRITE_FAULT=3 "$vhdx" convert --continue -O raw a.raw b >first 2>&1 &
+	first=$!
+	at_exit end_process $first
+	wait_for 20 grep -q '^State:.*stopped' /proc/$first/status
+	LD_PRELOAD=$VHDX_TOP/build/write-fault.so WRITE_FAULT=3 "$vhdx" convert --continue -O $to a.raw b >second 2>&1 &
+	second=$!
+	wait_for 4 grep -q -- "-> OFDLCK.*:$(stat -c %i .b.vhdx-convert) " /proc/locks
+	kill -CONT $first
+	wait $first || fail "$(<first)"
+	status=0
+	wait $second || status=$?
+	cmp a.raw b || fail "what was finished has been written to again"
+	[ $status = 1 ] && grep -q 'another conversion to it has just ended' second || fail "status $status: $(<second)"
+	[ ! -e .b.vhdx-convert ]
+	rm b
+done
+rm -f a.raw first second
 
 # --- sharing -----------------------------------------------------------------------------
 

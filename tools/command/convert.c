@@ -228,6 +228,25 @@ static int convert_resume(struct convert *convert)
 			     point->block, point->block_off);
 }
 
+/* Nobody else works on it, from here on. */
+static int convert_lock_kept(const struct convert *convert)
+{
+	const struct newfile *file = &convert->file;
+
+	/* What the kernel still does for one that was killed takes a moment. */
+	if (use_lock_wait(file->fd, CONVERT_WAIT_SECONDS)) {
+		complain(convert->target, "wait for that, or end it",
+			 "another conversion to it is running");
+		return -EBUSY;
+	}
+	/* Whoever had it locked may have finished it: then it is no longer ours. */
+	if (newfile_has_name(file))
+		return 0;
+	complain(convert->target, "look at what it has made",
+		 "another conversion to it has just ended");
+	return -EBUSY;
+}
+
 static int convert_open_file(struct convert *convert)
 {
 	struct newfile *file = &convert->file;
@@ -239,13 +258,8 @@ static int convert_open_file(struct convert *convert)
 		r = newfile_open_named(file, convert->target);
 	else
 		r = newfile_open(file, convert->target);
-	/* What the kernel still does for one that was killed takes a moment. */
-	if (!r && convert->go_on &&
-	    use_lock_wait(file->fd, CONVERT_WAIT_SECONDS)) {
-		complain(convert->target, "wait for that, or end it",
-			 "another conversion to it is running");
+	if (!r && convert->go_on && convert_lock_kept(convert))
 		return -EBUSY;
-	}
 	convert->image.fd = file->fd;
 	if (!r && convert->to_format == DISK_QCOW2) {
 		r = qemu_create(file->temp, convert->target,

@@ -219,6 +219,20 @@ int newfile_open_kept(struct newfile *file, const char *path,
 }
 
 /**
+ * newfile_has_name() - is it still the file of its temporary name?
+ * @file: from newfile_open_kept()
+ *
+ * Return: false if somebody else has finished or removed it since it was opened.
+ */
+bool newfile_has_name(const struct newfile *file)
+{
+	struct stat st, now;
+
+	return !fstat(file->fd, &st) && !lstat(file->temp, &now) &&
+	       st.st_dev == now.st_dev && st.st_ino == now.st_ino;
+}
+
+/**
  * newfile_inherit() - be as open to others as the file that is replaced
  * @file: the file, not finished
  * @old: the file that newfile_commit() is going to replace

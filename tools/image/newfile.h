@@ -27,6 +27,7 @@ int newfile_open(struct newfile *file, const char *path);
 int newfile_open_named(struct newfile *file, const char *path);
 int newfile_open_kept(struct newfile *file, const char *path,
 		      const char *suffix);
+bool newfile_has_name(const struct newfile *file);
 int newfile_inherit(struct newfile *file, const struct stat *old);
 int newfile_commit(struct newfile *file, bool replace);
 int newfile_temp(char temp[PATH_MAX], const char *path);
