@@ -31,7 +31,7 @@ expect_status 1 create "$dev" 1G
 expect_output 'holds a VHD image'
 # Too small, too large.
 expect_status 1 create --format vhd --force -t fixed "$dev" 16M
-expect_output 'too small: the image takes 16 MiB, the device has 16 MiB'
+expect_output 'too small: the image takes 16777728 bytes, the device has 16777216 bytes'
 expect_status 1 create --format vhd --force -t fixed "$dev" 15M
 expect_output 'ends where the device does: it takes 15729152, the device has 16M'
 expect_status 1 create --format vhd --force -b 4K "$dev" 100G

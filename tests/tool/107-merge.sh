@@ -131,6 +131,11 @@ rm sibling.vhdx
 expect_status 1 merge large.vhdx
 expect_output "^vhdx: large.vhdx: its disk has 16 MiB, that of '.*leaf.vhdx' 8 MiB: 'vhdx flatten'"
 rm large.vhdx
+# Where the difference cannot be seen in MiB.
+"$vhdx" create --parent leaf.vhdx --size $(((8 << 20) + 4096)) large.vhdx
+expect_status 1 merge large.vhdx
+expect_output "^vhdx: large.vhdx: its disk has 8392704 bytes, that of '.*leaf.vhdx' 8388608 bytes: 'vhdx flatten'"
+rm large.vhdx
 sed -i /sibling/d sums
 sha256sum -c --quiet sums
 # A child of another one is given up.

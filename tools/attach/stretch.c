@@ -310,8 +310,9 @@ static int stretch_check_room(struct stretch *stretch, const struct newsize *siz
 	}
 	if (!lacks)
 		return 0;
+	size_text_two(need, bytes, have, room);
 	swap_why(&stretch->swap, "its image has to grow by %s, there are %s",
-		 size_text(need, bytes), size_text(have, room));
+		 need, have);
 	return -ENOSPC;
 }
 

@@ -161,9 +161,9 @@ static int rebase_check_space(struct rebase *rebase)
 
 	if (more <= room)
 		return 0;
+	size_text_two(need, more, have, room);
 	complain(image->path, "make some space, or use 'vhdx flatten' to somewhere else",
-		 "what differs takes %s more, there are %s",
-		 size_text(need, more), size_text(have, room));
+		 "what differs takes %s more, there are %s", need, have);
 	return -ENOSPC;
 }
 

@@ -276,8 +276,9 @@ static int resize_check_space(struct resize_run *run)
 	}
 	if (!newsize_lacks(&run->size, &bytes, &room))
 		return 0;
+	size_text_two(need, bytes, have, room);
 	complain(run->path, "make some space", "it has to grow by %s, there are %s",
-		 size_text(need, bytes), size_text(have, room));
+		 need, have);
 	return -ENOSPC;
 }
 

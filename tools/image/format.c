@@ -296,10 +296,10 @@ static int format_check_device(const struct format *format,
 		return -EOPNOTSUPP;
 	}
 	if (image->file_bytes < plan->end) {
+		size_text_two(need, plan->end, have, image->file_bytes);
 		complain(image->path, "use a larger device or a smaller --size",
 			 "too small: the image takes %s, the device has %s",
-			 size_text(need, plan->end),
-			 size_text(have, image->file_bytes));
+			 need, have);
 		return -ENOSPC;
 	}
 	return 0;

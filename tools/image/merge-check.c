@@ -99,10 +99,10 @@ int merge_check_images(const struct merge *merge, unsigned int from)
 	}
 	if (chain_bytes(chain) == target->image.layout.geo.disk_bytes)
 		return 0;
+	size_text_two(own, chain_bytes(chain), size,
+		      target->image.layout.geo.disk_bytes);
 	complain(chain->layer[0]->path, "'vhdx flatten' makes one image of both",
-		 "its disk has %s, that of '%s' %s",
-		 size_text(own, chain_bytes(chain)), target->path,
-		 size_text(size, target->image.layout.geo.disk_bytes));
+		 "its disk has %s, that of '%s' %s", own, target->path, size);
 	return -EINVAL;
 }
 
@@ -159,9 +159,9 @@ int merge_check_space(const struct merge *merge)
 
 	if (end + need <= room)
 		return 0;
+	size_text_two(text, need, have, room - min_t(u64, room, end));
 	complain(image->path, "make some space, or use 'vhdx flatten' to somewhere else",
-		 "it has to grow by %s, there are %s", size_text(text, need),
-		 size_text(have, room - min_t(u64, room, end)));
+		 "it has to grow by %s, there are %s", text, have);
 	return -ENOSPC;
 }
 

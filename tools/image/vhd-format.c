@@ -188,10 +188,10 @@ static int vhd_format_check_device(const struct vhd_format *format,
 		return -EOPNOTSUPP;
 	}
 	if (image->file_bytes < need_bytes) {
+		size_text_two(need, need_bytes, have, image->file_bytes);
 		complain(image->path, "use a larger device or a smaller --size",
 			 "too small: the image takes %s, the device has %s",
-			 size_text(need, need_bytes),
-			 size_text(have, image->file_bytes));
+			 need, have);
 		return -ENOSPC;
 	}
 	if (format->type == VHD_TYPE_FIXED && image->file_bytes != need_bytes) {

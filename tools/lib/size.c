@@ -125,6 +125,25 @@ const char *size_text(char buf[SIZE_TEXT], u64 bytes)
 }
 
 /**
+ * size_text_two() - two sizes for people, which are not the same
+ * @a_buf: takes the text of one
+ * @a: this
+ * @b_buf: takes the text of the other one
+ * @b: that
+ *
+ * As size_text() has them, or in bytes where the difference could not be seen.
+ */
+void size_text_two(char a_buf[SIZE_TEXT], u64 a, char b_buf[SIZE_TEXT], u64 b)
+{
+	size_text(a_buf, a);
+	size_text(b_buf, b);
+	if (a == b || strcmp(a_buf, b_buf))
+		return;
+	snprintf(a_buf, SIZE_TEXT, "%" PRIu64 " bytes", a);
+	snprintf(b_buf, SIZE_TEXT, "%" PRIu64 " bytes", b);
+}
+
+/**
  * size_argument() - a size in the form that size_parse() takes, exactly
  * @buf: takes the text
  * @bytes: the size

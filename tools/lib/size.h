@@ -10,6 +10,7 @@
 
 int size_parse(const char *text, u64 *bytes);
 const char *size_text(char buf[SIZE_TEXT], u64 bytes);
+void size_text_two(char a_buf[SIZE_TEXT], u64 a, char b_buf[SIZE_TEXT], u64 b);
 const char *size_argument(char buf[SIZE_TEXT], u64 bytes);
 
 static inline u64 round_up_u64(u64 value, u64 unit)
