@@ -177,6 +177,8 @@ for size in 1. .5G 1.G 1.5 1,5G 1.5.5G 1.0000000001G 1e3 1.5GB '' ' 1G' -1 0x10;
 	expect_status 2 create new -- "$size"
 	expect_output "SIZE '$size' is no size: write a number"
 done
+expect_status 1 create "$(printf 'x%.0s' {1..300})" 1M
+expect_output 'File name too long: use a shorter name$'
 expect_status 2 create new 64.0001T
 expect_output 'the size is more than the largest possible, 64T'
 expect_status 2 create new 16777216T

@@ -130,6 +130,11 @@ static const char *message_errno_advice(int err)
 		return "name a regular file or a block device";
 	case ELOOP:
 		return "check the symbolic links";
+	case ENAMETOOLONG:
+		return "use a shorter name";
+	case EMFILE:
+	case ENFILE:
+		return "let it open more files, as with 'ulimit -n'";
 	case EIO:
 		return "look at the kernel log ('dmesg') and check the device";
 	case ENOMEM:
