@@ -211,3 +211,15 @@ expect_output "^vhdx: .*1.vhdx: its parent '.*/0.vhdx': the chain of parents lea
 expect_status 1 chain 0.vhdx
 expect_output '! its parent is made from it'
 expect_not_attached 0.vhdx "1.vhdx: its parent '.*/0.vhdx': the chain of parents leads back to itself"
+
+# A child that has to be repaired first is a child all the same, but nobody can tell whose.
+for format in vhdx vhd; do
+	"$vhdx" create --format $format --size 8M parent.$format
+	"$vhdx" create --format $format --parent parent.$format child.$format
+	for off in $((65536 + 20)) $((131072 + 20)) $((512 + 40)); do
+		printf bad | dd of=child.$format bs=1 seek=$off conv=notrunc status=none
+	done
+	expect_status 0 snapshot --keep-name parent.$format now.$format
+	expect_output "^vhdx: parent.$format: note: '.*/child.$format' is damaged: it may be a child of this image$"
+	rm parent.$format now.$format child.$format
+done

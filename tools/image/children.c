@@ -65,15 +65,23 @@ static bool child_means(const struct image *child, const void *locator,
 	return means;
 }
 
+/* What cannot be read now may be again, by a repair or by its owner. */
+static void child_note(const struct image *parent, const char *path, const char *why)
+{
+	note(parent->path, "'%s' %s: it may be a child of this image", path, why);
+}
+
 static bool child_is_of(const char *path, const struct image *parent,
 			const struct children_known *known)
 {
 	struct image *child = calloc(1, sizeof(*child));
+	int r = child ? image_peek(child, path) : -ENOMEM;
 	void *locator = NULL;
 	bool is = false;
 
-	if (child && !image_peek(child, path) &&
-	    child->layout.meta.has_parent &&
+	if (r && r != -ENOENT)
+		child_note(parent, path, r > 0 ? "is damaged" : "cannot be read");
+	if (!r && child->layout.meta.has_parent &&
 	    !(known && chain_has_file(known->chain, &child->st)) &&
 	    !(known && guid_equal(&child->layout.header.data_write_guid,
 				  &known->merged)) &&
@@ -109,12 +117,17 @@ static bool child_is_of_vhd(const char *path, const struct image *parent,
 	struct image *child = calloc(1, sizeof(*child));
 	struct vhd_image vhd = {};
 	bool is = false;
+	int r;
 
 	/* It can be read, but is no VHDX image. */
 	if (child && image_peek(child, path) > 0 && vhd_image_is(child) &&
-	    !(known && chain_has_file(known->chain, &child->st)) &&
-	    !vhd_image_load(&vhd, child))
-		is = child_means_vhd(&vhd, parent);
+	    !(known && chain_has_file(known->chain, &child->st))) {
+		r = vhd_image_load(&vhd, child);
+		if (r)
+			child_note(parent, path, r > 0 ? "is damaged" : "cannot be read");
+		else
+			is = child_means_vhd(&vhd, parent);
+	}
 	vhd_image_free(&vhd);
 	if (child)
 		image_close(child);
@@ -139,8 +152,7 @@ static bool child_is(const char *path, const struct image *parent,
 		     const struct children_known *known)
 {
 	if (child_is_hidden(path)) {
-		note(parent->path, "'%s' cannot be read: it may be a child of this image",
-		     path);
+		child_note(parent, path, "cannot be read");
 		return false;
 	}
 	if (vhd_image_is(parent))
@@ -173,7 +185,7 @@ static char *children_directory(const char *path)
  * @known: children that do not count; NULL: none
  * @names: takes the names of some, for people
  *
- * Says which files may be children, too, but cannot be read.
+ * Says which files may be children, too, but cannot be read, or are damaged.
  *
  * Return: how many there are; 0 also if the directory cannot be read.
  */
