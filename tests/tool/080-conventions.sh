@@ -189,6 +189,16 @@ expect_status 2 create --size 1M new 1M
 expect_output "unexpected argument '1M'"
 [ ! -e new ]
 
+# --- manual pages and what there is ------------------------------------------------------
+
+if grep -E 'cannot (be attached|map (it|them)) yet' "$tools"/man/*; then
+	fail 'VHD images are attached as VHDX images are'
+fi
+# A locator is a list of keys and values, in both formats.
+for name in key value; do
+	[ "$(grep -cE "^\.BR? $name\b" "$tools/man/vhdx-info.8")" = 2 ] || fail "the page of info lacks $name"
+done
+
 # --- JSON of commands that change something ------------------------------------------
 
 expect_status 0 create --json --type fixed -b 1M new 3M
