@@ -210,14 +210,15 @@ for format in vhdx vhd; do
 		for ((n = 0; n < 12; n++)); do
 			rm -f ./*."$format"
 			"$vhdx" create --format $format --size 8M disk.$format
-			$other >other 2>&1 &
+			$other >second 2>&1 &
 			"$vhdx" snapshot --keep-name disk.$format a.$format >one 2>&1 || true
 			wait $! || true
+			said=$(cat one second)
 			for file in disk a b; do
-				[ ! -e $file.$format ] || "$vhdx" check --chain --quiet $file.$format || fail "$other: $file.$format: $(cat one other)"
+				[ ! -e $file.$format ] || "$vhdx" check --chain --quiet $file.$format || fail "$other: $file.$format: $said"
 			done
-			[ -e a.$format ] || grep -q 'run this once more' one || grep -q 'is the parent of' one || fail "$(cat one)"
-			[ -e b.$format ] || grep -q 'run this once more' other || fail "$(cat other)"
+			[ -e a.$format ] || grep -q 'run this once more' one || grep -q 'is the parent of' one || fail "$said"
+			[ -e b.$format ] || grep -q 'run this once more' second || fail "$said"
 		done
 	done
 done
@@ -228,7 +229,7 @@ for ((n = 0; n < 2; n++)); do
 	"$vhdx" create --size 8M disk.vhdx
 	"$vhdx" snapshot --keep-name disk.vhdx before.vhdx >out
 	sum=$(sha256sum <before.vhdx)
-	LD_PRELOAD=$VHDX_TOP/build/write-fault.so LOCK_STOP=1 "$vhdx" resize disk.vhdx 9M >resize 2>&1 &
+	LD_PRELOAD=$VHDX_TOP/build/write-fault.so LOCK_STOP=1 "$vhdx" resize disk.vhdx 9M >late 2>&1 &
 	late=$!
 	at_exit end_process $late
 	wait_for 20 grep -q '^State:.*stopped' /proc/$late/status
@@ -239,9 +240,9 @@ for ((n = 0; n < 2; n++)); do
 		sum=$(sha256sum <after.vhdx)
 	fi
 	kill -CONT $late
-	wait $late || fail "$(<resize)"
+	wait $late || fail "$(<late)"
 	expect_status 0 info --json disk.vhdx
-	[ "$(json 'j["virtual_size"] >> 20')" = 9 ] || fail "resized what has no name any more: $(<resize)"
+	[ "$(json 'j["virtual_size"] >> 20')" = 9 ] || fail "resized what has no name any more: $(<late)"
 	"$vhdx" check --chain --quiet disk.vhdx
 	[ $n = 0 ] || [ "$(sha256sum <after.vhdx)" = "$sum" ] || fail 'a parent was written to'
 done

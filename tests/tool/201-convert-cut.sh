@@ -105,7 +105,8 @@ for to in raw vhdx; do
 	status=0
 	wait $second || status=$?
 	cmp a.raw b || fail "what was finished has been written to again"
-	[ $status = 1 ] && grep -q 'another conversion to it has just ended' second || fail "status $status: $(<second)"
+	[ $status = 1 ] || fail "status $status: $(<second)"
+	grep -q 'another conversion to it has just ended' second
 	[ ! -e .b.vhdx-convert ]
 	rm b
 done
