@@ -5,6 +5,7 @@
 
 int use_probe(int fd) { return 0; }
 int use_lock_shared(int fd) { return 0; }
+int use_lock_name(int fd, bool change) { return 0; }
 int use_lock(int fd) { return 0; }
 int use_lock_wait(int fd, unsigned int seconds) { return 0; }
 bool use_is_read_only(const struct stat *st) { return false; }
