@@ -4,6 +4,7 @@
  * metadata, headers, replay.
  */
 #include <linux/random.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "dm-vhdx.h"
@@ -75,6 +76,7 @@ void vhdx_image_unload(struct vhdx_image *image)
 	memset(&image->space, 0, sizeof(image->space));
 	vhd_image_unload(image);
 	memset(&image->layout, 0, sizeof(image->layout));
+	image->log_bytes = 0;
 	image->allocated_blocks = 0;
 	image->flush_failed = false;
 	image->flush_untold = false;
@@ -279,12 +281,51 @@ int vhdx_image_write_header(struct vhdx_image *image, bool both)
 	return r;
 }
 
+/* A piece of the log as it is, up to where the log wraps; returns how much, or an errno. */
+static int vhdx_image_rewrite(struct vhdx_image *image, u32 first, u32 left)
+{
+	const struct vhdx_header *header = &image->layout.header;
+	u32 step = min3(left, 2 * VHDX_HEADER_BYTES, header->log_length - first);
+	u64 off = header->log_off + first;
+	int r;
+
+	r = vhdx_io_read(&image->backing, off, image->header_buf, step);
+	if (!r)
+		r = vhdx_image_write(image, off, image->header_buf, step);
+	return r ?: (int)step;
+}
+
+/*
+ * Entries that were read need not be durable, and what a flush that failed has dropped is
+ * made so by none after it.  So they are written once more, each byte as it is: those that
+ * are durable stay what they are, whatever becomes of that.  If the device fails it, the
+ * changes had better be in their places soon, while they are in core.
+ */
+static int vhdx_image_rewrite_log(struct vhdx_image *image)
+{
+	u32 first = image->log_first, left = image->log_bytes;
+	int step;
+
+	for (; left; left -= step) {
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		step = vhdx_image_rewrite(image, first, left);
+		if (step < 0)
+			break;
+		first += step;
+		if (first == image->layout.header.log_length)
+			first = 0;
+	}
+	return 0;
+}
+
 /**
  * vhdx_image_replay() - make the replay of a dirty log durable
  * @image: loaded, writable
  *
  * Each step leaves an image that opens: until the last header is written the
- * log is still there and replays to the same.
+ * log is still there and replays to the same, as it is durable before the first of its
+ * changes is in place.
  *
  * Context: may sleep; suspended.
  * Return: 0 or a negative errno.
@@ -296,6 +337,10 @@ int vhdx_image_replay(struct vhdx_image *image)
 
 	if (guid_is_null(&header->log_guid))
 		return 0;
+	/* The flush of the header is that of the log, too. */
+	r = vhdx_image_rewrite_log(image);
+	if (r)
+		return r;
 	/* The file is about to change, so its GUID has to first. */
 	guid_gen(&header->file_write_guid);
 	r = vhdx_image_write_header(image, false);

@@ -175,6 +175,8 @@ int vhdx_overlay_write(struct vhdx_overlay *overlay,
  * @vhd: of a VHD image: the rest
  * @space: what is taken on the backing device
  * @overlay: the log's changes, until they are durable
+ * @log_first: of a dirty log: where the entries begin that they are from, in bytes
+ * @log_bytes: their length
  * @allocated_blocks: blocks that are present, wholly or in part
  * @bitmap: of a differencing image: MiB of each chunk's sector bitmap, or 0
  * @linkage: of a differencing image: what its parent's DataWriteGuid may be
@@ -200,6 +202,8 @@ struct vhdx_image {
 	struct vhd_image *vhd;
 	struct vhdx_space space;
 	struct vhdx_overlay overlay;
+	u32 log_first;
+	u32 log_bytes;
 	u32 allocated_blocks;
 	u32 *bitmap;
 	guid_t linkage[2];

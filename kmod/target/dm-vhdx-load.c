@@ -160,6 +160,18 @@ static void vhdx_loader_exit(struct vhdx_loader *loader)
 	kvfree(loader->scratch);
 }
 
+/* Where the entries are that a replay takes. */
+static void vhdx_loader_note_log(struct vhdx_image *image,
+				 const struct vhdx_log_sequence *seq)
+{
+	u32 length = image->layout.header.log_length;
+
+	image->log_first = seq->first_off;
+	image->log_bytes = seq->head.off - seq->first_off + seq->head.length;
+	if (seq->head.off < seq->first_off)
+		image->log_bytes += length;
+}
+
 /* Take the changes of a dirty log into the overlay. */
 static int vhdx_loader_log(struct vhdx_loader *loader)
 {
@@ -178,11 +190,13 @@ static int vhdx_loader_log(struct vhdx_loader *loader)
 				       loader->image->writable);
 	if (!r)
 		r = vhdx_log_replay(&loader->log, &seq, &loader->sink);
-	if (!r)
-		DMINFO("%pg: the log is dirty, %llu entries to replay",
-		       loader->image->backing.bdev,
-		       seq.head.sequence - seq.first_sequence + 1);
-	return r;
+	if (r)
+		return r;
+	vhdx_loader_note_log(loader->image, &seq);
+	DMINFO("%pg: the log is dirty, %llu entries to replay",
+	       loader->image->backing.bdev,
+	       seq.head.sequence - seq.first_sequence + 1);
+	return 0;
 }
 
 static int vhdx_loader_visit(void *arg, u64 index, u32 block, bool bitmap,

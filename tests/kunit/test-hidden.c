@@ -5,10 +5,27 @@
  */
 #include <linux/slab.h>
 
+#include "vhdx-bitmap.h"
 #include "vk-tables.h"
 
 /* More than a replay takes. */
 #define HIDDEN_FLUSHES	20U
+
+/* Block 0 is the parent's, but for its first sector. */
+static void hidden_judge_child(struct tables_test *t, struct fake_dev *crash,
+			       struct vhdx_image *image)
+{
+	u64 off = (u64)image->bitmap[0] << 20;
+	u32 i, bits = 0;
+
+	if (!vhdx_e_has_space(image->bat[0]))
+		return;
+	vk_view_dev(crash, image, off, t->buf, VHDX_SECTOR);
+	for (i = 0; i < 2048; i++)
+		bits += vhdx_bitmap_test(t->buf, i);
+	if (vhdx_e_present(image->bat[0]) || bits > 1)
+		vk_fail(&t->check, "%u sectors show what the space held", bits);
+}
 
 static void hidden_hook(struct fake_dev *dev, const struct fake_event *event)
 {
@@ -23,8 +40,11 @@ static void hidden_hook(struct fake_dev *dev, const struct fake_event *event)
 		image = kzalloc(sizeof(*image), GFP_KERNEL | __GFP_NOFAIL);
 		crash = fake_dev_crash(dev, &t->check.rnd);
 		vhdx_image_init(image, &crash->bdev, true);
+		image->parents = dev->parent;
 		if (vhdx_image_load(image, &error))
 			vk_fail(&t->check, "a crash state does not open: %s", error);
+		else if (dev->parent)
+			hidden_judge_child(t, crash, image);
 		vhdx_image_unload(image);
 		kfree(image);
 		fake_dev_free(crash);
@@ -88,6 +108,62 @@ static void hidden_header(struct kunit *test)
 	fake_dev_free(dirty);
 	KUNIT_EXPECT_FALSE(test, failed);
 	KUNIT_EXPECT_GT(test, n, 4);
+}
+
+/* A child's image; its bitmap is there, and full of bits, or there is none. */
+static struct fake_dev *hidden_child(struct tables_test *t, struct fake_dev *parent, bool stale)
+{
+	u32 mib = vk_free_mib(&t->spec);
+	struct fake_dev *dev;
+
+	dev = tables_format(t);
+	dev->parent = parent;
+	dev->fill = 0xff;
+	dev->flush_hides = true;
+	if (stale)
+		vk_set_bitmap(dev, &t->spec, 0, mib);
+	return dev;
+}
+
+/*
+ * An entry of the log that is read, and gone: what is in it is only true together, and so it
+ * is not to be put in its place piece by piece.
+ */
+static void hidden_entry(struct kunit *test)
+{
+	struct tables_test *t = test->priv;
+	struct vk_target *vkt = &t->vkts[0];
+	struct fake_dev *parent, *dev;
+	struct vhdx_header header;
+	bool damaged;
+	u32 round;
+
+	parent = tables_format(t);
+	parent->bdev.bd_dev = MKDEV(240, 241);
+	vk_set_bat(parent, &t->spec, 0, VHDX_BLOCK_FULL, vk_free_mib(&t->spec));
+	vk_get_header(parent, &header, &damaged);
+	t->spec.parent = &header.data_write_guid;
+	for (round = 0; round < 40 && !t->check.failed; round++) {
+		dev = hidden_child(t, parent, round % 2);
+		KUNIT_ASSERT_EQ(test, 0, vk_target_new(vkt, dev, 0));
+		KUNIT_ASSERT_EQ(test, 0, vk_target_resume(vkt));
+		KUNIT_EXPECT_EQ(test, 0, vk_guest_io(vkt, REQ_OP_WRITE, 0, 1, t->buf));
+		/* The data is durable, and the entry only written. */
+		dev->fail_in[FAKE_FLUSH] = 2;
+		KUNIT_EXPECT_EQ(test, -EIO, vk_guest_flush(vkt));
+		KUNIT_EXPECT_EQ(test, dev->losses, 1);
+		vk_target_suspend(vkt, false);
+		dev->hook_arg = t;
+		dev->hook = hidden_hook;
+		KUNIT_EXPECT_EQ(test, 0, vk_target_resume(vkt));
+		KUNIT_EXPECT_EQ(test, vkt->vt->bat[0] & VHDX_E_STATE, (u32)VHDX_BLOCK_PARTIAL);
+		dev->hook = NULL;
+		vk_target_suspend(vkt, false);
+		vk_target_free(vkt);
+		fake_dev_free(dev);
+	}
+	fake_dev_free(parent);
+	t->spec.parent = NULL;
 }
 
 /* A flush of a guest fails, and after it a write is done: the mode is still rw. */
@@ -170,6 +246,7 @@ static void hidden_fua(struct kunit *test)
 }
 
 static struct kunit_case hidden_cases[] = {
+	KUNIT_CASE(hidden_entry),
 	KUNIT_CASE(hidden_fua),
 	KUNIT_CASE(hidden_header),
 	KUNIT_CASE(hidden_twice),

@@ -47,8 +47,9 @@ static void tables_between(struct tables_test *t, enum tables_between what)
 		KUNIT_EXPECT_EQ(test, -EIO, vk_target_resume(vkt));
 		break;
 	case BETWEEN_NO_REPLAY:
-		t->dev->fail_in[FAKE_WRITE] = 1;
+		tables_bad_headers(t->dev, true);
 		KUNIT_EXPECT_EQ(test, -EIO, vk_target_resume(vkt));
+		tables_bad_headers(t->dev, false);
 		break;
 	case BETWEEN_OTHER_TARGET_FAILS:
 		KUNIT_EXPECT_EQ(test, 0, vk_target_preresume(vkt));
@@ -180,10 +181,10 @@ static void tables_lost_and_removed(struct kunit *test)
 		} else if (how == 2) {	/* its resume has failed */
 			vk_target_drop(&t->vkts[0]);
 			KUNIT_ASSERT_EQ(test, 0, tables_load(t, 1, 0, false));
-			t->dev->fail_in[FAKE_WRITE] = 1;
+			tables_bad_headers(t->dev, true);
 			KUNIT_EXPECT_EQ(test, -EIO,
 					vk_target_resume(&t->vkts[1]));
-			t->dev->fail_in[FAKE_WRITE] = 0;
+			tables_bad_headers(t->dev, false);
 		} else if (how == 3) {	/* one is loaded, and cleared after it */
 			KUNIT_ASSERT_EQ(test, 0, tables_load(t, 1, 0, true));
 			vk_target_drop(&t->vkts[0]);
@@ -491,9 +492,9 @@ static void tables_replay_fails(struct kunit *test)
 	fake_dev_detach(crash);
 	crash->bdev.bd_dev = MKDEV(7, 7);
 	KUNIT_ASSERT_EQ(test, 0, vk_target_new(vkt, crash, 0));
+	tables_bad_headers(crash, true);
 	for (how = 0; how < 2; how++) {
 		crash->fail_errno = how ? -ENOSPC : 0;
-		crash->fail_in[FAKE_WRITE] = 1;
 		KUNIT_EXPECT_EQ(test, how ? -ENOSPC : -EIO, vk_target_resume(vkt));
 		KUNIT_EXPECT_TRUE(test, strstr(fake.message, how ?
 				  "fake: cannot resume: there is no space for the log's changes: free some below the device\n" :
@@ -501,6 +502,7 @@ static void tables_replay_fails(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, vkt->vt->stale);
 		KUNIT_EXPECT_STREQ(test, vhdx_mode_name(vkt->vt->mode), "fail");
 	}
+	tables_bad_headers(crash, false);
 	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(vkt));
 	KUNIT_EXPECT_FALSE(test, vkt->vt->stale);
 	KUNIT_EXPECT_TRUE(test, vhdx_e_present(vkt->vt->bat[5]));

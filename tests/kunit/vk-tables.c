@@ -122,6 +122,17 @@ int tables_write(struct tables_test *t, u32 slot, u32 block)
 }
 
 /**
+ * tables_bad_headers() - may the headers be written?
+ * @dev: the device
+ * @bad: no, so nothing is replayed
+ */
+void tables_bad_headers(struct fake_dev *dev, bool bad)
+{
+	dev->bad_off = VHDX_HEADER_OFF(0);
+	dev->bad_end = bad ? VHDX_HEADER_OFF(1) + VHDX_HEADER_BYTES : 0;
+}
+
+/**
  * tables_lose() - a write is acknowledged, and the suspend cannot make it durable
  * @t: the test
  * @slot: its table

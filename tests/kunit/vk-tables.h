@@ -36,6 +36,7 @@ void tables_test_exit(struct kunit *test);
 struct vhdx_target *tables_start(struct tables_test *t);
 int tables_load(struct tables_test *t, u32 slot, s64 more, bool read_only);
 int tables_write(struct tables_test *t, u32 slot, u32 block);
+void tables_bad_headers(struct fake_dev *dev, bool bad);
 void tables_lose(struct tables_test *t, u32 slot, bool noflush);
 void tables_expect_lost(struct tables_test *t, u32 slot);
 
