@@ -60,8 +60,8 @@ void vhdx_flush_end_io(struct bio *bio)
 	struct vhdx_target *vt = vhdx_hook(bio)->arg;
 
 	vhdx_unhook_bio(bio);
-	/* One that would have had to wait has not been tried. */
-	if (bio->bi_status == BLK_STS_AGAIN) {
+	/* One that would have had to wait, and must not, has not been tried. */
+	if (bio->bi_status == BLK_STS_AGAIN && (bio->bi_opf & REQ_NOWAIT)) {
 		bio_endio(bio);
 		return;
 	}

@@ -245,10 +245,75 @@ static void hidden_fua(struct kunit *test)
 	vk_target_suspend(vkt, false);
 }
 
+/* A flush in the middle of zeroing: with that the device drops the zeroes so far. */
+static void hidden_in_between(struct fake_dev *dev, const struct fake_event *event)
+{
+	struct tables_test *t = dev->hook_arg;
+
+	if (event->op != FAKE_ZERO && event->op != FAKE_WRITE)
+		return;
+	dev->hook = NULL;
+	dev->fail_in[FAKE_BIO] = 1;
+	KUNIT_EXPECT_EQ(t->check.test, dev->fail_errno, vk_guest_flush(&t->vkts[0]));
+	KUNIT_EXPECT_EQ(t->check.test, dev->losses, 1);
+}
+
+/* What a device calls its errors is its own affair: it has not made durable what it should. */
+static void hidden_error(struct kunit *test)
+{
+	static const int errnos[] = { -EIO, -EAGAIN, -ENOSPC, -ETIMEDOUT };
+	struct tables_test *t = test->priv;
+	struct fake_dev *crash;
+	u64 mib;
+	u32 i;
+
+	t->dev->flush_loses = true;
+	for (i = 0; i < ARRAY_SIZE(errnos); i++) {
+		tables_start(t);
+		KUNIT_EXPECT_EQ(test, 0, tables_write(t, 0, i));
+		KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkts[0]));
+		t->dev->losses = 0;
+		t->dev->fail_errno = errnos[i];
+		t->dev->hook_arg = t;
+		t->dev->hook = hidden_in_between;
+		tables_write(t, 0, 20 + i);
+		KUNIT_EXPECT_EQ(test, -EIO, vk_guest_flush(&t->vkts[0]));
+		KUNIT_EXPECT_EQ(test, t->vkts[0].vt->mode, VHDX_MODE_RO);
+		vk_target_suspend(&t->vkts[0], false);
+		crash = fake_dev_bare(t->dev);
+		mib = vk_get_bat(crash, &t->spec, 20 + i);
+		fake_dev_peek(crash, mib << 20, t->buf, VHDX_SECTOR);
+		KUNIT_EXPECT_TRUE(test, !mib || !memchr_inv(t->buf, 0, VHDX_SECTOR));
+		fake_dev_free(crash);
+		vk_target_free(&t->vkts[0]);
+		t->table = 0;
+	}
+}
+
+/* One that must not wait is not tried if it would have to: nothing is lost. */
+static void hidden_nowait(struct kunit *test)
+{
+	struct tables_test *t = test->priv;
+	struct vk_target *vkt = &t->vkts[0];
+
+	tables_start(t);
+	KUNIT_EXPECT_EQ(test, 0, tables_write(t, 0, 5));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(vkt));
+	t->dev->fail_errno = -EAGAIN;
+	t->dev->fail_in[FAKE_BIO] = 1;
+	KUNIT_EXPECT_EQ(test, -EAGAIN, vk_guest_io(vkt, REQ_OP_WRITE | REQ_PREFLUSH | REQ_NOWAIT,
+						   0, 0, NULL));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(vkt));
+	KUNIT_EXPECT_EQ(test, vkt->vt->mode, VHDX_MODE_RW);
+	vk_target_suspend(vkt, false);
+}
+
 static struct kunit_case hidden_cases[] = {
 	KUNIT_CASE(hidden_entry),
+	KUNIT_CASE(hidden_error),
 	KUNIT_CASE(hidden_fua),
 	KUNIT_CASE(hidden_header),
+	KUNIT_CASE(hidden_nowait),
 	KUNIT_CASE(hidden_twice),
 	{}
 };
