@@ -72,6 +72,9 @@ static void life_format(struct life_test *t, bool zeroed)
 	vk_set_bat(t->dev, &t->spec, 2048, VHDX_BLOCK_UNMAPPED,
 		   vk_free_mib(&t->spec) + LIFE_BLOCK_MIB);
 	vk_set_bat(t->dev, &t->spec, 2047, VHDX_BLOCK_ZERO, 0);
+	/* A sector bitmap of who was there before. */
+	if (t->chained && vk_rnd(&t->check.rnd, 2))
+		vk_set_bitmap(t->dev, &t->spec, 0, vk_free_mib(&t->spec));
 	if (zeroed)
 		t->dev->fill_end = t->dev->fill_off +
 				   (3 * LIFE_BLOCK_MIB - 1) * SZ_1M;
@@ -392,10 +395,11 @@ static void life_cut(struct life_test *t)
 static void life_fail_something(struct life_test *t)
 {
 	static const enum fake_op ops[] = {
-		FAKE_WRITE, FAKE_ZERO, FAKE_FLUSH, FAKE_BIO, FAKE_DISCARD,
+		FAKE_READ, FAKE_WRITE, FAKE_ZERO, FAKE_FLUSH, FAKE_BIO, FAKE_DISCARD,
 	};
 	static const int errors[] = {
-		-EIO, -EIO, -ENOSPC, -EOPNOTSUPP, -ENOMEM, -EBUSY,
+		-EIO, -EIO, -ENOSPC, -EOPNOTSUPP, -ENOMEM, -EBUSY, -EAGAIN, -ETIMEDOUT,
+		-ENODATA,
 	};
 
 	if (!vk_rnd(&t->check.rnd, 3)) {

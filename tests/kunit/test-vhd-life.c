@@ -349,7 +349,8 @@ static void vlife_fail(struct vlife *l)
 		FAKE_READ, FAKE_WRITE, FAKE_ZERO, FAKE_FLUSH, FAKE_BIO,
 	};
 	static const int errors[] = {
-		-EIO, -EIO, -ENOSPC, -EOPNOTSUPP, -ENOMEM, -EBUSY, -ENODATA,
+		-EIO, -EIO, -ENOSPC, -EOPNOTSUPP, -ENOMEM, -EBUSY, -EAGAIN, -ETIMEDOUT,
+		-ENODATA,
 	};
 	struct fake_dev *dev = l->t->dev;
 
