@@ -276,6 +276,28 @@ static int edit_sink_zero(struct vhdx_log_sink *sink, u64 off, u64 bytes)
 			 min_t(u64, bytes, end - off));
 }
 
+/*
+ * That the entries are read does not say that they are durable: a sync that failed may
+ * have dropped them, though they are still in a cache.  So they are written once more,
+ * each byte as it is, to be durable with the header, before any of their changes is in
+ * place.  Where that fails there is nothing better to do than the replay.
+ */
+static void edit_log_again(struct image *image)
+{
+	struct vhdx_log_source *source = &image->source;
+	const struct vhdx_log_entry *head = &image->log.head;
+	u64 off = image->log.first_off;
+	u64 end = ((u64)head->off + head->length) % source->length;
+	const void *data;
+
+	do {
+		if (source->sector(source, off, &data) ||
+		    edit_write(image, source->log_off + off, data, VHDX_SECTOR))
+			return;
+		off = (off + VHDX_SECTOR) % source->length;
+	} while (off != end);
+}
+
 /**
  * edit_apply_log() - replay a log as far as it concerns what is there, durably
  * @image: the image, open for writing and with its log loaded, dirty
@@ -294,6 +316,7 @@ int edit_apply_log(struct image *image, u64 end)
 	};
 	int r;
 
+	edit_log_again(image);
 	r = edit_header(image);
 	if (!r)
 		r = vhdx_log_replay(&image->source, &image->log, &to.sink);
