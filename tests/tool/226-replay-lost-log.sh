@@ -13,7 +13,7 @@ note "VHDX_SEED=$seed"
 # The entry has two sectors of the BAT, and wraps around the end of the log.
 mkdir start c
 PYTHONPATH=$VHDX_TOP/tests/images python3 - <<'EOP'
-from vhdx_disk import KIB, MIB, PAGE, Data, Entry, FULL, content
+from vhdx_disk import MIB, PAGE, Data, Entry, FULL, content
 from vhdx_image import Block, Image
 
 first = Entry(1, [], off=MIB - 2 * PAGE)
