@@ -25,7 +25,7 @@ void vhd_remap(const struct vhdx_target *vt, struct bio *bio, sector_t sector)
 /* After a flush has failed: what is not committed may be lost. */
 static bool vhd_map_doubtful(const struct vhdx_target *vt, u32 e)
 {
-	return (e & VHDX_E_PENDING) && READ_ONCE(vt->image.flush_failed);
+	return (e & VHDX_E_PENDING) && vhdx_flush_has_failed(&vt->image);
 }
 
 /* A block that is not present, or whose bitmap nobody has looked at. */

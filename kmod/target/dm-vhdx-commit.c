@@ -19,7 +19,7 @@ static void vhdx_commit_arm(struct vhdx_target *vt)
 /* Has a flush failed?  Then what a commit relies on may be gone. */
 static void vhdx_commit_check_flush(struct vhdx_target *vt)
 {
-	if (likely(!READ_ONCE(vt->image.flush_failed)))
+	if (likely(!vhdx_flush_has_failed(&vt->image)))
 		return;
 	WRITE_ONCE(vt->check_reads, true);
 	if (vt->mode == VHDX_MODE_RW)
@@ -66,7 +66,7 @@ void vhdx_flush_end_io(struct bio *bio)
 		return;
 	}
 	/* With what an earlier one has dropped it succeeds, but in vain. */
-	if (likely(!bio->bi_status && !READ_ONCE(vt->image.flush_failed))) {
+	if (likely(!bio->bi_status && !vhdx_flush_has_failed(&vt->image))) {
 		bio_endio(bio);
 		return;
 	}
@@ -121,11 +121,26 @@ static void vhdx_commit_take(struct vhdx_target *vt, struct vhdx_commit *commit)
 	bio_list_init(&vt->flushes);
 	commit->asked = !bio_list_empty(&vt->committing);
 	/* Then some of what was acknowledged will never be durable. */
-	commit->failed = READ_ONCE(vt->image.flush_failed) ||
+	commit->failed = vhdx_flush_has_failed(&vt->image) ||
 			 (vt->mode != VHDX_MODE_RW && READ_ONCE(vt->nr_dirty));
 	commit->lost = vt->lost && vhdx_commit_tells(&vt->committing);
 	vt->lost &= !commit->lost;
 	spin_unlock_irq(&vt->lock);
+}
+
+/*
+ * FLUSHes fail: of which failures do they tell?  They cover what was acknowledged before
+ * they came, and that alone.
+ */
+static void vhdx_commit_tell(struct vhdx_target *vt, const struct bio_list *bios)
+{
+	struct bio *bio;
+
+	lockdep_assert_held(&vt->lock);
+	bio_list_for_each(bio, bios)
+		if (bio->bi_opf & REQ_PREFLUSH)
+			vt->image.flush_told = max(vt->image.flush_told,
+						   vhdx_hook(bio)->failures);
 }
 
 static void vhdx_commit_end(struct vhdx_target *vt, struct vhdx_commit *commit,
@@ -135,16 +150,14 @@ static void vhdx_commit_end(struct vhdx_target *vt, struct vhdx_commit *commit,
 			      errno_to_blk_status(r);
 	struct bio_list bios = BIO_EMPTY_LIST;
 	struct bio *bio;
-	bool told;
 
 	spin_lock_irq(&vt->lock);
 	/* Some may have been handed back while this waited for space. */
 	bio_list_merge(&bios, &vt->committing);
 	bio_list_init(&vt->committing);
-	told = status && vhdx_commit_tells(&bios);
-	if (told)
-		WRITE_ONCE(vt->image.flush_untold, false);
-	vt->lost |= commit->lost && !told;
+	if (status)
+		vhdx_commit_tell(vt, &bios);
+	vt->lost |= commit->lost && !vhdx_commit_tells(&bios);
 	/* There is no commit to wait for any more: let them fail. */
 	if (vt->mode != VHDX_MODE_RW) {
 		vhdx_wake_starved(vt);

@@ -78,8 +78,8 @@ void vhdx_image_unload(struct vhdx_image *image)
 	memset(&image->layout, 0, sizeof(image->layout));
 	image->log_bytes = 0;
 	image->allocated_blocks = 0;
-	image->flush_failed = false;
-	image->flush_untold = false;
+	atomic_set(&image->flush_failures, 0);
+	image->flush_told = 0;
 	image->loaded = false;
 	image->settled = false;
 }
@@ -201,14 +201,14 @@ int vhdx_image_write(struct vhdx_image *image, u64 off, const void *buf,
  * vhdx_image_flush_failed() - a flush of the device has failed
  * @image: loaded, writable
  *
- * Whoever was told of another one was not told of what this one may have dropped.
+ * Of what it may have dropped only a FLUSH tells that comes from now on: writes may have
+ * been acknowledged since any other was sent.
  *
  * Context: any.
  */
 void vhdx_image_flush_failed(struct vhdx_image *image)
 {
-	WRITE_ONCE(image->flush_untold, true);
-	WRITE_ONCE(image->flush_failed, true);
+	atomic_inc(&image->flush_failures);
 }
 
 /**
@@ -231,7 +231,7 @@ int vhdx_image_flush(struct vhdx_image *image)
 	trace_vhdx_flush(image->backing.bdev, r);
 	if (r)
 		vhdx_image_flush_failed(image);
-	return READ_ONCE(image->flush_failed) ? r ?: -EIO : 0;
+	return vhdx_flush_has_failed(image) ? r ?: -EIO : 0;
 }
 
 /* One update of the slot that is not current; it is current afterwards. */

@@ -161,9 +161,9 @@ int vhdx_overlay_write(struct vhdx_overlay *overlay,
  * @no_space: metadata that the device has no space for waits here; NULL: it
  *            fails
  * @header_buf: two header slots, so that writing them needs no memory
- * @flush_failed: a flush of the device has failed, so whatever had been written
- *                before may be lost; set once per loading, read without lock
- * @flush_untold: no guest was told since the last one has
+ * @flush_failures: so many flushes of the device have failed since it was loaded; if
+ *                  any has, whatever had been written before may be lost
+ * @flush_told: a FLUSH of a guest's has failed that came when so many had
  * @loaded: the fields below and @bat are valid
  * @settled: its header was written, and made durable, since it was loaded; of a VHD
  *           image: what was read then has been made durable
@@ -191,8 +191,8 @@ struct vhdx_image {
 	enum vhd_size_from size_from;
 	struct vhdx_nospace *no_space;
 	void *header_buf;
-	bool flush_failed;
-	bool flush_untold;
+	atomic_t flush_failures;
+	int flush_told;
 	bool loaded;
 	bool settled;
 	atomic64_t flushes;
@@ -226,5 +226,11 @@ int vhdx_image_write(struct vhdx_image *image, u64 off, const void *buf,
 		     size_t bytes);
 int vhdx_image_write_header(struct vhdx_image *image, bool both);
 int vhdx_image_replay(struct vhdx_image *image);
+
+/* Has a flush failed since the image was loaded?  Then all of them do. */
+static inline bool vhdx_flush_has_failed(const struct vhdx_image *image)
+{
+	return atomic_read(&image->flush_failures);
+}
 
 #endif /* DM_VHDX_IMAGE_H */

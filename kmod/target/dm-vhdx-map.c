@@ -107,6 +107,7 @@ noinline int vhdx_map_careful(struct vhdx_target *vt, struct bio *bio,
 int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio)
 {
 	vhdx_hook(bio)->flight = -1;
+	vhdx_hook(bio)->failures = atomic_read(&vt->image.flush_failures);
 	if (!vt->image.writable) {
 		/* A table before may have written, and lost it. */
 		if (unlikely(vhdx_take_lost(vt)))
@@ -115,7 +116,7 @@ int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio)
 		return DM_MAPIO_SUBMITTED;
 	}
 	if (READ_ONCE(vt->nr_dirty) || unlikely(READ_ONCE(vt->lost)) ||
-	    unlikely(READ_ONCE(vt->image.flush_failed))) {
+	    unlikely(vhdx_flush_has_failed(&vt->image))) {
 		vhdx_commit_bio(vt, bio);
 		return DM_MAPIO_SUBMITTED;
 	}

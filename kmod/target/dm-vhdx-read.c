@@ -150,7 +150,7 @@ static noinline int vhdx_read_parts(struct vhdx_target *vt, struct bio *bio,
 	struct vhdx_route route;
 
 	/* Bits that are not committed may have lost their data. */
-	if (unlikely(READ_ONCE(vt->image.flush_failed)) &&
+	if (unlikely(vhdx_flush_has_failed(&vt->image)) &&
 	    vhdx_is_uncommitted(vt, vhdx_sector_block(vt, sector), e))
 		return vhdx_kill(vt, bio);
 	if (!vhdx_tile_route(vt, sector, bio_sectors(bio), &route))
@@ -218,7 +218,7 @@ int vhdx_read_checked(struct vhdx_target *vt, struct bio *bio, sector_t sector,
 {
 	unsigned int run;
 
-	if (READ_ONCE(vt->image.flush_failed))
+	if (vhdx_flush_has_failed(&vt->image))
 		return vhdx_read_doubtful(vt, bio, sector, e);
 	run = vhdx_run_present(vt, sector, bio_sectors(bio), e);
 	vhdx_remap(vt, bio, sector, e);
@@ -237,7 +237,7 @@ static int vhdx_read_find(struct vhdx_target *vt, sector_t sector,
 	/* Pairs with vhdx_txn_place(). */
 	u32 e = smp_load_acquire(&vt->bat[block]);
 
-	if (READ_ONCE(vt->image.flush_failed) && vhdx_is_uncommitted(vt, block, e))
+	if (vhdx_flush_has_failed(&vt->image) && vhdx_is_uncommitted(vt, block, e))
 		return -EIO;
 	if ((e & VHDX_E_STATE) == VHDX_BLOCK_PARTIAL) {
 		if (vhdx_tile_route(vt, sector, sectors, route))

@@ -52,11 +52,12 @@ static int vhdx_check_length(struct vhdx_target *vt, const char **error)
 
 /*
  * Will some of what was acknowledged be gone when the image is loaded again?
- * Blocks may have become dirty after guests were told.
+ * Blocks may have become dirty after guests were told, and flushes have failed since.
  */
 static bool vhdx_acks_lost(const struct vhdx_target *vt)
 {
-	return vt->nr_dirty || vt->image.flush_untold;
+	return vt->nr_dirty ||
+	       vt->image.flush_told != atomic_read(&vt->image.flush_failures);
 }
 
 /**

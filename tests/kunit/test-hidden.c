@@ -178,7 +178,7 @@ static void hidden_begin(struct tables_test *t)
 	t->dev->fail_in[FAKE_BIO] = 1;
 	flush = fake_bio_new(REQ_OP_WRITE | REQ_PREFLUSH, VK_BEGIN, 0);
 	vk_guest_submit(vkt, flush);
-	while (!vt->image.flush_failed && fake_kernel_step(false))
+	while (!vhdx_flush_has_failed(&vt->image) && fake_kernel_step(false))
 		;
 	write = fake_bio_new(REQ_OP_WRITE, VK_BEGIN + 5 * 2048 + 100, 8);
 	vk_guest_submit(vkt, write);
@@ -190,7 +190,7 @@ static void hidden_begin(struct tables_test *t)
 	fake_bio_free(write);
 }
 
-/* That of the suspend may drop the write, and then nobody was told of it yet. */
+/* That of the suspend may drop what was written, and then nobody was told of it yet. */
 static void hidden_twice(struct kunit *test)
 {
 	struct tables_test *t = test->priv;
@@ -200,6 +200,8 @@ static void hidden_twice(struct kunit *test)
 	t->dev->flush_loses = true;
 	for (fails = 0; fails < 2; fails++) {
 		hidden_begin(t);
+		/* This one tells of the write, as yet. */
+		KUNIT_EXPECT_EQ(test, -EIO, vk_guest_flush(vkt));
 		t->dev->losses = 0;
 		t->dev->fail_in[FAKE_FLUSH] = fails;
 		vk_target_suspend(vkt, false);
@@ -212,6 +214,57 @@ static void hidden_twice(struct kunit *test)
 		vk_target_suspend(vkt, false);
 		vk_target_free(vkt);
 		t->table = 0;
+	}
+}
+
+/* A write that is acknowledged while a flush is under way, which then drops it. */
+static void hidden_overtake(struct fake_dev *dev, const struct fake_event *event)
+{
+	struct tables_test *t = dev->hook_arg;
+
+	if (event->op != FAKE_FLUSH && event->op != FAKE_BIO)
+		return;
+	dev->hook = NULL;
+	KUNIT_EXPECT_EQ(t->check.test, 0, vk_guest_io(&t->vkts[0], REQ_OP_WRITE, 5 * 2048 + 100,
+						      8, t->buf));
+}
+
+/*
+ * A FLUSH tells of what was acknowledged before it was sent, be it passed on or a commit's; one
+ * that comes when it has failed tells of the rest.
+ */
+static void hidden_overtaken(struct kunit *test)
+{
+	struct tables_test *t = test->priv;
+	struct vk_target *vkt = &t->vkts[0];
+	u32 dirty, more;
+
+	t->dev->flush_loses = true;
+	for (dirty = 0; dirty < 2; dirty++) {
+		for (more = 0; more < 2; more++) {
+			tables_start(t);
+			KUNIT_EXPECT_EQ(test, 0, tables_write(t, 0, 5));
+			KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(vkt));
+			if (dirty)
+				KUNIT_EXPECT_EQ(test, 0, tables_write(t, 0, 6));
+			t->dev->losses = 0;
+			t->dev->fail_in[dirty ? FAKE_FLUSH : FAKE_BIO] = 1;
+			t->dev->hook_arg = t;
+			t->dev->hook = hidden_overtake;
+			KUNIT_EXPECT_EQ(test, -EIO, vk_guest_flush(vkt));
+			KUNIT_EXPECT_EQ(test, t->dev->losses, 1);
+			if (more)
+				KUNIT_EXPECT_EQ(test, -EIO, vk_guest_flush(vkt));
+			vk_target_suspend(vkt, false);
+			KUNIT_EXPECT_EQ(test, 0, vk_target_resume(vkt));
+			if (!more || dirty)
+				tables_expect_lost(t, 0);
+			else
+				KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(vkt));
+			vk_target_suspend(vkt, false);
+			vk_target_free(vkt);
+			t->table = 0;
+		}
 	}
 }
 
@@ -314,6 +367,7 @@ static struct kunit_case hidden_cases[] = {
 	KUNIT_CASE(hidden_fua),
 	KUNIT_CASE(hidden_header),
 	KUNIT_CASE(hidden_nowait),
+	KUNIT_CASE(hidden_overtaken),
 	KUNIT_CASE(hidden_twice),
 	{}
 };

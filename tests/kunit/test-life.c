@@ -86,7 +86,8 @@ static void life_format(struct life_test *t, bool zeroed)
 	fake.fua = vk_rnd(&t->check.rnd, 2);
 	t->losses = 0;
 	life_begin(t);
-	t->owed = false;
+	t->acks = 0;
+	t->owed = 0;
 }
 
 /* ------------------------------------------------------------------------
@@ -125,7 +126,8 @@ static void life_lose(struct life_test *t)
 	struct life_sector *s;
 
 	for (s = t->sectors; s < t->sectors + LIFE_SECTORS; s++) {
-		t->owed |= s->done > s->durable;
+		if (s->done > s->durable)
+			t->owed = max(t->owed, s->acked);
 		s->done = s->durable;
 	}
 }
@@ -387,7 +389,7 @@ static void life_cut(struct life_test *t)
 	crash = fake_dev_crash(t->dev, &t->check.rnd);
 	life_check_crash(t, crash, true);
 	fake_dev_free(crash);
-	t->owed = false;	/* that is what a power cut does */
+	t->owed = 0;	/* that is what a power cut does */
 	if (!t->check.failed)
 		life_start(t);
 }

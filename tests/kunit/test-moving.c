@@ -61,7 +61,7 @@ static void move_during_bad_flush(struct move_test *t)
 	KUNIT_EXPECT_EQ(t->check.test, 0, move_write(t, move_sector(9)));
 	t->dev->fail_in[FAKE_FLUSH] = 1;
 	KUNIT_EXPECT_EQ(t->check.test, -EIO, vk_guest_flush(&t->vkt));
-	KUNIT_EXPECT_TRUE(t->check.test, t->vt->image.flush_failed);
+	KUNIT_EXPECT_TRUE(t->check.test, vhdx_flush_has_failed(&t->vt->image));
 	KUNIT_EXPECT_EQ(t->check.test, MOVE_OLD + 5, move_read(t, move_sector(5)));
 }
 

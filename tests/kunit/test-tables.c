@@ -525,7 +525,7 @@ static void tables_lost_by_resume(struct kunit *test)
 	t->dev->fail_in[FAKE_WRITE] = 1;
 	vk_target_suspend(&t->vkts[0], false);
 	KUNIT_EXPECT_EQ(test, t->vkts[0].vt->mode, VHDX_MODE_RO);
-	KUNIT_EXPECT_FALSE(test, t->vkts[0].vt->image.flush_failed);
+	KUNIT_EXPECT_FALSE(test, vhdx_flush_has_failed(&t->vkts[0].vt->image));
 	KUNIT_ASSERT_EQ(test, 0, tables_load(t, 1, 0, false));
 	vk_target_drop(&t->vkts[0]);
 	t->dev->flush_loses = true;

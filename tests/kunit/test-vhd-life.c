@@ -19,7 +19,9 @@
  * @busy: it is being written
  * @under_way: bios
  * @losses: flushes that have lost something
- * @owed: a flush has to tell of what is lost
+ * @acked: number of the acknowledgement of each sector's last write
+ * @acks: so many there were
+ * @owed: the last of them that is lost, and that no flush has told of
  * @nested: of works that wait
  * @errors: of bios
  * @suspends: how many
@@ -33,7 +35,9 @@ struct vlife {
 	bool busy[VLIFE_SECTORS];
 	u32 under_way;
 	u32 losses;
-	bool owed;
+	u32 acked[VLIFE_SECTORS];
+	u32 acks;
+	u32 owed;
 	u32 nested;
 	u32 errors;
 	u32 suspends;
@@ -46,6 +50,7 @@ struct vlife {
  * @sector: of the disk
  * @version: of a write
  * @losses: when it began
+ * @acks: likewise
  * @floor: of a flush, and of FUA: what it covers; of a read: one
  */
 struct vlife_io {
@@ -53,6 +58,7 @@ struct vlife_io {
 	u32 sector;
 	u32 version;
 	u32 losses;
+	u32 acks;
 	u32 *floor;
 };
 
@@ -68,6 +74,7 @@ static struct vlife_io *vlife_io(struct vlife *l, u32 sector, u32 floors)
 	io->l = l;
 	io->sector = sector;
 	io->losses = l->t->dev->losses;
+	io->acks = l->acks;
 	io->floor = kvmalloc_array(floors, sizeof(u32), GFP_KERNEL | __GFP_NOFAIL);
 	memcpy(io->floor, l->done + (floors == 1 ? sector : 0), floors * sizeof(u32));
 	l->under_way++;
@@ -93,6 +100,7 @@ static void vlife_write_end(struct fake_bio *fbio)
 	io->l->busy[io->sector] = false;
 	if (!fbio->status) {
 		io->l->done[io->sector] = io->version;
+		io->l->acked[io->sector] = ++io->l->acks;
 		if (fua)
 			io->l->t->durable[io->sector] = io->version;
 	}
@@ -138,8 +146,9 @@ static void vlife_flush_end(struct fake_bio *fbio)
 
 	for (i = 0; !fbio->status && i < VLIFE_SECTORS; i++)
 		l->t->durable[i] = max(l->t->durable[i], io->floor[i]);
+	/* Of what was acknowledged after it was sent it cannot tell. */
 	if (fbio->status)
-		l->owed = false;
+		l->owed = io->acks < l->owed ? l->owed : 0;
 	else if (l->owed)
 		vk_fail(&l->t->check, "nobody hears that writes are lost");
 	vlife_end(fbio);
@@ -229,7 +238,8 @@ static void vlife_hook(struct fake_dev *dev, const struct fake_event *event)
 	if (dev->losses != l->losses) {
 		l->losses = dev->losses;
 		for (i = 0; i < VLIFE_SECTORS; i++) {
-			l->owed |= l->done[i] > l->t->durable[i];
+			if (l->done[i] > l->t->durable[i])
+				l->owed = max(l->owed, l->acked[i]);
 			l->done[i] = l->t->durable[i];
 		}
 		return;
@@ -285,7 +295,8 @@ static void vlife_adopt(struct vlife *l, bool all)
 		} else {
 			version = vlife_version(l, i, fake_bio_data(fbio),
 						all ? l->done[i] : t->durable[i], "resumed");
-			l->owed |= version < l->done[i];
+			if (version < l->done[i])
+				l->owed = max(l->owed, l->acked[i]);
 			l->done[i] = version;
 			if (all)
 				t->durable[i] = version;

@@ -25,6 +25,7 @@ struct life_sector {
 	u32 done;
 	u32 begun;
 	u32 zeroed;		/* the last of them that leaves zeros */
+	u32 acked;		/* number of the acknowledgement of the last one */
 	bool busy;
 };
 
@@ -45,7 +46,8 @@ struct life_test {
 	bool chained;		/* the image has a parent, which has what it may */
 	struct fake_dev *parent;
 	guid_t parent_guid;
-	bool owed;		/* writes are lost: somebody has to be told */
+	u32 acks;		/* of writes, so far */
+	u32 owed;		/* the last of them that is lost, and nobody was told */
 	u32 losses;		/* of the device, seen so far */
 	struct life_sector sectors[LIFE_SECTORS];
 	u8 *buf;
