@@ -28,8 +28,14 @@
 #include "dm-vhdx.h"
 #include "dm-vhdx-trace.h"
 
-/* So many discards are under way at once. */
+/*
+ * So many discards, and so many bytes of them, are under way at once.  A loop device
+ * does one thing after the other, so whatever else it is to do waits for these.
+ */
 #define VHDX_FREE_BATCH		16
+#define VHDX_FREE_AT_ONCE	SZ_8M
+/* In a hurry each is of so many.  A file system may hold a lock over it. */
+#define VHDX_FREE_HURRY		SZ_256M
 
 /* ------------------------------------------------------------------------
  * Limbo
@@ -209,27 +215,58 @@ void vhdx_pass_down_failed(struct vhdx_target *vt, int r)
 		       vt->bdev, r);
 }
 
-static void vhdx_limbo_pass_down(struct vhdx_target *vt, struct vhdx_limbo *page)
+/* Where passing down has come to in a page. */
+struct vhdx_pass_down {
+	const struct vhdx_limbo *page;
+	u32 i;		/* extent */
+	u64 done;	/* bytes of it */
+};
+
+/* One discard; returns its bytes. */
+static u64 vhdx_pass_down_one(struct vhdx_target *vt, struct vhdx_pass_down *at,
+			      struct vhdx_io_batch *batch, u32 most)
 {
-	u32 i, nr;
+	const struct vhdx_extent *e = &at->page->extents[at->i];
+	u64 bytes = (u64)e->count << 20, sent;
+
+	if (!at->done)
+		trace_vhdx_pass_down(vt->bdev, e->mib, e->count);
+	sent = vhdx_io_batch_discard(batch, &vt->image.backing,
+				     ((u64)e->mib << 20) + at->done,
+				     bytes - at->done, most);
+	at->done += sent;
+	if (at->done == bytes) {
+		vhdx_stat_add(&vt->stats, VHDX_STAT_PASSED_DOWN, e->count);
+		at->i++;
+		at->done = 0;
+	}
+	return sent;
+}
+
+static int vhdx_pass_down_batch(struct vhdx_target *vt, struct vhdx_pass_down *at)
+{
+	/* Whoever waits for this very space is not to wait for others' reads. */
+	bool hurry = READ_ONCE(vt->starved.head);
+	u32 nr, most = hurry ? VHDX_FREE_HURRY : VHDX_FREE_AT_ONCE;
+	struct vhdx_io_batch batch;
+	u64 sent = 0;
+
+	vhdx_io_batch_init(&batch);
+	for (nr = 0; nr < VHDX_FREE_BATCH && at->i < at->page->nr; nr++) {
+		sent += vhdx_pass_down_one(vt, at, &batch, most);
+		if (!hurry && sent >= VHDX_FREE_AT_ONCE)
+			break;
+	}
+	return vhdx_io_batch_wait(&batch);
+}
+
+static void vhdx_limbo_pass_down(struct vhdx_target *vt, const struct vhdx_limbo *page)
+{
+	struct vhdx_pass_down at = { .page = page };
 	int r = 0;
 
-	for (i = 0; i < page->nr && !r; i += nr) {
-		struct vhdx_io_batch batch;
-
-		vhdx_io_batch_init(&batch);
-		for (nr = 0; nr < VHDX_FREE_BATCH && i + nr < page->nr; nr++) {
-			const struct vhdx_extent *e = &page->extents[i + nr];
-
-			vhdx_stat_add(&vt->stats, VHDX_STAT_PASSED_DOWN,
-				      e->count);
-			trace_vhdx_pass_down(vt->bdev, e->mib, e->count);
-			vhdx_io_batch_discard(&batch, &vt->image.backing,
-					      (u64)e->mib << 20,
-					      (u64)e->count << 20);
-		}
-		r = vhdx_io_batch_wait(&batch);
-	}
+	while (at.i < page->nr && !r)
+		r = vhdx_pass_down_batch(vt, &at);
 	/* Freed it is all the same. */
 	if (r)
 		vhdx_pass_down_failed(vt, r);

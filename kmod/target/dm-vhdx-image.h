@@ -65,8 +65,9 @@ void vhdx_io_batch_write(struct vhdx_io_batch *batch,
 			 const void *buf, u32 bytes);
 int vhdx_io_batch_wait(struct vhdx_io_batch *batch);
 int vhdx_io_zero(struct vhdx_backing *backing, u64 off, u64 bytes, bool unmap);
-void vhdx_io_batch_discard(struct vhdx_io_batch *batch,
-			   struct vhdx_backing *backing, u64 off, u64 bytes);
+u64 vhdx_io_batch_discard(struct vhdx_io_batch *batch,
+			  struct vhdx_backing *backing, u64 off, u64 bytes,
+			  u32 most);
 bool vhdx_io_discards(const struct vhdx_backing *backing);
 int vhdx_io_flush(struct vhdx_backing *backing);
 

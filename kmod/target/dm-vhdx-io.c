@@ -8,9 +8,6 @@
 #include "dm-vhdx.h"
 
 /* Zero in steps, so that a signal ends it and nothing else starves. */
-/* So much is discarded at once: a file system may hold a lock over it. */
-#define VHDX_DISCARD_BYTES	(256ULL << 20)
-
 #define VHDX_ZERO_STEP	(64ULL << 20)
 
 /*
@@ -264,24 +261,32 @@ void vhdx_io_batch_write(struct vhdx_io_batch *batch,
  * @backing: backing device
  * @off: bytes from the start of the device
  * @bytes: how many
+ * @most: where it may be cut: a multiple of this many bytes, or of a few more, if
+ *        the device's granularity does not divide it
+ *
+ * Pieces end where the device can discard up to: what is at either side of any
+ * other place it would leave as it is.
  *
  * Context: may sleep.
+ * Return: so many bytes of them it is for; the rest takes another one.
  */
-void vhdx_io_batch_discard(struct vhdx_io_batch *batch,
-			   struct vhdx_backing *backing, u64 off, u64 bytes)
+u64 vhdx_io_batch_discard(struct vhdx_io_batch *batch,
+			  struct vhdx_backing *backing, u64 off, u64 bytes,
+			  u32 most)
 {
-	while (bytes) {
-		u64 step = min_t(u64, bytes, VHDX_DISCARD_BYTES);
-		struct bio *bio = bio_alloc_bioset(backing->bdev, 0,
-						   REQ_OP_DISCARD, GFP_NOIO,
-						   &backing->bios);
+	struct block_device *bdev = backing->bdev;
+	u64 granularity = max(bdev_discard_granularity(bdev), SECTOR_SIZE + 0U);
+	u64 step = DIV64_U64_ROUND_UP(most, granularity) * granularity, over;
+	struct bio *bio = bio_alloc_bioset(bdev, 0, REQ_OP_DISCARD, GFP_NOIO,
+					   &backing->bios);
 
-		bio->bi_iter.bi_sector = off >> SECTOR_SHIFT;
-		bio->bi_iter.bi_size = step;
-		vhdx_io_batch_submit(batch, bio);
-		off += step;
-		bytes -= step;
-	}
+	/* Of the disk, not of a partition of it. */
+	div64_u64_rem((get_start_sect(bdev) << SECTOR_SHIFT) + off, step, &over);
+	bytes = min3(bytes, step - over, (u64)SZ_2G);
+	bio->bi_iter.bi_sector = off >> SECTOR_SHIFT;
+	bio->bi_iter.bi_size = bytes;
+	vhdx_io_batch_submit(batch, bio);
+	return bytes;
 }
 
 /**

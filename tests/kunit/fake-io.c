@@ -94,17 +94,22 @@ void vhdx_io_batch_write(struct vhdx_io_batch *batch,
 		batch->status = errno_to_blk_status(r);
 }
 
-void vhdx_io_batch_discard(struct vhdx_io_batch *batch,
-			   struct vhdx_backing *backing, u64 off, u64 bytes)
+u64 vhdx_io_batch_discard(struct vhdx_io_batch *batch,
+			  struct vhdx_backing *backing, u64 off, u64 bytes,
+			  u32 most)
 {
 	struct fake_dev *dev = fake_backing(backing);
-	int r = fake_dev_event(dev, FAKE_DISCARD, off, bytes);
+	int r;
+
+	bytes = min_t(u64, bytes, most - (off & (most - 1)));
+	r = fake_dev_event(dev, FAKE_DISCARD, off, bytes);
 
 	if (!r && off + bytes <= dev->bytes)
 		fake_dev_begin_discard(dev, off, bytes)->in_flight = false;
 	fake_dev_after(dev, FAKE_DISCARD, off, bytes, r);
 	if (r)
 		batch->status = errno_to_blk_status(r);
+	return bytes;
 }
 
 bool vhdx_io_discards(const struct vhdx_backing *backing)
