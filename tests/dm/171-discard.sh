@@ -127,6 +127,31 @@ unmap a
 unmap back
 loop_remove "$dev"
 
+note 'a device that frees pieces of 3 MiB, and those whole, frees them all'
+modprobe dm-thin-pool
+truncate -s 4M thin-meta
+truncate -s 100M thin-data
+meta_dev=$(loop_make thin-meta)
+data_dev=$(loop_make thin-data)
+map pool "0 $((100 * 2048)) thin-pool $meta_dev $data_dev 6144 0"
+dmsetup message pool 0 'create_thin 0'
+map thin "0 $((99 * 2048)) thin /dev/mapper/pool 0"
+"$vhdx" create --size 64M --block-size 2M h.vhdx
+dd if=h.vhdx of=/dev/mapper/thin bs=1M conv=sparse,notrunc oflag=direct status=none
+map_image a /dev/mapper/thin
+fill 0 60
+thin_mib() { echo $(($(dmsetup status thin | cut -d' ' -f4) / 2048)); }
+frees() { [ "$(thin_mib)" -le "$1" ]; }
+before=$(thin_mib)
+blkdiscard -l 60M /dev/mapper/a
+dmsetup message a 0 commit
+wait_for 60 frees $((before - 54))
+unmap a
+unmap thin
+unmap pool
+loop_remove "$meta_dev"
+loop_remove "$data_dev"
+
 note 'a fixed image keeps its blocks'
 "$vhdx" create --type fixed --size 16M g.vhdx
 dev=$(backing g.vhdx)
