@@ -82,3 +82,54 @@ for number in 1 7 11; do
 	expect_output '^vhdx: a.qcow2: cannot read: Input/output error'
 	[ ! -e b.vhdx ]
 done
+
+# What qemu-nbd has written is synced when that has ended, and only then does it get its name.
+cat >order.c <<'EOC'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include <sys/stat.h>
+
+static void told(const char *what)
+{
+	char line[64];
+	int fd = open(ORDER, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+	int n = snprintf(line, sizeof(line), "%s %s\n", program_invocation_short_name, what);
+
+	if (fd < 0 || write(fd, line, n) != n)
+		_exit(99);
+	close(fd);
+}
+
+int fsync(int fd)
+{
+	int (*next)(int) = dlsym(RTLD_NEXT, "fsync");
+	struct stat st;
+
+	if (!fstat(fd, &st) && S_ISREG(st.st_mode))
+		told("sync");
+	return next(fd);
+}
+
+int renameat2(int from, const char *old, int to, const char *new, unsigned int flags)
+{
+	int (*next)(int, const char *, int, const char *, unsigned int) = dlsym(RTLD_NEXT, "renameat2");
+
+	told("name");
+	return next(from, old, to, new, flags);
+}
+
+static void __attribute__((destructor)) ended(void)
+{
+	told("end");
+}
+EOC
+cc -shared -fPIC -DORDER="\"$PWD/order\"" -o order.so order.c
+PATH=${PATH#"$PWD/bin:"}
+LD_PRELOAD=$PWD/order.so "$vhdx" convert --to qcow2 raw c.qcow2
+[ "$(tail -n 4 order | tr '\n' ,)" = 'qemu-nbd end,vhdx sync,vhdx name,vhdx end,' ] || fail "$(cat order)"
+qemu-img compare -f raw -F qcow2 raw c.qcow2
