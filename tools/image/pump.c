@@ -4,6 +4,7 @@
  * after the other.
  */
 #define _GNU_SOURCE
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -66,20 +67,50 @@ static bool pump_advance(struct pump *pump, struct pump_op *op, ssize_t n)
 	return !op->bytes;
 }
 
+/*
+ * Whole pages that were written: the kernel would wait for more, and the disk be idle, until
+ * there is a lot, or all is synced.  A page that more is written to soon is left.
+ */
+static u32 pump_send_range(const struct pump_op *op, u64 *from)
+{
+	u64 end = op->off & ~(u64)(PUMP_ALIGN - 1);
+
+	*from = (op->start + PUMP_ALIGN - 1) & ~(u64)(PUMP_ALIGN - 1);
+	return end > *from ? end - *from : 0;
+}
+
+/* Is there something to be sent to the disk? */
+static bool pump_to_send(const struct pump *pump, const struct pump_op *op)
+{
+	u64 from;
+
+	return op->write && !op->sent && !pump->error && pump_send_range(op, &from);
+}
+
 static void pump_do(struct pump *pump, struct pump_op *op)
 {
+	u64 from;
+	u32 bytes;
+
 	ssize_t n;
 
 	do {
 		n = op->write ? pwrite(op->fd, op->data, op->bytes, op->off) :
 				pread(op->fd, op->data, op->bytes, op->off);
 	} while (!pump_advance(pump, op, n < 0 ? -errno : n));
+	if (!pump_to_send(pump, op))
+		return;
+	/* Its errors are those of the sync at the end. */
+	bytes = pump_send_range(op, &from);
+	sync_file_range(op->fd, from, bytes, SYNC_FILE_RANGE_WRITE);
 }
 
 /* Hand it to the kernel. */
 static int pump_queue(struct pump *pump, struct pump_op *op)
 {
 	struct io_uring_sqe *sqe = io_uring_get_sqe(&pump->ring);
+	u64 from;
+	u32 bytes;
 	int r;
 
 	if (!sqe) {
@@ -90,10 +121,15 @@ static int pump_queue(struct pump *pump, struct pump_op *op)
 		if (!sqe)
 			return -EBUSY;
 	}
-	if (op->write)
+	if (op->sent) {
+		bytes = pump_send_range(op, &from);
+		io_uring_prep_sync_file_range(sqe, op->fd, bytes, from,
+					      SYNC_FILE_RANGE_WRITE);
+	} else if (op->write) {
 		io_uring_prep_write(sqe, op->fd, op->data, op->bytes, op->off);
-	else
+	} else {
 		io_uring_prep_read(sqe, op->fd, op->data, op->bytes, op->off);
+	}
 	/* What is in the page cache is copied by several CPUs, too. */
 	io_uring_sqe_set_flags(sqe, IOSQE_ASYNC);
 	io_uring_sqe_set_data(sqe, op);
@@ -116,6 +152,18 @@ static int pump_start(struct pump *pump, struct pump_op *op)
 	return r < 0 ? r : 0;
 }
 
+/* It has come back from the kernel.  Return: true if nothing is left to do of it. */
+static bool pump_is_over(struct pump *pump, struct pump_op *op, int res)
+{
+	/* Errors of sending are those of the sync at the end. */
+	if (op->sent)
+		return true;
+	if (!pump_advance(pump, op, res))
+		return false;
+	op->sent = pump_to_send(pump, op);
+	return !op->sent;
+}
+
 /* Wait until at least one has ended. */
 static int pump_reap(struct pump *pump)
 {
@@ -128,7 +176,7 @@ static int pump_reap(struct pump *pump)
 	} while (r == -EINTR);
 	while (!r) {
 		op = io_uring_cqe_get_data(cqe);
-		if (pump_advance(pump, op, cqe->res)) {
+		if (pump_is_over(pump, op, cqe->res)) {
 			op->buffer->busy--;
 		} else {
 			r = pump_queue(pump, op);
@@ -220,7 +268,7 @@ int pump_write(struct pump *pump, struct pump_buffer *buffer, int fd,
 	op = &buffer->write[buffer->writes++];
 	*op = (struct pump_op){
 		.buffer = buffer, .fd = fd, .data = buffer->data + from,
-		.bytes = bytes, .off = off, .write = true,
+		.bytes = bytes, .off = off, .start = off, .write = true,
 	};
 	return pump_start(pump, op);
 }

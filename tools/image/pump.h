@@ -20,7 +20,9 @@ struct pump_buffer;
  * @data: from or to here
  * @bytes: how much is left of it
  * @off: where in the file
+ * @start: where it began
  * @write: it is a write
+ * @sent: it is done, and what it has left in the page cache is on its way to the disk
  */
 struct pump_op {
 	struct pump_buffer *buffer;
@@ -28,7 +30,9 @@ struct pump_op {
 	u8 *data;
 	u32 bytes;
 	u64 off;
+	u64 start;
 	bool write;
+	bool sent;
 };
 
 /**
