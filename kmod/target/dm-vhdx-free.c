@@ -245,8 +245,9 @@ static u64 vhdx_pass_down_one(struct vhdx_target *vt, struct vhdx_pass_down *at,
 
 static int vhdx_pass_down_batch(struct vhdx_target *vt, struct vhdx_pass_down *at)
 {
-	/* Whoever waits for this very space is not to wait for others' reads. */
-	bool hurry = READ_ONCE(vt->starved.head);
+	/* Whoever waits for this is not to wait for others' reads in between. */
+	bool hurry = READ_ONCE(vt->starved.head) ||
+		     atomic_read(&vt->free_waiters);
 	u32 nr, most = hurry ? VHDX_FREE_HURRY : VHDX_FREE_AT_ONCE;
 	struct vhdx_io_batch batch;
 	u64 sent = 0;
@@ -320,4 +321,17 @@ void vhdx_free_work(struct work_struct *work)
 		vhdx_wake_starved(vt);
 		spin_unlock_irq(&vt->lock);
 	}
+}
+
+/**
+ * vhdx_free_wait() - wait until what is durably freed is free, soon
+ * @vt: the target
+ *
+ * Context: may sleep.
+ */
+void vhdx_free_wait(struct vhdx_target *vt)
+{
+	atomic_inc(&vt->free_waiters);
+	flush_work(&vt->free);
+	atomic_dec(&vt->free_waiters);
 }

@@ -253,7 +253,7 @@ static int vhdx_move_publish(struct vhdx_target *vt, struct vhdx_move *move)
 			break;
 		queue_work(vt->commit_wq, &vt->commit);
 		flush_work(&vt->commit);
-		flush_work(&vt->free);
+		vhdx_free_wait(vt);
 	}
 	return r;
 }

@@ -396,7 +396,7 @@ static void vhdx_postsuspend(struct dm_target *ti)
 		cancel_delayed_work_sync(&vt->commit_timer);
 		vhdx_session_end(vt);
 		cancel_delayed_work_sync(&vt->commit_timer);
-		flush_work(&vt->free);
+		vhdx_free_wait(vt);
 		vt->requeue_no_space = false;
 	}
 	vhdx_leave(vt);

@@ -186,6 +186,7 @@ struct vhdx_target {
 	wait_queue_head_t move_wait;	/* for him to end */
 	bool moves_held;	/* suspended, or about to be: nobody begins */
 	struct list_head limbo;	/* freed, and durably so */
+	atomic_t free_waiters;	/* for all of it to be free */
 	u32 limbo_mib;		/* that, and transactions' */
 	u32 zeroed_from_mib;	/* from here on and never used: zeros ... */
 	u32 zeroed_to_mib;	/* ... up to here, the size when the table was made */
@@ -532,6 +533,7 @@ bool vhdx_free_block(struct vhdx_target *vt, u32 block);
 bool vhdx_replace_block(struct vhdx_target *vt, u32 block, u32 mib);
 void vhdx_limbo_drop(struct vhdx_target *vt, struct list_head *limbo);
 void vhdx_free_work(struct work_struct *work);
+void vhdx_free_wait(struct vhdx_target *vt);
 void vhdx_pass_down_failed(struct vhdx_target *vt, int r);
 
 /* dm-vhdx-discard.c */

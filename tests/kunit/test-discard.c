@@ -490,8 +490,25 @@ static void discard_mode_changes(struct kunit *test)
 	vk_target_suspend(&t->vkt, false);
 }
 
+/* A suspend waits for it, so it is not done in pieces. */
+static void discard_hurry(struct kunit *test)
+{
+	struct discard_test *t = test->priv;
+
+	discard_start(t);
+	KUNIT_EXPECT_EQ(test, 0, discard_do(t, REQ_OP_DISCARD, DISCARD_BLOCK_SECTORS,
+					    3 * DISCARD_BLOCK_SECTORS));
+	fake_dev_forget(t->dev);
+	vk_target_suspend(&t->vkt, false);
+	KUNIT_EXPECT_EQ(test, fake_dev_count(t->dev, FAKE_DISCARD), 1);
+	KUNIT_EXPECT_TRUE(test, discard_event(t, t->dev->nr_events - 1, FAKE_DISCARD,
+					      t->first + 2, 6));
+	KUNIT_EXPECT_EQ(test, t->vt->limbo_mib, 0);
+}
+
 static struct kunit_case discard_cases[] = {
 	KUNIT_CASE(discard_whole),
+	KUNIT_CASE(discard_hurry),
 	KUNIT_CASE(discard_parts),
 	KUNIT_CASE(discard_flights),
 	KUNIT_CASE(discard_in_commit),

@@ -103,6 +103,7 @@ typedef struct {
 #define atomic_set(v, i)	((void)((v)->counter = (i)))
 #define atomic_read(v)		((v)->counter)
 #define atomic_inc(v)		((void)(v)->counter++)
+#define atomic_dec(v)		((void)(v)->counter--)
 #define atomic_dec_and_test(v)	(!--(v)->counter)
 #define atomic_dec_return(v)	(--(v)->counter)
 #define atomic_add(i, v)	((void)((v)->counter += (i)))
