@@ -71,7 +71,7 @@ void vhdx_flush_end_io(struct bio *bio)
 		return;
 	}
 	if (bio->bi_status)
-		vhdx_image_flush_failed(&vt->image);
+		WRITE_ONCE(vt->image.flush_failed, true);
 	WRITE_ONCE(vt->check_reads, true);
 	vhdx_commit_bio(vt, bio);
 }
@@ -128,21 +128,6 @@ static void vhdx_commit_take(struct vhdx_target *vt, struct vhdx_commit *commit)
 	spin_unlock_irq(&vt->lock);
 }
 
-/*
- * FLUSHes fail: of which failures do they tell?  They cover what was acknowledged before
- * they came, and that alone.
- */
-static void vhdx_commit_tell(struct vhdx_target *vt, const struct bio_list *bios)
-{
-	struct bio *bio;
-
-	lockdep_assert_held(&vt->lock);
-	bio_list_for_each(bio, bios)
-		if (bio->bi_opf & REQ_PREFLUSH)
-			vt->image.flush_told = max(vt->image.flush_told,
-						   vhdx_hook(bio)->failures);
-}
-
 static void vhdx_commit_end(struct vhdx_target *vt, struct vhdx_commit *commit,
 			    int r)
 {
@@ -155,8 +140,6 @@ static void vhdx_commit_end(struct vhdx_target *vt, struct vhdx_commit *commit,
 	/* Some may have been handed back while this waited for space. */
 	bio_list_merge(&bios, &vt->committing);
 	bio_list_init(&vt->committing);
-	if (status)
-		vhdx_commit_tell(vt, &bios);
 	vt->lost |= commit->lost && !vhdx_commit_tells(&bios);
 	/* There is no commit to wait for any more: let them fail. */
 	if (vt->mode != VHDX_MODE_RW) {

@@ -78,8 +78,7 @@ void vhdx_image_unload(struct vhdx_image *image)
 	memset(&image->layout, 0, sizeof(image->layout));
 	image->log_bytes = 0;
 	image->allocated_blocks = 0;
-	atomic_set(&image->flush_failures, 0);
-	image->flush_told = 0;
+	image->flush_failed = false;
 	image->loaded = false;
 	image->settled = false;
 }
@@ -198,20 +197,6 @@ int vhdx_image_write(struct vhdx_image *image, u64 off, const void *buf,
 }
 
 /**
- * vhdx_image_flush_failed() - a flush of the device has failed
- * @image: loaded, writable
- *
- * Of what it may have dropped only a FLUSH tells that comes from now on: writes may have
- * been acknowledged since any other was sent.
- *
- * Context: any.
- */
-void vhdx_image_flush_failed(struct vhdx_image *image)
-{
-	atomic_inc(&image->flush_failures);
-}
-
-/**
  * vhdx_image_flush() - make durable what was written and has completed
  * @image: loaded, writable
  *
@@ -230,7 +215,7 @@ int vhdx_image_flush(struct vhdx_image *image)
 	atomic64_inc(&image->flushes);
 	trace_vhdx_flush(image->backing.bdev, r);
 	if (r)
-		vhdx_image_flush_failed(image);
+		WRITE_ONCE(image->flush_failed, true);
 	return vhdx_flush_has_failed(image) ? r ?: -EIO : 0;
 }
 

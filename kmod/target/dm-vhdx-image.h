@@ -162,9 +162,8 @@ int vhdx_overlay_write(struct vhdx_overlay *overlay,
  * @no_space: metadata that the device has no space for waits here; NULL: it
  *            fails
  * @header_buf: two header slots, so that writing them needs no memory
- * @flush_failures: so many flushes of the device have failed since it was loaded; if
- *                  any has, whatever had been written before may be lost
- * @flush_told: a FLUSH of a guest's has failed that came when so many had
+ * @flush_failed: a flush of the device has failed, so whatever had been written
+ *                before may be lost; set once per loading, read without lock
  * @loaded: the fields below and @bat are valid
  * @settled: its header was written, and made durable, since it was loaded; of a VHD
  *           image: what was read then has been made durable
@@ -192,8 +191,7 @@ struct vhdx_image {
 	enum vhd_size_from size_from;
 	struct vhdx_nospace *no_space;
 	void *header_buf;
-	atomic_t flush_failures;
-	int flush_told;
+	bool flush_failed;
 	bool loaded;
 	bool settled;
 	atomic64_t flushes;
@@ -220,7 +218,6 @@ void vhdx_image_unload(struct vhdx_image *image);
 int vhdx_image_read(struct vhdx_image *image, u64 off, void *buf, u32 bytes);
 int vhdx_image_changed(struct vhdx_image *image, bool *changed);
 bool vhdx_image_grow(struct vhdx_image *image);
-void vhdx_image_flush_failed(struct vhdx_image *image);
 int vhdx_image_flush(struct vhdx_image *image);
 bool vhdx_image_lacks_space(struct vhdx_image *image, int r, bool *lacked);
 int vhdx_image_write(struct vhdx_image *image, u64 off, const void *buf,
@@ -231,7 +228,7 @@ int vhdx_image_replay(struct vhdx_image *image);
 /* Has a flush failed since the image was loaded?  Then all of them do. */
 static inline bool vhdx_flush_has_failed(const struct vhdx_image *image)
 {
-	return atomic_read(&image->flush_failures);
+	return READ_ONCE(image->flush_failed);
 }
 
 #endif /* DM_VHDX_IMAGE_H */

@@ -107,7 +107,6 @@ noinline int vhdx_map_careful(struct vhdx_target *vt, struct bio *bio,
 int vhdx_map_flush(struct vhdx_target *vt, struct bio *bio)
 {
 	vhdx_hook(bio)->flight = -1;
-	vhdx_hook(bio)->failures = atomic_read(&vt->image.flush_failures);
 	if (!vt->image.writable) {
 		/* A table before may have written, and lost it. */
 		if (unlikely(vhdx_take_lost(vt)))

@@ -52,12 +52,12 @@ static int vhdx_check_length(struct vhdx_target *vt, const char **error)
 
 /*
  * Will some of what was acknowledged be gone when the image is loaded again?
- * Blocks may have become dirty after guests were told, and flushes have failed since.
+ * No FLUSH that has failed tells of all: blocks may have become dirty since, and writes
+ * have been acknowledged of which a flush had dropped something while they were under way.
  */
 static bool vhdx_acks_lost(const struct vhdx_target *vt)
 {
-	return vt->nr_dirty ||
-	       vt->image.flush_told != atomic_read(&vt->image.flush_failures);
+	return vt->nr_dirty || vhdx_flush_has_failed(&vt->image);
 }
 
 /**

@@ -94,7 +94,6 @@ enum vhdx_session {
  * @flags: likewise
  * @waited: it has found no space at the device; set by vhdx_defer()
  * @mib: of a write to a block in parts: where the block was
- * @failures: of a FLUSH: how many had failed when it came
  * @flight: where blocks can be freed: what srcu_up_read() needs, or -1
  */
 struct vhdx_hook {
@@ -107,7 +106,6 @@ struct vhdx_hook {
 	bool waited;
 	int flight;
 	u32 mib;
-	int failures;
 };
 
 /* Places that failed, to be tried last. */

@@ -59,8 +59,6 @@ static void commit_exposed_flushes_first(struct kunit *test)
 static void commit_test_told(struct commit_test *t)
 {
 	struct kunit *test = t->check.test;
-	/* For those who have heard nothing yet. */
-	int first = t->vt->nr_dirty ? -EIO : 0;
 
 	KUNIT_EXPECT_EQ(test, t->vt->mode, VHDX_MODE_RO);
 	KUNIT_EXPECT_EQ(test, vk_guest_flush(&t->vkt), -EIO);
@@ -68,7 +66,8 @@ static void commit_test_told(struct commit_test *t)
 	vk_target_suspend(&t->vkt, false);
 	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkt));
 	KUNIT_EXPECT_EQ(test, t->vt->mode, VHDX_MODE_RW);
-	KUNIT_EXPECT_EQ(test, vk_guest_flush(&t->vkt), first);
+	/* Some write may have been acknowledged after them. */
+	KUNIT_EXPECT_EQ(test, vk_guest_flush(&t->vkt), -EIO);
 	KUNIT_EXPECT_EQ(test, vk_guest_flush(&t->vkt), 0);
 }
 

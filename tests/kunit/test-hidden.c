@@ -200,17 +200,14 @@ static void hidden_twice(struct kunit *test)
 	t->dev->flush_loses = true;
 	for (fails = 0; fails < 2; fails++) {
 		hidden_begin(t);
-		/* This one tells of the write, as yet. */
+		/* This one tells of the write. */
 		KUNIT_EXPECT_EQ(test, -EIO, vk_guest_flush(vkt));
 		t->dev->losses = 0;
 		t->dev->fail_in[FAKE_FLUSH] = fails;
 		vk_target_suspend(vkt, false);
 		KUNIT_EXPECT_EQ(test, t->dev->losses, fails);
 		KUNIT_EXPECT_EQ(test, 0, vk_target_resume(vkt));
-		if (fails)
-			tables_expect_lost(t, 0);
-		else
-			KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(vkt));
+		tables_expect_lost(t, 0);
 		vk_target_suspend(vkt, false);
 		vk_target_free(vkt);
 		t->table = 0;
@@ -230,8 +227,8 @@ static void hidden_overtake(struct fake_dev *dev, const struct fake_event *event
 }
 
 /*
- * A FLUSH tells of what was acknowledged before it was sent, be it passed on or a commit's; one
- * that comes when it has failed tells of the rest.
+ * A FLUSH tells of what was acknowledged before it was sent, be it passed on or a commit's. One
+ * that comes when it has failed tells of more, but not of all: see hidden_slow().
  */
 static void hidden_overtaken(struct kunit *test)
 {
@@ -257,14 +254,83 @@ static void hidden_overtaken(struct kunit *test)
 				KUNIT_EXPECT_EQ(test, -EIO, vk_guest_flush(vkt));
 			vk_target_suspend(vkt, false);
 			KUNIT_EXPECT_EQ(test, 0, vk_target_resume(vkt));
-			if (!more || dirty)
-				tables_expect_lost(t, 0);
-			else
-				KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(vkt));
+			tables_expect_lost(t, 0);
 			vk_target_suspend(vkt, false);
 			vk_target_free(vkt);
 			t->table = 0;
 		}
+	}
+}
+
+/* A flush of a guest fails; the one that comes after it fails, too, and that is the last. */
+static void hidden_fail(struct tables_test *t)
+{
+	t->dev->losses = 0;
+	t->dev->fail_in[FAKE_BIO] = 1;
+	KUNIT_EXPECT_EQ(t->check.test, -EIO, vk_guest_flush(&t->vkts[0]));
+	KUNIT_EXPECT_EQ(t->check.test, t->dev->losses, 1);
+	KUNIT_EXPECT_EQ(t->check.test, -EIO, vk_guest_flush(&t->vkts[0]));
+}
+
+static void hidden_zeroed(struct fake_dev *dev, const struct fake_event *event)
+{
+	if (event->op != FAKE_ZERO)
+		return;
+	dev->hook = NULL;
+	hidden_fail(dev->hook_arg);
+}
+
+/* The device has what was written, but nobody was told so yet. */
+static void hidden_slow_write(struct tables_test *t)
+{
+	struct fake_bio *write = fake_bio_new(REQ_OP_WRITE, VK_BEGIN + 5 * 2048 + 100, 8);
+
+	memset(fake_bio_data(write), 0, VHDX_SECTOR);
+	vk_guest_submit(&t->vkts[0], write);
+	write->write->in_flight = false;
+	write->write = NULL;
+	list_del_init(&write->list);
+	hidden_fail(t);
+	list_add_tail(&write->list, &fake.bios);
+	fake_kernel_run();
+	KUNIT_EXPECT_EQ(t->check.test, write->status, 0);
+	fake_bio_free(write);
+}
+
+/*
+ * A write that is under way when a flush drops what it has written so far, and is acknowledged
+ * only when all FLUSHes have failed that there are: they do not tell of it.
+ */
+static void hidden_slow(struct kunit *test)
+{
+	struct tables_test *t = test->priv;
+	struct vk_target *vkt = &t->vkts[0];
+	u32 zeroes;
+
+	t->dev->flush_loses = true;
+	for (zeroes = 0; zeroes < 2; zeroes++) {
+		tables_start(t);
+		KUNIT_EXPECT_EQ(test, 0, tables_write(t, 0, 5));
+		KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(vkt));
+		t->dev->hook_arg = t;
+		if (zeroes) {
+			t->dev->hook = hidden_zeroed;
+			KUNIT_EXPECT_EQ(test, 0,
+					vk_guest_io(vkt, REQ_OP_WRITE_ZEROES | REQ_NOUNMAP,
+						    5 * 2048 + 100, 8, NULL));
+		} else {
+			hidden_slow_write(t);
+		}
+		KUNIT_EXPECT_EQ(test, vkt->vt->mode, VHDX_MODE_RO);
+		vk_target_suspend(vkt, false);
+		KUNIT_EXPECT_EQ(test, 0, vk_target_resume(vkt));
+		KUNIT_EXPECT_EQ(test, 0, vk_guest_io(vkt, REQ_OP_READ, 5 * 2048 + 100, 8, t->buf));
+		/* As it was before. */
+		KUNIT_EXPECT_TRUE(test, !memchr_inv(t->buf, 0x77, VHDX_SECTOR));
+		tables_expect_lost(t, 0);
+		vk_target_suspend(vkt, false);
+		vk_target_free(vkt);
+		t->table = 0;
 	}
 }
 
@@ -368,6 +434,7 @@ static struct kunit_case hidden_cases[] = {
 	KUNIT_CASE(hidden_header),
 	KUNIT_CASE(hidden_nowait),
 	KUNIT_CASE(hidden_overtaken),
+	KUNIT_CASE(hidden_slow),
 	KUNIT_CASE(hidden_twice),
 	{}
 };

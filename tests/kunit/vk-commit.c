@@ -121,7 +121,6 @@ struct fake_bio *commit_test_flush(struct commit_test *t)
 
 	/* As map leaves it. */
 	fbio->hook.flight = -1;
-	fbio->hook.failures = atomic_read(&t->vt->image.flush_failures);
 	vhdx_commit_bio(t->vt, &fbio->bio);
 	return fbio;
 }
