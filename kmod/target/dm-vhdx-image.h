@@ -71,6 +71,33 @@ u64 vhdx_io_batch_discard(struct vhdx_io_batch *batch,
 bool vhdx_io_discards(const struct vhdx_backing *backing);
 int vhdx_io_flush(struct vhdx_backing *backing);
 
+/**
+ * vhdx_io_discard_piece() - how much of a range is discarded with one bio
+ * @off: bytes from the start of the device
+ * @bytes: how many
+ * @most: where it may be cut: a multiple of this many bytes, or of a few more, if
+ *        the device's granularity does not divide it
+ * @granularity: the device's, in bytes; may be 0
+ * @alignment: where on the device the first of its units begins
+ *
+ * Pieces end where one of those units does: what is at either side of any other place
+ * the device would leave as it is.
+ *
+ * Context: any.
+ * Return: bytes, not 0 unless @bytes is.
+ */
+static inline u64 vhdx_io_discard_piece(u64 off, u64 bytes, u32 most, u32 granularity,
+					u32 alignment)
+{
+	u64 unit = max_t(u64, granularity, SECTOR_SIZE);
+	u64 step = div64_u64(most + unit - 1, unit) * unit;
+	u64 from = off + step - alignment % (u32)unit;
+
+	from -= div64_u64(from, step) * step;
+	/* What a bio takes; a unit is not larger. */
+	return min3(bytes, step - from, (u64)U32_MAX & ~(u64)(SECTOR_SIZE - 1));
+}
+
 /* ------------------------------------------------------------------------
  * dm-vhdx-nospace.c: lack of space, and waiting for it
  */

@@ -261,11 +261,7 @@ void vhdx_io_batch_write(struct vhdx_io_batch *batch,
  * @backing: backing device
  * @off: bytes from the start of the device
  * @bytes: how many
- * @most: where it may be cut: a multiple of this many bytes, or of a few more, if
- *        the device's granularity does not divide it
- *
- * Pieces end where the device can discard up to: what is at either side of any
- * other place it would leave as it is.
+ * @most: as for vhdx_io_discard_piece()
  *
  * Context: may sleep.
  * Return: so many bytes of them it is for; the rest takes another one.
@@ -275,14 +271,11 @@ u64 vhdx_io_batch_discard(struct vhdx_io_batch *batch,
 			  u32 most)
 {
 	struct block_device *bdev = backing->bdev;
-	u64 granularity = max(bdev_discard_granularity(bdev), SECTOR_SIZE + 0U);
-	u64 step = DIV64_U64_ROUND_UP(most, granularity) * granularity, over;
 	struct bio *bio = bio_alloc_bioset(bdev, 0, REQ_OP_DISCARD, GFP_NOIO,
 					   &backing->bios);
 
-	/* Of the disk, not of a partition of it. */
-	div64_u64_rem((get_start_sect(bdev) << SECTOR_SHIFT) + off, step, &over);
-	bytes = min3(bytes, step - over, (u64)SZ_2G);
+	bytes = vhdx_io_discard_piece(off, bytes, most, bdev_discard_granularity(bdev),
+				      bdev_discard_alignment(bdev));
 	bio->bi_iter.bi_sector = off >> SECTOR_SHIFT;
 	bio->bi_iter.bi_size = bytes;
 	vhdx_io_batch_submit(batch, bio);

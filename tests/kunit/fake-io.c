@@ -101,7 +101,7 @@ u64 vhdx_io_batch_discard(struct vhdx_io_batch *batch,
 	struct fake_dev *dev = fake_backing(backing);
 	int r;
 
-	bytes = min_t(u64, bytes, most - (off & (most - 1)));
+	bytes = vhdx_io_discard_piece(off, bytes, most, 0, 0);
 	r = fake_dev_event(dev, FAKE_DISCARD, off, bytes);
 
 	if (!r && off + bytes <= dev->bytes)

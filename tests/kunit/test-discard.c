@@ -506,6 +506,44 @@ static void discard_hurry(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->vt->limbo_mib, 0);
 }
 
+/* What a device with such units frees if it is given a range of GiB in pieces, but for its ends. */
+static u64 discard_freed(struct kunit *test, u32 granularity, u32 alignment)
+{
+	u64 unit = granularity ?: 512, off = SZ_4M, end = off + (10ULL << 30), freed = 0;
+	u64 shift = unit - alignment % unit, piece, first, last;
+
+	for (; off < end; off += piece) {
+		piece = vhdx_io_discard_piece(off, end - off, SZ_8M, granularity, alignment);
+		KUNIT_ASSERT_GT(test, piece, 0);
+		KUNIT_ASSERT_LE(test, piece, U32_MAX);
+		first = DIV_ROUND_UP_ULL(off + shift, unit);
+		last = div64_u64(off + piece + shift, unit);
+		freed += last > first ? (last - first) * unit : 0;
+	}
+	return freed;
+}
+
+/* It loses nothing by it that they are pieces, wherever its units begin. */
+static void discard_granularity(struct kunit *test)
+{
+	static const u32 units[] = {
+		0, 512, SZ_4K, SZ_2M, 3 * SZ_1M, SZ_8M, 42 * SZ_1M, 1U << 30, 0xfffff000,
+	};
+	static const u32 alignments[] = { 0, 512, SZ_1M, 41 * SZ_1M, (1U << 30) - SZ_4K, U32_MAX - 511 };
+	u32 i, j;
+
+	for (i = 0; i < ARRAY_SIZE(units); i++) {
+		for (j = 0; j < ARRAY_SIZE(alignments); j++) {
+			u64 unit = units[i] ?: 512, shift = unit - alignments[j] % unit;
+			u64 first = DIV_ROUND_UP_ULL(SZ_4M + shift, unit);
+			u64 last = div64_u64(SZ_4M + (10ULL << 30) + shift, unit);
+
+			KUNIT_EXPECT_EQ(test, discard_freed(test, units[i], alignments[j]),
+					(last - first) * unit);
+		}
+	}
+}
+
 static struct kunit_case discard_cases[] = {
 	KUNIT_CASE(discard_whole),
 	KUNIT_CASE(discard_hurry),
@@ -518,6 +556,7 @@ static struct kunit_case discard_cases[] = {
 	KUNIT_CASE(discard_zeroes),
 	KUNIT_CASE(discard_not),
 	KUNIT_CASE(discard_mode_changes),
+	KUNIT_CASE(discard_granularity),
 	{}
 };
 
