@@ -185,7 +185,8 @@ static int vhd_write_footer(struct vhdx_image *image, u64 off)
  *
  * The footer at the end of the device, then its copy at the start; one of them is
  * good at any time.  Before them, once, whatever was read when the image was loaded is
- * made durable: a FUA write relies on entries and bits that nobody may have flushed.
+ * made durable: a FUA write relies on entries and bits that nobody may have flushed.  The
+ * entries are written anew: a flush that failed may have dropped them.
  *
  * Context: may sleep; worker.
  * Return: 0 or a negative errno.
@@ -194,8 +195,10 @@ int vhd_session_open(struct vhdx_target *vt)
 {
 	struct vhdx_image *image = &vt->image;
 	struct vhd_layout *layout = &image->vhd->layout;
-	int r = image->settled ? 0 : vhdx_image_flush(image);
+	int r = 0;
 
+	if (!image->settled)
+		r = vhd_store_rewrite(vt) ?: vhdx_image_flush(image);
 	if (r)
 		return r;
 	image->settled = true;

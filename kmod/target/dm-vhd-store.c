@@ -138,3 +138,46 @@ int vhd_store_write(struct vhdx_target *vt)
 	} while (vhdx_image_lacks_space(&vt->image, r, &lacked));
 	return r;
 }
+
+/* Does a sector of the BAT, from this block's entry on, name any block? */
+static bool vhd_store_names(const struct vhd_image *vhd, u32 block)
+{
+	u32 blocks = min(vhd->layout.geo.blocks - block, VHD_BAT_PER_SECTOR);
+
+	return memchr_inv(vhd->place + block, 0, blocks * sizeof(u32));
+}
+
+/**
+ * vhd_store_rewrite() - write the BAT as it was read when the image was loaded
+ * @vt: the target; nothing was published since
+ *
+ * Its entries need not be durable, and what a flush that failed has dropped is made so by
+ * none after it, though reads may still see it.  Each byte stays as it is.
+ *
+ * Context: may sleep; worker.  The commit work finds nothing to do.
+ * Return: 0 or a negative errno; durable after a flush.
+ */
+int vhd_store_rewrite(struct vhdx_target *vt)
+{
+	DECLARE_BITMAP(pending, VHD_BAT_PER_SECTOR) = {};	/* nothing is */
+	const struct vhd_image *vhd = vt->image.vhd;
+	struct vhd_store *store = vt->store;
+	u32 block, blocks = vhd->layout.geo.blocks;
+	u64 sector;
+	int r = 0;
+
+	store->nr = 0;
+	for (block = 0; block < blocks && !r; block += VHD_BAT_PER_SECTOR) {
+		if (!vhd_store_names(vhd, block))
+			continue;
+		sector = vhdx_txn_block_sector(vt, block);
+		mutex_lock(&vt->publish);
+		vhd_store_build(vt, sector, vhd_store_stage(store, sector), pending);
+		mutex_unlock(&vt->publish);
+		if (store->nr == VHD_STORE_SECTORS) {
+			r = vhd_store_write(vt);
+			store->nr = 0;
+		}
+	}
+	return r ?: vhd_store_write(vt);
+}

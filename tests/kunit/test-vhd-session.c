@@ -223,6 +223,36 @@ static void session_read_not_durable(struct kunit *test)
 	vk_target_suspend(&t->vkt, false);
 }
 
+/* The flush that has failed has dropped it, though reads see it: none makes it durable. */
+static void session_hidden(struct kunit *test)
+{
+	struct vhd_test *t = test->priv;
+	struct fake_dev *crash;
+
+	t->dev->flush_hides = true;
+	vhd_test_start(t);
+	KUNIT_EXPECT_EQ(test, 0, vhd_test_write(t, 0, 0, 1));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+	KUNIT_EXPECT_EQ(test, 0, vhd_test_write(t, 0, 5 * VHD_TEST_SECTORS, 1));
+	/* The data is durable, and the entry only written. */
+	t->dev->fail_in[FAKE_FLUSH] = 2;
+	KUNIT_EXPECT_EQ(test, -EIO, vk_guest_flush(&t->vkt));
+	KUNIT_EXPECT_EQ(test, t->dev->losses, 1);
+	vk_target_suspend(&t->vkt, false);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
+	/* Somebody is told; but what is written from then on is not lost. */
+	KUNIT_EXPECT_EQ(test, -EIO, vk_guest_flush(&t->vkt));
+	KUNIT_EXPECT_TRUE(test, vhdx_e_present(t->vt->bat[5]) ||
+				(t->vt->bat[5] & VHDX_E_STATE) == VHDX_BLOCK_PARTIAL);
+	KUNIT_EXPECT_EQ(test, 0, vhd_test_write(t, 0, 5 * VHD_TEST_SECTORS, 1));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+	t->durable[5 * VHD_TEST_SECTORS] = t->latest[5 * VHD_TEST_SECTORS];
+	crash = fake_dev_bare(t->dev);
+	vhd_test_judge(t, crash);
+	fake_dev_free(crash);
+	vk_target_suspend(&t->vkt, false);
+}
+
 static struct kunit_case session_cases[] = {
 	KUNIT_CASE(session_fails),
 	KUNIT_CASE(session_grows),
@@ -231,6 +261,7 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(session_doubtful),
 	KUNIT_CASE(session_other_bios),
 	KUNIT_CASE(session_read_not_durable),
+	KUNIT_CASE(session_hidden),
 	{}
 };
 
