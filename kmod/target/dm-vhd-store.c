@@ -181,3 +181,33 @@ int vhd_store_rewrite(struct vhdx_target *vt)
 	}
 	return r ?: vhd_store_write(vt);
 }
+
+/**
+ * vhd_store_again() - write once more what a commit that has failed was about
+ * @vt: the target, of a VHD image
+ *
+ * The flush that has failed may have dropped what the commit had written, though reads
+ * still see it, and then the next one to load the image would go by it.  As it is there,
+ * sector by sector; nobody needs it if that fails.
+ *
+ * Context: may sleep; suspended, there is no commit any more.
+ */
+void vhd_store_again(struct vhdx_target *vt)
+{
+	struct vhd_store *store = vt->store;
+	struct vhdx_change *change;
+
+	store->nr = 0;
+	list_for_each_entry(change, &vt->running->changes, list) {
+		void *raw = vhd_store_stage(store, change->sector);
+
+		if (vhdx_io_read(&vt->image.backing, change->sector << SECTOR_SHIFT, raw,
+				 VHD_SECTOR))
+			store->nr--;
+		if (store->nr == VHD_STORE_SECTORS) {
+			vhd_store_write(vt);
+			store->nr = 0;
+		}
+	}
+	vhd_store_write(vt);
+}

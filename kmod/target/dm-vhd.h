@@ -108,6 +108,7 @@ void vhd_store_build(const struct vhdx_target *vt, u64 sector, __be32 *raw,
 		     unsigned long *pending);
 int vhd_store_write(struct vhdx_target *vt);
 int vhd_store_rewrite(struct vhdx_target *vt);
+void vhd_store_again(struct vhdx_target *vt);
 
 /* dm-vhd-map.c */
 void vhd_remap(const struct vhdx_target *vt, struct bio *bio, sector_t sector);

@@ -205,6 +205,8 @@ void vhdx_session_end(struct vhdx_target *vt)
 	flush_work(&vt->commit);
 	/* In another mode nobody has done it, and the next table may flush another device. */
 	flush |= READ_ONCE(vt->mode) != VHDX_MODE_RW;
+	if (vt->image.is_vhd && vhdx_flush_has_failed(&vt->image))
+		vhd_store_again(vt);
 	if (flush && vhdx_image_flush(&vt->image))
 		vhdx_set_mode(vt, VHDX_MODE_RO,
 			      "the last writes cannot be made durable");

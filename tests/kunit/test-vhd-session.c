@@ -223,34 +223,45 @@ static void session_read_not_durable(struct kunit *test)
 	vk_target_suspend(&t->vkt, false);
 }
 
-/* The flush that has failed has dropped it, though reads see it: none makes it durable. */
-static void session_hidden(struct kunit *test)
+/* A flush that fails, number @n from now on, hides what it has dropped: a sector's entry, or bit. */
+static void session_hide(struct vhd_test *t, u32 sector, u32 n)
 {
-	struct vhd_test *t = test->priv;
+	struct kunit *test = t->check.test;
 	struct fake_dev *crash;
 
 	t->dev->flush_hides = true;
 	vhd_test_start(t);
 	KUNIT_EXPECT_EQ(test, 0, vhd_test_write(t, 0, 0, 1));
 	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
-	KUNIT_EXPECT_EQ(test, 0, vhd_test_write(t, 0, 5 * VHD_TEST_SECTORS, 1));
+	KUNIT_EXPECT_EQ(test, 0, vhd_test_write(t, 0, sector, 1));
 	/* The data is durable, and the entry only written. */
 	t->dev->fail_in[FAKE_FLUSH] = 2;
 	KUNIT_EXPECT_EQ(test, -EIO, vk_guest_flush(&t->vkt));
-	KUNIT_EXPECT_EQ(test, t->dev->losses, 1);
+	t->dev->fail_in[FAKE_FLUSH] = n;
 	vk_target_suspend(&t->vkt, false);
+	KUNIT_EXPECT_EQ(test, t->dev->losses, 1 + n);
 	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(&t->vkt));
 	/* Somebody is told; but what is written from then on is not lost. */
 	KUNIT_EXPECT_EQ(test, -EIO, vk_guest_flush(&t->vkt));
-	KUNIT_EXPECT_TRUE(test, vhdx_e_present(t->vt->bat[5]) ||
-				(t->vt->bat[5] & VHDX_E_STATE) == VHDX_BLOCK_PARTIAL);
-	KUNIT_EXPECT_EQ(test, 0, vhd_test_write(t, 0, 5 * VHD_TEST_SECTORS, 1));
+	KUNIT_EXPECT_EQ(test, 0, vhd_test_write(t, 0, sector, 1));
 	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
-	t->durable[5 * VHD_TEST_SECTORS] = t->latest[5 * VHD_TEST_SECTORS];
+	t->durable[sector] = t->latest[sector];
 	crash = fake_dev_bare(t->dev);
 	vhd_test_judge(t, crash);
 	fake_dev_free(crash);
 	vk_target_suspend(&t->vkt, false);
+}
+
+/* It is in the BAT, which the next session writes as it is; that of the suspend fails, too. */
+static void session_hidden(struct kunit *test)
+{
+	session_hide(test->priv, 5 * VHD_TEST_SECTORS, 1);
+}
+
+/* It is in a bitmap: the suspend has written that once more. */
+static void session_bits(struct kunit *test)
+{
+	session_hide(test->priv, VHD_TEST_SECTORS / 2 + 3, 0);
 }
 
 static struct kunit_case session_cases[] = {
@@ -262,6 +273,7 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(session_other_bios),
 	KUNIT_CASE(session_read_not_durable),
 	KUNIT_CASE(session_hidden),
+	KUNIT_CASE(session_bits),
 	{}
 };
 
