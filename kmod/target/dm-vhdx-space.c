@@ -30,17 +30,24 @@ u32 vhdx_space_to_mib(const struct vhdx_image *image, u32 count)
 	return vhd ? (u64)count * vhd->stride >> VHDX_MIB_SECTORS_SHIFT : count;
 }
 
-/* Is it within the device?  Devices shrink, too, and what lies behind is lost. */
-static bool vhdx_space_fits(const struct vhdx_target *vt, u32 mib, u32 count)
+/*
+ * Is it within the device?  Devices shrink, too, and what lies behind is lost: should
+ * they grow again it need not be zeros.
+ */
+static bool vhdx_space_fits(struct vhdx_target *vt, u32 mib, u32 count)
 {
-	u64 end = (u64)mib + count;
+	u64 end = (u64)mib + count, bytes = vhdx_io_bytes(&vt->image.backing);
+	u32 size = vhdx_image_mib(&vt->image, bytes);
 
+	lockdep_assert_held(&vt->publish);
+	if (unlikely(vt->zeroed_to_mib > size))
+		WRITE_ONCE(vt->zeroed_to_mib, size);
 	if (vt->image.is_vhd)
 		end = (vhd_slot_end(vt->image.vhd, mib) << SECTOR_SHIFT) +
 		      VHD_FOOTER_BYTES;
 	else
 		end <<= 20;
-	return end <= vhdx_io_bytes(&vt->image.backing);
+	return end <= bytes;
 }
 
 /* Is it, once @count more MiB are taken? */

@@ -328,6 +328,37 @@ static void lack_shrunk(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->dev->misused, 0);
 }
 
+/* What a device has lost, and that was noticed, has not come back as zeros. */
+static void lack_shrunk_and_back(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 8);
+	struct fake_bio *waiting;
+	u64 bytes = t->dev->bytes;
+
+	vt->zeroed_from_mib = 0;
+	t->dev->fill = 0;
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
+	t->dev->bytes = ((u64)vk_free_mib(&t->spec) + SPACE_BLOCK_MIB + 1) << 20;
+	waiting = space_test_begin(t, 1);
+	fake_kernel_run();
+	KUNIT_EXPECT_FALSE(test, waiting->done);
+	KUNIT_EXPECT_TRUE(test, vt->no_room.lacking);
+	/* Somebody else's, by now. */
+	t->dev->fill = 0xfe;
+	t->dev->fill_off = t->dev->bytes;
+	t->dev->bytes = bytes;
+	fake_kernel_fire();
+	fake_kernel_run();
+	KUNIT_ASSERT_TRUE(test, waiting->done);
+	KUNIT_EXPECT_EQ(test, waiting->status, 0);
+	fake_bio_free(waiting);
+	space_test_block(t, 1);
+	/* From map, too. */
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 2));
+	space_test_block(t, 2);
+}
+
 /* Headers, log and BAT wait as well, the same bytes at the same place. */
 static void lack_none_for_metadata(struct kunit *test)
 {
@@ -532,6 +563,7 @@ static struct kunit_case lack_cases[] = {
 	KUNIT_CASE(lack_metadata_noflush),
 	KUNIT_CASE(lack_metadata_late),
 	KUNIT_CASE(lack_shrunk),
+	KUNIT_CASE(lack_shrunk_and_back),
 	KUNIT_CASE(lack_none_for_metadata),
 	KUNIT_CASE(lack_metadata_fails),
 	KUNIT_CASE(lack_out_and_back),
