@@ -30,6 +30,7 @@ static void vhdx_adopt_image(struct vhdx_target *vt)
 	vt->space_hint = 1;
 	vt->nr_aside = 0;
 	vt->low_space_told = false;
+	vhdx_space_cut_off(vt);
 	/* What was cut off meanwhile has not come back as zeros. */
 	if (vt->image.is_vhd)
 		vt->zeroed_to_mib = min(vt->zeroed_to_mib,
@@ -177,7 +178,8 @@ void vhdx_leave(struct vhdx_target *vt)
 {
 	struct vhdx_legacy legacy = {
 		.used_mib = vt->read_only ? 0 :
-			    max(vt->used_mib, vhdx_image_end_mib(&vt->image)),
+			    max3(vt->used_mib, vt->cut_off_mib,
+				 vhdx_image_end_mib(&vt->image)),
 		.footer_mib = vt->read_only ? 0 : vhd_footer_mib(&vt->image),
 		.lost = vt->lost || vhdx_acks_lost(vt),
 	};

@@ -26,7 +26,7 @@ struct vhdx_limits {
 
 /**
  * struct vhdx_legacy - what a table leaves to the next one of its device
- * @used_mib: space below this was taken at some time: it is not zero
+ * @used_mib: space below this was taken at some time, or lost: it is not zero
  * @footer_mib: of a VHD image: there may be a footer at the end of a device of this
  *              size
  * @lost: writes that were acknowledged are gone; the next flush has to say so

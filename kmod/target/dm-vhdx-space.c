@@ -30,24 +30,38 @@ u32 vhdx_space_to_mib(const struct vhdx_image *image, u32 count)
 	return vhd ? (u64)count * vhd->stride >> VHDX_MIB_SECTORS_SHIFT : count;
 }
 
-/*
- * Is it within the device?  Devices shrink, too, and what lies behind is lost: should
- * they grow again it need not be zeros.
+/**
+ * vhdx_space_cut_off() - look whether the backing device has become smaller
+ * @vt: the target
+ *
+ * If it grows again, what it has lost does not come back as zeros; not for a table
+ * either that was made before.
+ *
+ * Context: process context; the publish mutex is held, or suspended.
  */
+void vhdx_space_cut_off(struct vhdx_target *vt)
+{
+	u32 size = vhdx_image_mib(&vt->image, vhdx_io_bytes(&vt->image.backing));
+
+	if (likely(vt->zeroed_to_mib <= size))
+		return;
+	vt->cut_off_mib = max(vt->cut_off_mib, vt->zeroed_to_mib);
+	WRITE_ONCE(vt->zeroed_to_mib, size);
+}
+
+/* Is it within the device?  Devices shrink, too, and what lies behind is lost. */
 static bool vhdx_space_fits(struct vhdx_target *vt, u32 mib, u32 count)
 {
-	u64 end = (u64)mib + count, bytes = vhdx_io_bytes(&vt->image.backing);
-	u32 size = vhdx_image_mib(&vt->image, bytes);
+	u64 end = (u64)mib + count;
 
 	lockdep_assert_held(&vt->publish);
-	if (unlikely(vt->zeroed_to_mib > size))
-		WRITE_ONCE(vt->zeroed_to_mib, size);
+	vhdx_space_cut_off(vt);
 	if (vt->image.is_vhd)
 		end = (vhd_slot_end(vt->image.vhd, mib) << SECTOR_SHIFT) +
 		      VHD_FOOTER_BYTES;
 	else
 		end <<= 20;
-	return end <= bytes;
+	return end <= vhdx_io_bytes(&vt->image.backing);
 }
 
 /* Is it, once @count more MiB are taken? */

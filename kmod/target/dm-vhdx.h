@@ -189,6 +189,7 @@ struct vhdx_target {
 	u32 zeroed_from_mib;	/* from here on and never used: zeros ... */
 	u32 zeroed_to_mib;	/* ... up to here, the size when the table was made */
 	u32 used_mib;		/* space below was taken by an image before */
+	u32 cut_off_mib;	/* zeros were known up to here, but it was cut off */
 	u32 space_hint;		/* no free space for a block below this MiB */
 	bool low_space_told;
 	u32 aside[VHDX_ASIDE];	/* taken, as it could not be written */
@@ -461,6 +462,7 @@ void vhdx_give_bitmap_back(struct vhdx_target *vt, u32 mib);
 void vhdx_give_space_back(struct vhdx_target *vt, u32 mib);
 void vhdx_set_space_aside(struct vhdx_target *vt, u32 mib);
 bool vhdx_space_is_zero(const struct vhdx_target *vt, u32 mib, u32 end);
+void vhdx_space_cut_off(struct vhdx_target *vt);
 void vhdx_space_add_zeroed(struct vhdx_target *vt, u32 from, u32 to);
 void vhdx_wait_for_space(struct vhdx_target *vt, struct vhdx_nospace *ns,
 			 struct bio *bio);

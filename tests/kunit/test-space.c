@@ -405,6 +405,38 @@ static void space_no_memory(struct kunit *test)
 			4 * SPACE_BLOCK_MIB);
 }
 
+/* What a device has lost is not zeros for the next table either, made when it had that. */
+static void space_shrunk_for_next(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vk_target *next = kunit_kzalloc(test, sizeof(*next), GFP_KERNEL);
+	struct vhdx_target *vt = space_test_target(t, 8);
+	u64 bytes = t->dev->bytes;
+
+	KUNIT_ASSERT_NOT_NULL(test, next);
+	vt->zeroed_from_mib = 0;
+	vt->no_room.fail_at_once = true;
+	t->dev->fill = 0;
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
+	KUNIT_ASSERT_EQ(test, 0, vk_target_next(next, &t->vkt));
+	next->vt->zeroed_from_mib = 0;
+	t->dev->bytes = ((u64)vk_free_mib(&t->spec) + SPACE_BLOCK_MIB + 1) << 20;
+	KUNIT_EXPECT_EQ(test, -ENOSPC, space_test_write(t, 1));
+	t->dev->fill = 0xfe;
+	t->dev->fill_off = t->dev->bytes;
+	t->dev->bytes = bytes;
+	vk_target_suspend(&t->vkt, false);
+	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(next));
+	vk_target_drop(&t->vkt);
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_io(next, REQ_OP_WRITE, space_test_sector(1, 100), 8,
+					     t->buf));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_io(next, REQ_OP_READ, space_test_sector(1, 4088), 8,
+					     t->buf));
+	KUNIT_EXPECT_FALSE(test, memchr_inv(t->buf, 0, 4096));
+	vk_target_suspend(next, false);
+	vk_target_free(next);
+}
+
 static struct kunit_case space_cases[] = {
 	KUNIT_CASE(space_random),
 	KUNIT_CASE(space_edges),
@@ -419,6 +451,7 @@ static struct kunit_case space_cases[] = {
 	KUNIT_CASE(space_writes_wait),
 	KUNIT_CASE(space_waiters_after_failure),
 	KUNIT_CASE(space_no_memory),
+	KUNIT_CASE(space_shrunk_for_next),
 	{}
 };
 
