@@ -10,6 +10,9 @@
 #include "dm-vhdx.h"
 #include "dm-vhdx-trace.h"
 
+/* So much of the log is read, and written again, at once. */
+#define VHDX_REWRITE_BYTES	SZ_1M
+
 /**
  * vhdx_image_init() - set up an image that is not loaded yet
  * @image: the image, all zeros
@@ -267,16 +270,16 @@ int vhdx_image_write_header(struct vhdx_image *image, bool both)
 }
 
 /* A piece of the log as it is, up to where the log wraps; returns how much, or an errno. */
-static int vhdx_image_rewrite(struct vhdx_image *image, u32 first, u32 left)
+static int vhdx_image_rewrite(struct vhdx_image *image, void *buf, u32 first, u32 most)
 {
 	const struct vhdx_header *header = &image->layout.header;
-	u32 step = min3(left, 2 * VHDX_HEADER_BYTES, header->log_length - first);
+	u32 step = min(most, header->log_length - first);
 	u64 off = header->log_off + first;
 	int r;
 
-	r = vhdx_io_read(&image->backing, off, image->header_buf, step);
+	r = vhdx_io_read(&image->backing, off, buf, step);
 	if (!r)
-		r = vhdx_image_write(image, off, image->header_buf, step);
+		r = vhdx_image_write(image, off, buf, step);
 	return r ?: (int)step;
 }
 
@@ -289,19 +292,23 @@ static int vhdx_image_rewrite(struct vhdx_image *image, u32 first, u32 left)
 static int vhdx_image_rewrite_log(struct vhdx_image *image)
 {
 	u32 first = image->log_first, left = image->log_bytes;
-	int step;
+	void *buf = kvmalloc(VHDX_REWRITE_BYTES, GFP_KERNEL | __GFP_NOWARN);
+	u32 most = buf ? VHDX_REWRITE_BYTES : 2 * VHDX_HEADER_BYTES;
+	int step = 0;
 
 	for (; left; left -= step) {
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		step = vhdx_image_rewrite(image, first, left);
+		/* Slowly, if there is no memory. */
+		step = fatal_signal_pending(current) ? -EINTR :
+		       vhdx_image_rewrite(image, buf ?: image->header_buf, first,
+					  min(left, most));
 		if (step < 0)
 			break;
 		first += step;
 		if (first == image->layout.header.log_length)
 			first = 0;
 	}
-	return 0;
+	kvfree(buf);
+	return step == -EINTR ? step : 0;
 }
 
 /**
