@@ -243,11 +243,16 @@ static u64 vhdx_pass_down_one(struct vhdx_target *vt, struct vhdx_pass_down *at,
 	return sent;
 }
 
+/* Whoever waits for it, here or for space below, is not to wait for others' reads in between. */
+static bool vhdx_free_is_urgent(struct vhdx_target *vt)
+{
+	return READ_ONCE(vt->starved.head) || READ_ONCE(vt->space_waiters.head) ||
+	       atomic_read(&vt->free_waiters);
+}
+
 static int vhdx_pass_down_batch(struct vhdx_target *vt, struct vhdx_pass_down *at)
 {
-	/* Whoever waits for this is not to wait for others' reads in between. */
-	bool hurry = READ_ONCE(vt->starved.head) ||
-		     atomic_read(&vt->free_waiters);
+	bool hurry = vhdx_free_is_urgent(vt);
 	u32 nr, most = hurry ? VHDX_FREE_HURRY : VHDX_FREE_AT_ONCE;
 	struct vhdx_io_batch batch;
 	u64 sent = 0;

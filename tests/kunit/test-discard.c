@@ -490,20 +490,52 @@ static void discard_mode_changes(struct kunit *test)
 	vk_target_suspend(&t->vkt, false);
 }
 
-/* A suspend waits for it, so it is not done in pieces. */
-static void discard_hurry(struct kunit *test)
+/*
+ * A suspend waits for it, or a write for space below, that others have to give back: so it
+ * is not done in pieces.
+ */
+static void discard_hurry_by(struct kunit *test, bool full)
 {
 	struct discard_test *t = test->priv;
+	struct fake_bio *fbio = NULL;
+	u32 i = 0;
 
 	discard_start(t);
 	KUNIT_EXPECT_EQ(test, 0, discard_do(t, REQ_OP_DISCARD, DISCARD_BLOCK_SECTORS,
 					    3 * DISCARD_BLOCK_SECTORS));
-	fake_dev_forget(t->dev);
-	vk_target_suspend(&t->vkt, false);
+	if (full) {
+		t->dev->full = true;
+		fbio = fake_bio_new(REQ_OP_WRITE, VK_BEGIN + 9 * DISCARD_BLOCK_SECTORS, 8);
+		vk_guest_submit(&t->vkt, fbio);
+		fake_kernel_run();
+		KUNIT_EXPECT_FALSE(test, fbio->done);
+		t->dev->full = false;
+		queue_work(t->vt->commit_wq, &t->vt->commit);
+		fake_kernel_run();
+	} else {
+		vk_target_suspend(&t->vkt, false);
+	}
 	KUNIT_EXPECT_EQ(test, fake_dev_count(t->dev, FAKE_DISCARD), 1);
-	KUNIT_EXPECT_TRUE(test, discard_event(t, t->dev->nr_events - 1, FAKE_DISCARD,
-					      t->first + 2, 6));
+	while (i < t->dev->nr_events && t->dev->events[i].op != FAKE_DISCARD)
+		i++;
+	KUNIT_EXPECT_TRUE(test, discard_event(t, i, FAKE_DISCARD, t->first + 2, 6));
 	KUNIT_EXPECT_EQ(test, t->vt->limbo_mib, 0);
+	if (!full)
+		return;
+	fake_kernel_fire();
+	fake_kernel_run();
+	KUNIT_EXPECT_EQ(test, 0, discard_end(t, fbio));
+	vk_target_suspend(&t->vkt, false);
+}
+
+static void discard_hurry(struct kunit *test)
+{
+	discard_hurry_by(test, false);
+}
+
+static void discard_hurry_full(struct kunit *test)
+{
+	discard_hurry_by(test, true);
 }
 
 /* What a device with such units frees if it is given a range of GiB in pieces, but for its ends. */
@@ -547,6 +579,7 @@ static void discard_granularity(struct kunit *test)
 static struct kunit_case discard_cases[] = {
 	KUNIT_CASE(discard_whole),
 	KUNIT_CASE(discard_hurry),
+	KUNIT_CASE(discard_hurry_full),
 	KUNIT_CASE(discard_parts),
 	KUNIT_CASE(discard_flights),
 	KUNIT_CASE(discard_in_commit),
