@@ -45,6 +45,8 @@ mkfs.ext4 -q -F -E lazy_itable_init=1 /dev/mapper/a
 mkdir -p inside
 mount /dev/mapper/a inside
 at_exit eval "! mountpoint -q $SCRATCH/inside || umount $SCRATCH/inside"
+# Whoever writes waits for the disk then. At the limit the kernel may kill it instead, if that is slow.
+echo 30M >$cgroup/small/memory.high
 (confined dd if=/dev/zero of=inside/zeros bs=1M count=200 conv=fsync status=none)
 umount inside
 [ "$(status a mode)" = rw ]
