@@ -30,13 +30,7 @@ static void vhdx_adopt_image(struct vhdx_target *vt)
 	vt->space_hint = 1;
 	vt->nr_aside = 0;
 	vt->low_space_told = false;
-	vhdx_space_cut_off(vt);
-	/* What was cut off meanwhile has not come back as zeros. */
-	if (vt->image.is_vhd)
-		vt->zeroed_to_mib = min(vt->zeroed_to_mib,
-					vhdx_image_mib(&vt->image, vt->image.bytes));
-	else
-		vt->zeroed_to_mib = min(vt->zeroed_to_mib, vt->image.space.size);
+	vhdx_space_cut_off(vt, vt->image.bytes);
 }
 
 static int vhdx_check_length(struct vhdx_target *vt, const char **error)

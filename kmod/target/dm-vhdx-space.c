@@ -31,17 +31,18 @@ u32 vhdx_space_to_mib(const struct vhdx_image *image, u32 count)
 }
 
 /**
- * vhdx_space_cut_off() - look whether the backing device has become smaller
+ * vhdx_space_cut_off() - the backing device may have become smaller
  * @vt: the target
+ * @bytes: its size now
  *
  * If it grows again, what it has lost does not come back as zeros; not for a table
  * either that was made before.
  *
  * Context: process context; the publish mutex is held, or suspended.
  */
-void vhdx_space_cut_off(struct vhdx_target *vt)
+void vhdx_space_cut_off(struct vhdx_target *vt, u64 bytes)
 {
-	u32 size = vhdx_image_mib(&vt->image, vhdx_io_bytes(&vt->image.backing));
+	u32 size = vhdx_image_mib(&vt->image, bytes);
 
 	if (likely(vt->zeroed_to_mib <= size))
 		return;
@@ -52,16 +53,16 @@ void vhdx_space_cut_off(struct vhdx_target *vt)
 /* Is it within the device?  Devices shrink, too, and what lies behind is lost. */
 static bool vhdx_space_fits(struct vhdx_target *vt, u32 mib, u32 count)
 {
-	u64 end = (u64)mib + count;
+	u64 end = (u64)mib + count, bytes = vhdx_io_bytes(&vt->image.backing);
 
 	lockdep_assert_held(&vt->publish);
-	vhdx_space_cut_off(vt);
+	vhdx_space_cut_off(vt, bytes);
 	if (vt->image.is_vhd)
 		end = (vhd_slot_end(vt->image.vhd, mib) << SECTOR_SHIFT) +
 		      VHD_FOOTER_BYTES;
 	else
 		end <<= 20;
-	return end <= vhdx_io_bytes(&vt->image.backing);
+	return end <= bytes;
 }
 
 /* Is it, once @count more MiB are taken? */

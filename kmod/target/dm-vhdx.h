@@ -462,7 +462,7 @@ void vhdx_give_bitmap_back(struct vhdx_target *vt, u32 mib);
 void vhdx_give_space_back(struct vhdx_target *vt, u32 mib);
 void vhdx_set_space_aside(struct vhdx_target *vt, u32 mib);
 bool vhdx_space_is_zero(const struct vhdx_target *vt, u32 mib, u32 end);
-void vhdx_space_cut_off(struct vhdx_target *vt);
+void vhdx_space_cut_off(struct vhdx_target *vt, u64 bytes);
 void vhdx_space_add_zeroed(struct vhdx_target *vt, u32 from, u32 to);
 void vhdx_wait_for_space(struct vhdx_target *vt, struct vhdx_nospace *ns,
 			 struct bio *bio);

@@ -303,56 +303,59 @@ static void lack_metadata_late(struct kunit *test)
 	space_test_block(t, 0);
 }
 
+/* Block 0 is written, and then the device, of @bytes, ends so soon that this write has to wait. */
+static struct fake_bio *lack_shrink(struct space_test *t, u64 *bytes)
+{
+	struct vhdx_target *vt = space_test_target(t, 8);
+	struct fake_bio *waiting;
+
+	*bytes = t->dev->bytes;
+	vt->zeroed_from_mib = 0;
+	t->dev->fill = 0;
+	KUNIT_EXPECT_EQ(t->check.test, 0, space_test_write(t, 0));
+	t->dev->bytes = ((u64)vk_free_mib(&t->spec) + SPACE_BLOCK_MIB + 1) << 20;
+	waiting = space_test_begin(t, 1);
+	fake_kernel_run();
+	KUNIT_EXPECT_FALSE(t->check.test, waiting->done);
+	KUNIT_EXPECT_TRUE(t->check.test, vt->no_room.lacking);
+	KUNIT_EXPECT_EQ(t->check.test, vt->bat[1], 0);
+	return waiting;
+}
+
+/* It has grown again. */
+static void lack_shrunk_end(struct space_test *t, struct fake_bio *waiting)
+{
+	fake_kernel_fire();
+	fake_kernel_run();
+	KUNIT_ASSERT_TRUE(t->check.test, waiting->done);
+	KUNIT_EXPECT_EQ(t->check.test, waiting->status, 0);
+	fake_bio_free(waiting);
+	KUNIT_EXPECT_EQ(t->check.test, t->dev->misused, 0);
+}
+
 /* A device that has become smaller: what lies behind its end is no space. */
 static void lack_shrunk(struct kunit *test)
 {
 	struct space_test *t = test->priv;
-	struct vhdx_target *vt = space_test_target(t, 8);
-	struct fake_bio *waiting;
+	u64 bytes;
+	struct fake_bio *waiting = lack_shrink(t, &bytes);
 
-	vt->zeroed_from_mib = 0;
-	t->dev->fill = 0;
-	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
-	t->dev->bytes = ((u64)vk_free_mib(&t->spec) + SPACE_BLOCK_MIB + 1) << 20;
-	waiting = space_test_begin(t, 1);
-	fake_kernel_run();
-	KUNIT_EXPECT_FALSE(test, waiting->done);
-	KUNIT_EXPECT_TRUE(test, vt->no_room.lacking);
-	KUNIT_EXPECT_EQ(test, vt->bat[1], 0);
 	t->dev->bytes += (u64)SPACE_BLOCK_MIB << 20;
-	fake_kernel_fire();
-	fake_kernel_run();
-	KUNIT_ASSERT_TRUE(test, waiting->done);
-	KUNIT_EXPECT_EQ(test, waiting->status, 0);
-	fake_bio_free(waiting);
-	KUNIT_EXPECT_EQ(test, t->dev->misused, 0);
+	lack_shrunk_end(t, waiting);
 }
 
 /* What a device has lost, and that was noticed, has not come back as zeros. */
 static void lack_shrunk_and_back(struct kunit *test)
 {
 	struct space_test *t = test->priv;
-	struct vhdx_target *vt = space_test_target(t, 8);
-	struct fake_bio *waiting;
-	u64 bytes = t->dev->bytes;
+	u64 bytes;
+	struct fake_bio *waiting = lack_shrink(t, &bytes);
 
-	vt->zeroed_from_mib = 0;
-	t->dev->fill = 0;
-	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
-	t->dev->bytes = ((u64)vk_free_mib(&t->spec) + SPACE_BLOCK_MIB + 1) << 20;
-	waiting = space_test_begin(t, 1);
-	fake_kernel_run();
-	KUNIT_EXPECT_FALSE(test, waiting->done);
-	KUNIT_EXPECT_TRUE(test, vt->no_room.lacking);
 	/* Somebody else's, by now. */
 	t->dev->fill = 0xfe;
 	t->dev->fill_off = t->dev->bytes;
 	t->dev->bytes = bytes;
-	fake_kernel_fire();
-	fake_kernel_run();
-	KUNIT_ASSERT_TRUE(test, waiting->done);
-	KUNIT_EXPECT_EQ(test, waiting->status, 0);
-	fake_bio_free(waiting);
+	lack_shrunk_end(t, waiting);
 	space_test_block(t, 1);
 	/* From map, too. */
 	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 2));
