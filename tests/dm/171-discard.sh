@@ -128,7 +128,6 @@ unmap back
 loop_remove "$dev"
 
 note 'a device that frees pieces of 3 MiB, and those whole, frees them all'
-modprobe dm-thin-pool
 truncate -s 4M thin-meta
 truncate -s 100M thin-data
 meta_dev=$(loop_make thin-meta)

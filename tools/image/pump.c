@@ -91,7 +91,6 @@ static void pump_do(struct pump *pump, struct pump_op *op)
 {
 	u64 from;
 	u32 bytes;
-
 	ssize_t n;
 
 	do {
