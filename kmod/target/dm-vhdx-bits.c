@@ -141,6 +141,47 @@ unsigned long vhdx_bits_shrink(struct vhdx_chain *chain, unsigned long count)
 	return freed;
 }
 
+/**
+ * vhdx_bits_evict() - give those of one sector bitmap back
+ * @chain: the chain
+ * @mib: where the bitmap is
+ *
+ * Context: process context; the publish mutex is held.
+ * Return: true if none is in core any more: the device has them all, durably, and the
+ * log none that is still to be written there, or would be by a replay from the next
+ * entry on; false: some are not clean.
+ */
+bool vhdx_bits_evict(struct vhdx_chain *chain, u32 mib)
+{
+	struct vhdx_bits *bits, *next;
+	bool all = true;
+
+	lockdep_assert_held(&chain->vt->publish);
+	list_for_each_entry_safe(bits, next, &chain->bits_list, list) {
+		if (bits->off >> 20 != mib)
+			continue;
+		if (vhdx_bits_clean(chain, bits))
+			vhdx_bits_remove(chain, bits);
+		else
+			all = false;
+	}
+	return all;
+}
+
+/**
+ * vhdx_bits_are_held() - are a block's bits to stay as they are?
+ * @vt: the target
+ * @block: the block
+ *
+ * Context: process context; the publish mutex is held.
+ * Return: true if so: the sector bitmap of its chunk is being moved.
+ */
+bool vhdx_bits_are_held(const struct vhdx_target *vt, u32 block)
+{
+	lockdep_assert_held(&vt->publish);
+	return vt->moving_chunk == block >> vt->image.layout.geo.chunk_shift;
+}
+
 static struct vhdx_bits *vhdx_bits_try(struct vhdx_chain *chain)
 {
 	const gfp_t gfp = GFP_NOWAIT | __GFP_NOWARN;
@@ -178,18 +219,29 @@ static int vhdx_bits_error(int r)
 	return r == -EAGAIN || r == -ENOSPC ? -EIO : r;
 }
 
+/* Is it still there where a block's bits are, and may they be in core? */
+static bool vhdx_bits_are_there(const struct vhdx_target *vt, u32 block, u64 off)
+{
+	u32 chunk = block >> vt->image.layout.geo.chunk_shift;
+
+	if (vt->image.is_vhd)
+		return true;
+	return vt->image.bitmap[chunk] == off >> 20 && !vhdx_bits_are_held(vt, block);
+}
+
 /**
  * vhdx_bits_load() - have bits in core
  * @vt: the target
+ * @block: some of this block's
  * @off: where they are in the image, bytes, a multiple of vhdx_bits_bytes()
  *
- * They may be gone when the caller has the publish mutex.
+ * They may be gone when the caller has the publish mutex, or be somewhere else.
  *
  * Context: may sleep; worker.
  * Return: 0, -EAGAIN if there is no memory before something is committed, or
  * another negative errno.
  */
-int vhdx_bits_load(struct vhdx_target *vt, u64 off)
+int vhdx_bits_load(struct vhdx_target *vt, u32 block, u64 off)
 {
 	struct vhdx_chain *chain = vt->chain;
 	struct vhdx_bits *bits = vhdx_bits_new(chain);
@@ -208,7 +260,7 @@ int vhdx_bits_load(struct vhdx_target *vt, u64 off)
 		mutex_lock(&vt->publish);
 		there = vhdx_bits_find(chain, off);
 	} while (!r && !there && gone != chain->bits_gone);
-	if (r || there) {
+	if (r || there || !vhdx_bits_are_there(vt, block, off)) {
 		vhdx_bits_free(chain, bits);
 	} else {
 		bits->off = off;
@@ -263,18 +315,23 @@ bool vhdx_bits_all_set(struct vhdx_target *vt, struct vhdx_bits *bits, u32 first
 	return vhdx_bitmap_all_set(bits->data, first, end);
 }
 
-/*
+/**
+ * vhdx_bits_bad_place() - space for a sector bitmap could not be written
+ * @vt: the target
+ * @mib: the space, taken; nothing refers to it
+ *
  * It stays taken, so that nobody else runs into it; unless there are too many of them:
  * then it is the device that fails.
+ *
+ * Context: process context; the publish mutex is held.
  */
-static void vhdx_bits_bad_place(struct vhdx_target *vt, u32 mib)
+void vhdx_bits_bad_place(struct vhdx_target *vt, u32 mib)
 {
-	mutex_lock(&vt->publish);
+	lockdep_assert_held(&vt->publish);
 	if (vt->chain->nr_bad < VHDX_ASIDE)
 		vt->chain->nr_bad++;
 	else
 		vhdx_give_bitmap_back(vt, mib);
-	mutex_unlock(&vt->publish);
 }
 
 /* Zeroed space for a sector bitmap: some of it may be bad. */
@@ -292,7 +349,9 @@ static int vhdx_bits_zero_bitmap(struct vhdx_target *vt, u32 *mib)
 				 true);
 		if (!r || r == -ENOSPC)
 			return r;
+		mutex_lock(&vt->publish);
 		vhdx_bits_bad_place(vt, *mib);
+		mutex_unlock(&vt->publish);
 	}
 	return vhdx_bits_error(r);
 }

@@ -148,7 +148,7 @@ struct vhdx_source {
  *             protected by the publish mutex
  * @bits_list: the same, oldest first
  * @nr_bits: how many
- * @bits_gone: how many were given back since the target was made
+ * @bits_gone: how many were given back since the target was made, or have moved
  * @nr_bad: places for a sector bitmap that were no good, and are taken
  * @bits_pool: memory for them
  * @page_pool: likewise
@@ -202,7 +202,10 @@ void vhdx_bits_drop(struct vhdx_chain *chain);
 struct vhdx_bits *vhdx_bits_find(struct vhdx_chain *chain, u64 off);
 unsigned long vhdx_bits_shrink(struct vhdx_chain *chain, unsigned long count);
 int vhdx_bits_add_bitmap(struct vhdx_target *vt, u32 chunk);
-int vhdx_bits_load(struct vhdx_target *vt, u64 off);
+int vhdx_bits_load(struct vhdx_target *vt, u32 block, u64 off);
+bool vhdx_bits_evict(struct vhdx_chain *chain, u32 mib);
+bool vhdx_bits_are_held(const struct vhdx_target *vt, u32 block);
+void vhdx_bits_bad_place(struct vhdx_target *vt, u32 mib);
 void vhdx_bits_set(struct vhdx_target *vt, struct vhdx_bits *bits, u32 first,
 		   u32 end);
 bool vhdx_bits_all_set(struct vhdx_target *vt, struct vhdx_bits *bits, u32 first,

@@ -157,6 +157,23 @@ static void vhdx_commit_end(struct vhdx_target *vt, struct vhdx_commit *commit,
 	}
 }
 
+/* What was committed goes to its place, if somebody has asked for that. */
+static void vhdx_commit_checkpoint(struct vhdx_target *vt)
+{
+	bool asked;
+
+	spin_lock_irq(&vt->lock);
+	asked = vt->checkpoint_asked && vt->mode == VHDX_MODE_RW &&
+		vt->session == VHDX_SESSION_OPEN;
+	vt->checkpoint_asked = false;
+	spin_unlock_irq(&vt->lock);
+	if (!asked || !vhdx_log_checkpoint(&vt->log))
+		return;
+	vhdx_commit_check_flush(vt);
+	vhdx_set_mode(vt, VHDX_MODE_RO,
+		      "what was committed cannot be written to its place");
+}
+
 static void vhdx_commit_run(struct vhdx_target *vt)
 {
 	bool closing = vhdx_session_begin_close(vt);
@@ -170,6 +187,8 @@ static void vhdx_commit_run(struct vhdx_target *vt)
 	vhdx_commit_end(vt, &commit, r);
 	if (closing)
 		vhdx_session_finish_close(vt);
+	else if (unlikely(READ_ONCE(vt->checkpoint_asked)))
+		vhdx_commit_checkpoint(vt);
 }
 
 /**

@@ -87,13 +87,27 @@ void vhdx_wait_for_move(struct vhdx_target *vt, struct bio *bio)
 	spin_unlock_irq(&vt->lock);
 }
 
+/* What do writes whose data is there wait for? */
+static void vhdx_hurry_landed(struct vhdx_target *vt)
+{
+	lockdep_assert_held(&vt->lock);
+	/* No commit goes on and on meanwhile, for nothing. */
+	if (READ_ONCE(vt->moving_chunk) != VHDX_NO_BLOCK)
+		return;
+	if (vt->session == VHDX_SESSION_OPEN &&
+	    (READ_ONCE(vt->nr_dirty) || READ_ONCE(vt->nr_preparing)))
+		queue_work(vt->commit_wq, &vt->commit);
+	else if (vt->session != VHDX_SESSION_CLOSING)
+		queue_work(vt->alloc_wq, &vt->worker);
+}
+
 /**
  * vhdx_starve_landed() - let writes wait until their bits can be set
  * @vt: the target
  * @landed: their data is there; empty afterwards
  *
- * Like vhdx_starve(), but they keep what they have: a move may wait for that, so they
- * do not wait for it.
+ * Like vhdx_starve(), but they keep what they have: the move of a block may wait for
+ * that, so they do not wait for it; that of a sector bitmap does not, and wakes them.
  *
  * Context: process context.
  */
@@ -101,11 +115,7 @@ void vhdx_starve_landed(struct vhdx_target *vt, struct bio_list *landed)
 {
 	spin_lock_irq(&vt->lock);
 	bio_list_merge_head(&vt->landed, landed);
-	if (vt->session == VHDX_SESSION_OPEN &&
-	    (READ_ONCE(vt->nr_dirty) || READ_ONCE(vt->nr_preparing)))
-		queue_work(vt->commit_wq, &vt->commit);
-	else if (vt->session != VHDX_SESSION_CLOSING)
-		queue_work(vt->alloc_wq, &vt->worker);
+	vhdx_hurry_landed(vt);
 	spin_unlock_irq(&vt->lock);
 	bio_list_init(landed);
 }

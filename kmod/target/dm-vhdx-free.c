@@ -98,15 +98,18 @@ void vhdx_limbo_drop(struct vhdx_target *vt, struct list_head *limbo)
 		vhdx_limbo_free_page(vt, page);
 }
 
-/* Is there what it takes to change the entry of a block, and free its space? */
-static bool vhdx_free_ready(struct vhdx_target *vt, u32 block,
+/*
+ * Is there what it takes to change an entry in a sector of the BAT, and to free the
+ * space that it has, if it has any?
+ */
+static bool vhdx_free_ready(struct vhdx_target *vt, u64 sector, bool has_space,
 			    struct vhdx_change **spare)
 {
 	lockdep_assert_held(&vt->publish);
 	*spare = NULL;
-	if (vhdx_e_has_space(vt->bat[block]) && !vhdx_limbo_ready(vt))
+	if (has_space && !vhdx_limbo_ready(vt))
 		return false;
-	if (vhdx_txn_has(vt, block))
+	if (vhdx_txn_has_sector(vt, sector))
 		return true;
 	if (vhdx_txn_has_room(vt, 1))
 		*spare = mempool_alloc(&vt->change_pool,
@@ -131,7 +134,8 @@ bool vhdx_free_block(struct vhdx_target *vt, u32 block)
 	lockdep_assert_held(&vt->publish);
 	if (vhdx_e_zeros(e))
 		return true;
-	if (!vhdx_free_ready(vt, block, &spare))
+	if (!vhdx_free_ready(vt, vhdx_txn_block_sector(vt, block),
+			     vhdx_e_has_space(e), &spare))
 		return false;
 	vhdx_txn_unpublish(vt, spare, block);
 	if (vhdx_e_has_space(e))
@@ -155,10 +159,33 @@ bool vhdx_replace_block(struct vhdx_target *vt, u32 block, u32 mib)
 	struct vhdx_change *spare;
 
 	lockdep_assert_held(&vt->publish);
-	if (!vhdx_free_ready(vt, block, &spare))
+	if (!vhdx_free_ready(vt, vhdx_txn_block_sector(vt, block), true, &spare))
 		return false;
 	vhdx_txn_move(vt, spare, block, mib);
 	vhdx_limbo_add(vt, old, vhdx_block_mib(&vt->image.layout.geo));
+	return true;
+}
+
+/**
+ * vhdx_replace_bitmap() - likewise a sector bitmap that is moving
+ * @vt: the target
+ * @chunk: its chunk
+ * @mib: as for vhdx_txn_move_bitmap()
+ *
+ * Context: process context, does not sleep; the publish mutex is held.
+ * Return: as vhdx_free_block().
+ */
+bool vhdx_replace_bitmap(struct vhdx_target *vt, u32 chunk, u32 mib)
+{
+	u64 index = vhdx_bat_bitmap_index(&vt->image.layout.geo, chunk);
+	u32 old = vt->image.bitmap[chunk];
+	struct vhdx_change *spare;
+
+	lockdep_assert_held(&vt->publish);
+	if (!vhdx_free_ready(vt, vhdx_txn_sector(vt, index), true, &spare))
+		return false;
+	vhdx_txn_move_bitmap(vt, spare, chunk, mib);
+	vhdx_limbo_add(vt, old, 1);
 	return true;
 }
 

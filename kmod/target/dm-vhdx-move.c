@@ -16,6 +16,13 @@
  * anything: so a power cut leaves the old place, untouched, or the new one with all
  * of the data.  A block with nothing but zeros is freed instead, if that is wanted.
  *
+ * A sector bitmap of a differencing image moves in the same way.  Its bits are *held*:
+ * nobody changes them, and whoever wants to waits.  What is in core of them is newer
+ * than what would be copied, and the log would have it written to the old place, or a
+ * replay of it.  So all of that is committed and checkpointed first; then nothing of the
+ * bitmap is in core, nothing of it is in the log, and no replay from the next entry on
+ * knows the old place.
+ *
  * It is done in the context of the message that asks for it, which dm waits for when
  * it suspends; when it removes a device, that is left to vhdx_move_wait().
  *
@@ -37,8 +44,9 @@
 #define VHDX_MOVE_TRIES		16
 
 /**
- * struct vhdx_move - a block that is moved
- * @block: payload block
+ * struct vhdx_move - a block that is moved, or a sector bitmap
+ * @nr: payload block; of a bitmap the chunk
+ * @is_bitmap: which of them
  * @from: MiB, where it is; 0: it has no space
  * @to: MiB, where it is going to be; 0: there is nothing lower
  * @zeros: nothing but zeros was found so far, and that is looked for
@@ -47,7 +55,8 @@
  * @buf: VHDX_MOVE_BYTES
  */
 struct vhdx_move {
-	u32 block;
+	u32 nr;
+	bool is_bitmap;
 	u32 from;
 	u32 to;
 	bool zeros;
@@ -101,26 +110,41 @@ static int vhdx_move_check(const struct vhdx_target *vt)
  * Beginning
  */
 
+static u32 vhdx_move_count(const struct vhdx_target *vt, const struct vhdx_move *move)
+{
+	return move->is_bitmap ? 1 : vhdx_block_mib(&vt->image.layout.geo);
+}
+
+static u32 vhdx_move_place(const struct vhdx_target *vt, const struct vhdx_move *move)
+{
+	if (move->is_bitmap)
+		return vt->chain ? vt->image.bitmap[move->nr] : 0;
+	return vhdx_e_has_space(vt->bat[move->nr]) ? vhdx_e_mib(vt->bat[move->nr]) : 0;
+}
+
 /* Returns 1 if it is moving, 0 if it stays, -ESTALE if there is no session. */
 static int vhdx_move_try_begin(struct vhdx_target *vt, struct vhdx_move *move)
 {
-	u32 e = vt->bat[move->block];
-
 	lockdep_assert_held(&vt->publish);
-	move->from = vhdx_e_has_space(e) ? vhdx_e_mib(e) : 0;
+	move->from = vhdx_move_place(vt, move);
 	/* No image gets dirty for that. */
 	if (!move->from)
 		return 0;
 	if (!vhdx_session_may_write(vt))
 		return -ESTALE;
 	/* Where parents show through there is nothing to look for. */
-	move->zeros &= vhdx_e_present(e);
-	move->to = vhdx_take_below(vt, move->from);
+	move->zeros = move->zeros && vhdx_e_present(vt->bat[move->nr]);
+	move->to = move->is_bitmap ? vhdx_take_bitmap_below(vt, move->from) :
+				     vhdx_take_below(vt, move->from);
 	if (!move->to && !move->zeros)
 		return 0;
 	WRITE_ONCE(vt->move_mib, move->to);
-	trace_vhdx_move_begin(vt->bdev, move->block, move->from, move->to);
-	vhdx_txn_begin_move(vt, move->block);
+	if (move->is_bitmap) {
+		WRITE_ONCE(vt->moving_chunk, move->nr);
+		return 1;
+	}
+	trace_vhdx_move_begin(vt->bdev, move->nr, move->from, move->to);
+	vhdx_txn_begin_move(vt, move->nr);
 	return 1;
 }
 
@@ -156,9 +180,48 @@ static int vhdx_move_begin(struct vhdx_target *vt, struct vhdx_move *move)
 	return r ?: -EIO;
 }
 
+/* All of a bitmap's bits are on the device, and nothing is left of them in the log. */
+static int vhdx_move_evict(struct vhdx_target *vt, const struct vhdx_move *move)
+{
+	unsigned int tries;
+	bool gone;
+	int r = 0;
+
+	for (tries = 0; !r && tries < VHDX_MOVE_TRIES; tries++) {
+		mutex_lock(&vt->publish);
+		gone = vhdx_bits_evict(vt->chain, move->from);
+		mutex_unlock(&vt->publish);
+		if (gone)
+			return 0;
+		spin_lock_irq(&vt->lock);
+		vt->checkpoint_asked = true;
+		queue_work(vt->commit_wq, &vt->commit);
+		spin_unlock_irq(&vt->lock);
+		flush_work(&vt->commit);
+		r = vhdx_move_check(vt);
+	}
+	return r ?: -EIO;
+}
+
+/* It is as it is going to be copied. */
+static int vhdx_move_settle(struct vhdx_target *vt, const struct vhdx_move *move)
+{
+	if (move->is_bitmap)
+		return vhdx_move_evict(vt, move);
+	/* Who has looked at the entry before may be about to write. */
+	synchronize_srcu(&vt->flights);
+	return 0;
+}
+
 /* ------------------------------------------------------------------------
  * Copying
  */
+
+/* A block may be freed meanwhile. */
+static bool vhdx_move_goes_on(const struct vhdx_target *vt, const struct vhdx_move *move)
+{
+	return move->is_bitmap || vhdx_is_moving(vt, move->nr);
+}
 
 /* @off: bytes from the start of the block. */
 static int vhdx_move_write(struct vhdx_target *vt, struct vhdx_move *move, u64 off)
@@ -198,12 +261,12 @@ static int vhdx_move_piece(struct vhdx_target *vt, struct vhdx_move *move, u64 o
 /* Returns 0, 1 if it stays, -ESTALE if it was freed, or another negative errno. */
 static int vhdx_move_copy(struct vhdx_target *vt, struct vhdx_move *move)
 {
-	u64 bytes = (u64)(vhdx_block_mask(vt) + 1) << SECTOR_SHIFT, off;
+	u64 bytes = (u64)vhdx_move_count(vt, move) << 20, off;
 	int r = 0;
 
 	for (off = 0; !r && off < bytes; off += VHDX_MOVE_BYTES) {
 		r = vhdx_move_check(vt);
-		if (!r && !vhdx_is_moving(vt, move->block))
+		if (!r && !vhdx_move_goes_on(vt, move))
 			r = -ESTALE;
 		if (!r)
 			r = vhdx_move_piece(vt, move, off);
@@ -223,19 +286,29 @@ static int vhdx_move_try_publish(struct vhdx_target *vt, struct vhdx_move *move)
 
 	lockdep_assert_held(&vt->publish);
 	/* It was freed: its old place may be another's. */
-	if (!vhdx_is_moving(vt, move->block))
+	if (!vhdx_move_goes_on(vt, move))
 		return -ESTALE;
 	if (!vhdx_session_may_write(vt))
 		return -EROFS;
-	if (move->zeros)
-		done = vhdx_free_block(vt, move->block);
+	if (move->is_bitmap)
+		done = vhdx_replace_bitmap(vt, move->nr, move->to);
+	else if (move->zeros)
+		done = vhdx_free_block(vt, move->nr);
 	else
-		done = vhdx_replace_block(vt, move->block, move->to);
+		done = vhdx_replace_block(vt, move->nr, move->to);
 	if (!done)
 		return -ENOMEM;
 	move->moved = !move->zeros;
 	vhdx_commit_soon(vt, before);
 	return 0;
+}
+
+/* A commit frees memory; but it waits for who has a flight. */
+static void vhdx_move_wait_for_memory(struct vhdx_target *vt)
+{
+	queue_work(vt->commit_wq, &vt->commit);
+	flush_work(&vt->commit);
+	vhdx_free_wait(vt);
 }
 
 static int vhdx_move_publish(struct vhdx_target *vt, struct vhdx_move *move)
@@ -249,27 +322,40 @@ static int vhdx_move_publish(struct vhdx_target *vt, struct vhdx_move *move)
 		r = vhdx_move_try_publish(vt, move);
 		mutex_unlock(&vt->publish);
 		vhdx_gate_leave();
-		if (r != -ENOMEM)
+		/* Writes that have flights wait for a bitmap's end, and so does memory. */
+		if (r != -ENOMEM || move->is_bitmap)
 			break;
-		queue_work(vt->commit_wq, &vt->commit);
-		flush_work(&vt->commit);
-		vhdx_free_wait(vt);
+		vhdx_move_wait_for_memory(vt);
 	}
 	return r;
 }
 
-/* Whatever came of it: writes to the block go on, and space that is not used is free. */
+/* Space that was not used. */
+static void vhdx_move_give_back(struct vhdx_target *vt, const struct vhdx_move *move)
+{
+	lockdep_assert_held(&vt->publish);
+	if (!move->to || move->moved)
+		return;
+	if (move->bad_place && move->is_bitmap)
+		vhdx_bits_bad_place(vt, move->to);
+	else if (move->bad_place)
+		vhdx_set_space_aside(vt, move->to);
+	else if (move->is_bitmap)
+		vhdx_give_bitmap_back(vt, move->to);
+	else
+		vhdx_give_space_back(vt, move->to);
+}
+
+/* Whatever came of it: writes to the block, or its bits, go on. */
 static void vhdx_move_end(struct vhdx_target *vt, struct vhdx_move *move)
 {
 	mutex_lock(&vt->publish);
-	vhdx_txn_give_up_move(vt, move->block);
+	if (move->is_bitmap)
+		WRITE_ONCE(vt->moving_chunk, VHDX_NO_BLOCK);
+	else
+		vhdx_txn_give_up_move(vt, move->nr);
 	WRITE_ONCE(vt->move_mib, 0);
-	if (move->to && !move->moved) {
-		if (move->bad_place)
-			vhdx_set_space_aside(vt, move->to);
-		else
-			vhdx_give_space_back(vt, move->to);
-	}
+	vhdx_move_give_back(vt, move);
 	mutex_unlock(&vt->publish);
 
 	spin_lock_irq(&vt->lock);
@@ -281,15 +367,15 @@ static void vhdx_move_end(struct vhdx_target *vt, struct vhdx_move *move)
 }
 
 /* Returns 0, 1 if it stays, or a negative errno. */
-static int vhdx_move_run(struct vhdx_target *vt, struct vhdx_move *move)
+static int vhdx_move_once(struct vhdx_target *vt, struct vhdx_move *move)
 {
 	int r = vhdx_move_begin(vt, move);
 
 	if (r <= 0)
 		return r ?: 1;
-	/* Who has looked at the entry before may be about to write. */
-	synchronize_srcu(&vt->flights);
-	r = vhdx_move_copy(vt, move);
+	r = vhdx_move_settle(vt, move);
+	if (!r)
+		r = vhdx_move_copy(vt, move);
 	if (!r)
 		r = vhdx_move_publish(vt, move);
 	vhdx_move_end(vt, move);
@@ -299,13 +385,29 @@ static int vhdx_move_run(struct vhdx_target *vt, struct vhdx_move *move)
 	return 1;
 }
 
+/* Likewise.  A bitmap is soon copied once more. */
+static int vhdx_move_run(struct vhdx_target *vt, struct vhdx_move *move)
+{
+	unsigned int tries = move->is_bitmap ? VHDX_MOVE_TRIES : 1;
+	int r;
+
+	for (;;) {
+		r = vhdx_move_once(vt, move);
+		if (r != -ENOMEM || !--tries)
+			return r;
+		vhdx_move_wait_for_memory(vt);
+	}
+}
+
 /* ------------------------------------------------------------------------
  * The message
  */
 
 /* May blocks of this table be moved at all, and this one? */
-static int vhdx_move_allowed(struct vhdx_target *vt, u32 block, const char **why)
+static int vhdx_move_allowed(struct vhdx_target *vt, const struct vhdx_move *move,
+			     const char **why)
 {
+	const struct vhdx_geometry *geo = &vt->image.layout.geo;
 	int r = vhdx_move_check(vt);
 
 	if (r)
@@ -318,7 +420,7 @@ static int vhdx_move_allowed(struct vhdx_target *vt, u32 block, const char **why
 		*why = "no space is freed under a table with no_discard";
 	if (*why)
 		return -EOPNOTSUPP;
-	return block < vt->image.layout.geo.blocks ? 0 : -ERANGE;
+	return move->nr < (move->is_bitmap ? geo->chunks : geo->blocks) ? 0 : -ERANGE;
 }
 
 static const char *vhdx_move_why(int r, const struct vhdx_move *move)
@@ -329,7 +431,8 @@ static const char *vhdx_move_why(int r, const struct vhdx_move *move)
 	case -ENOSPC:
 		return "the backing device has no space for what is written: free some below it";
 	case -ERANGE:
-		return "the disk has no such block";
+		return move->is_bitmap ? "the disk has no such chunk" :
+					 "the disk has no such block";
 	case -EBUSY:
 		return "another one is being moved";
 	case -ENOMEM:
@@ -380,6 +483,36 @@ static int vhdx_move_claimed(struct vhdx_target *vt, struct vhdx_move *move)
 	return r;
 }
 
+/* The message; see vhdx_move_block(). */
+static int vhdx_move_asked(struct vhdx_target *vt, struct vhdx_move *move, char *result,
+			   unsigned int maxlen)
+{
+	const char *why = NULL;
+	unsigned int sz = 0;
+	int r = vhdx_move_allowed(vt, move, &why);
+
+	if (!r)
+		r = vhdx_move_claim(vt);
+	if (!r) {
+		r = vhdx_move_claimed(vt, move);
+		vhdx_move_unclaim(vt);
+	}
+	/* Those who are told to try again may do so at once. */
+	if (r < 0 && r != -EAGAIN && r != -EINTR)
+		DMWARN("%pg: %s %u is not moved (%d): %s", vt->bdev,
+		       move->is_bitmap ? "the sector bitmap of chunk" : "block",
+		       move->nr, r, why ?: vhdx_move_why(r, move));
+	if (r < 0)
+		return r;
+	if (move->moved)
+		DMEMIT("moved %u %u", move->from, move->to);
+	else if (!move->from)
+		DMEMIT("absent");
+	else
+		DMEMIT("%s %u", r ? "stays" : "zero", move->from);
+	return 0;
+}
+
 /**
  * vhdx_move_block() - move a block to lower space
  * @vt: the target
@@ -402,28 +535,27 @@ static int vhdx_move_claimed(struct vhdx_target *vt, struct vhdx_move *move)
 int vhdx_move_block(struct vhdx_target *vt, u32 block, bool zeros, char *result,
 		    unsigned int maxlen)
 {
-	struct vhdx_move move = { .block = block, .zeros = zeros };
-	const char *why = NULL;
-	unsigned int sz = 0;
-	int r = vhdx_move_allowed(vt, block, &why);
+	struct vhdx_move move = { .nr = block, .zeros = zeros };
 
-	if (!r)
-		r = vhdx_move_claim(vt);
-	if (!r) {
-		r = vhdx_move_claimed(vt, &move);
-		vhdx_move_unclaim(vt);
-	}
-	/* Those who are told to try again may do so at once. */
-	if (r < 0 && r != -EAGAIN && r != -EINTR)
-		DMWARN("%pg: block %u is not moved (%d): %s", vt->bdev, block, r,
-		       why ?: vhdx_move_why(r, &move));
-	if (r < 0)
-		return r;
-	if (move.moved)
-		DMEMIT("moved %u %u", move.from, move.to);
-	else if (!move.from)
-		DMEMIT("absent");
-	else
-		DMEMIT("%s %u", r ? "stays" : "zero", move.from);
-	return 0;
+	return vhdx_move_asked(vt, &move, result, maxlen);
+}
+
+/**
+ * vhdx_move_bitmap() - move a sector bitmap of a differencing image to lower space
+ * @vt: the target
+ * @chunk: its chunk
+ * @result: takes the answer, as for vhdx_move_block(); "absent" if it has none
+ * @maxlen: bytes there
+ *
+ * Writes that have to change its bits wait meanwhile.  Otherwise as vhdx_move_block().
+ *
+ * Context: process context; a message, so the table stays.
+ * Return: as vhdx_move_block().
+ */
+int vhdx_move_bitmap(struct vhdx_target *vt, u32 chunk, char *result,
+		     unsigned int maxlen)
+{
+	struct vhdx_move move = { .nr = chunk, .is_bitmap = true };
+
+	return vhdx_move_asked(vt, &move, result, maxlen);
 }

@@ -201,7 +201,8 @@ static u32 vhdx_part_chunk(const struct vhdx_target *vt, u32 block)
 /*
  * Step 1, if nothing has to be waited for.  @simply: in map.  Returns 0, or
  * -ENXIO: the chunk needs a bitmap; -ENODATA: *@missing is to be loaded;
- * -EAGAIN: no memory, or no room in the transaction; -EFBIG: no space.
+ * -EAGAIN: no memory, no room in the transaction, or its bits are held; -EFBIG: no
+ * space.
  */
 static int vhdx_part_try_begin(struct vhdx_target *vt, u32 block, bool simply,
 			       u64 *missing)
@@ -218,6 +219,8 @@ static int vhdx_part_try_begin(struct vhdx_target *vt, u32 block, bool simply,
 		return vhd_part_begin(vt, block, simply);
 	if (!vt->image.bitmap[vhdx_part_chunk(vt, block)])
 		return -ENXIO;
+	if (vhdx_bits_are_held(vt, block))
+		return -EAGAIN;
 	nr = vhdx_part_stale(vt, block, stale, missing);
 	if (nr < 0)
 		return nr;
@@ -246,7 +249,7 @@ static int vhdx_part_try_begin(struct vhdx_target *vt, u32 block, bool simply,
  * @block: the block, which the image has nothing of
  *
  * Context: may sleep; worker; the publish mutex is held, and is released meanwhile.
- * Return: 0; -EAGAIN if it has to wait for memory or a commit; -ESTALE if it is to
+ * Return: 0; -EAGAIN if it has to wait for memory, a commit or a move; -ESTALE if it is to
  * be looked at again; -EFBIG if there is no space on the device, -ENOSPC if there is
  * none below it; or another negative errno.
  */
@@ -264,7 +267,7 @@ int vhdx_part_begin(struct vhdx_target *vt, u32 block)
 		if (r == -ENXIO)
 			r = vhdx_bits_add_bitmap(vt, vhdx_part_chunk(vt, block));
 		else
-			r = vhdx_bits_load(vt, missing);
+			r = vhdx_bits_load(vt, block, missing);
 		mutex_lock(&vt->publish);
 		if (r)
 			return r;
@@ -507,6 +510,8 @@ static int vhdx_part_try_publish(struct vhdx_target *vt, struct bio *bio,
 		return 0;
 	if (!vhdx_session_may_write(vt))
 		return READ_ONCE(vt->mode) == VHDX_MODE_RW ? -ESTALE : -EIO;
+	if (vhdx_bits_are_held(vt, block))
+		return -EAGAIN;
 	need = vhdx_part_need(vt, sector, sectors, missing);
 	if (need == -EALREADY) {
 		vhdx_part_learn(vt, block);
@@ -531,6 +536,8 @@ static int vhdx_part_try_publish(struct vhdx_target *vt, struct bio *bio,
 /* Returns false if it has to wait. */
 static bool vhdx_part_land(struct vhdx_target *vt, struct bio *bio)
 {
+	sector_t sector = vhdx_hook(bio)->iter.bi_sector - vt->begin;
+	u32 block = vhdx_sector_block(vt, sector);
 	u64 missing = 0;
 	int r;
 
@@ -541,7 +548,7 @@ static bool vhdx_part_land(struct vhdx_target *vt, struct bio *bio)
 		if (r != -ENODATA)
 			break;
 		/* Which is what it says of a bad sector, too. */
-		r = vhdx_bits_load(vt, missing);
+		r = vhdx_bits_load(vt, block, missing);
 		if (r)
 			break;
 	}

@@ -135,6 +135,7 @@ void vhdx_txn_init(struct vhdx_target *vt)
 		vt->txns[i].exposed = false;
 	}
 	vt->moving = VHDX_NO_BLOCK;
+	vt->moving_chunk = VHDX_NO_BLOCK;
 	vt->running = &vt->txns[0];
 	vt->logging = NULL;
 	vt->nr_dirty = 0;
@@ -363,6 +364,32 @@ void vhdx_txn_add_bitmap(struct vhdx_target *vt, struct vhdx_change *spare,
 	vt->running->exposed = true;
 	vhdx_stat_add(&vt->stats, VHDX_STAT_BITMAPS, 1);
 	WRITE_ONCE(vt->image.bitmap[chunk], mib);
+}
+
+/**
+ * vhdx_txn_move_bitmap() - a chunk's sector bitmap is somewhere else, in the running
+ * transaction
+ * @vt: the target
+ * @spare: as for vhdx_txn_publish()
+ * @chunk: the chunk; none of its bits are in core
+ * @mib: its new space, which has all that the old one has, though that need not be
+ *       durable yet
+ *
+ * Context: process context; the publish mutex is held.
+ */
+void vhdx_txn_move_bitmap(struct vhdx_target *vt, struct vhdx_change *spare,
+			  u32 chunk, u32 mib)
+{
+	u64 index = vhdx_bat_bitmap_index(&vt->image.layout.geo, chunk);
+
+	lockdep_assert_held(&vt->publish);
+	vhdx_txn_note(vt, spare, vhdx_txn_sector(vt, index), NULL);
+	vt->running->exposed = true;
+	vhdx_stat_add(&vt->stats, VHDX_STAT_BITMAPS_MOVED, 1);
+	trace_vhdx_move_bitmap(vt->bdev, chunk, vt->image.bitmap[chunk], mib);
+	WRITE_ONCE(vt->image.bitmap[chunk], mib);
+	/* What was read from the old place is another's before long. */
+	vt->chain->bits_gone++;
 }
 
 /**

@@ -163,6 +163,18 @@ u32 vhdx_take_simply(struct vhdx_target *vt, bool zeroes)
 	return mib;
 }
 
+/* The lowest from @from on, if that is below @mib. */
+static u32 vhdx_claim_below(struct vhdx_target *vt, u32 mib, u32 from, u32 count)
+{
+	u32 found = vhdx_space_find(&vt->image.space, from, count);
+
+	lockdep_assert_held(&vt->publish);
+	if (!found || found > mib || !vhdx_space_fits(vt, found, count))
+		return 0;
+	vhdx_space_claim(&vt->image.space, found, count);
+	return found;
+}
+
 /**
  * vhdx_take_below() - take the lowest space for a block that is below another's
  * @vt: the target
@@ -173,16 +185,27 @@ u32 vhdx_take_simply(struct vhdx_target *vt, bool zeroes)
  */
 u32 vhdx_take_below(struct vhdx_target *vt, u32 mib)
 {
-	struct vhdx_space *space = &vt->image.space;
-	u32 count = vhdx_space_unit(vt), found;
+	u32 count = vhdx_space_unit(vt);
+	u32 found = vhdx_claim_below(vt, mib, vt->space_hint, count);
 
-	lockdep_assert_held(&vt->publish);
-	found = vhdx_space_find(space, vt->space_hint, count);
-	if (!found || found > mib || !vhdx_space_fits(vt, found, count))
-		return 0;
-	vt->space_hint = found + count;
-	vhdx_space_claim(space, found, count);
+	if (found)
+		vt->space_hint = found + count;
 	return found;
+}
+
+/**
+ * vhdx_take_bitmap_below() - likewise for a sector bitmap
+ * @vt: the target
+ * @mib: where the other one is
+ *
+ * What is too small for a block will do.
+ *
+ * Context: process context, does not sleep; the publish mutex is held.
+ * Return: where, in MiB; 0: there is none.
+ */
+u32 vhdx_take_bitmap_below(struct vhdx_target *vt, u32 mib)
+{
+	return vhdx_claim_below(vt, mib, 1, 1);
 }
 
 /**

@@ -21,6 +21,7 @@
 	X(FREED, "blocks_freed") \
 	X(MOVED, "blocks_moved")		/* to lower space */ \
 	X(BITMAPS, "bitmaps_allocated")		/* of chunks */ \
+	X(BITMAPS_MOVED, "bitmaps_moved")	/* to lower space */ \
 	X(TILES, "tiles_made")			/* from layers' bitmaps */ \
 	X(ASIDE, "places_set_aside")		/* MiB that could not be written */ \
 	X(DEFERRED, "bios_deferred")		/* left to the worker by map */ \

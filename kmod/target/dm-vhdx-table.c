@@ -358,18 +358,23 @@ static int vhdx_message_zeroed(struct vhdx_target *vt, const char *from_arg,
 	return 0;
 }
 
-/* @how: what else is said; NULL: nothing */
+/* "move <which> [<how>]" */
 static int vhdx_message_move(struct vhdx_target *vt, const char *which,
 			     const char *how, char *result, unsigned int maxlen)
 {
-	unsigned long long block;
+	unsigned long long nr;
 
-	if (kstrtoull(which, 10, &block) || block > U32_MAX || (how && strcasecmp(how, "zeros"))) {
-		DMWARN("%pg: move needs the number of a block, and may have 'zeros' behind it",
+	bool bitmap = how && !strcasecmp(which, "bitmap");
+
+	if (kstrtoull(bitmap ? how : which, 10, &nr) || nr > U32_MAX ||
+	    (how && !bitmap && strcasecmp(how, "zeros"))) {
+		DMWARN("%pg: move needs the number of a block, and may have 'zeros' behind it; or 'bitmap' and that of a chunk",
 		       vt->bdev);
 		return -EINVAL;
 	}
-	return vhdx_move_block(vt, block, how, result, maxlen) ?: 1;
+	if (bitmap)
+		return vhdx_move_bitmap(vt, nr, result, maxlen) ?: 1;
+	return vhdx_move_block(vt, nr, how, result, maxlen) ?: 1;
 }
 
 /**
@@ -382,6 +387,7 @@ static int vhdx_message_move(struct vhdx_target *vt, const char *which,
  *        was added to it and reads as zeros;
  *        "move <block> [zeros]": move a block to lower space, see
  *        vhdx_move_block();
+ *        "move bitmap <chunk>": a sector bitmap, see vhdx_move_bitmap();
  *        "stats": what it has done, see vhdx_stats_show()
  * @result: takes the answer, if there is one
  * @maxlen: bytes there

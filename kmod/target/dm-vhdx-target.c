@@ -451,7 +451,7 @@ static int vhdx_end_io(struct dm_target *ti, struct bio *bio,
 
 static struct target_type vhdx_target = {
 	.name = "vhdx",
-	.version = { 1, 7, 0 },
+	.version = { 1, 8, 0 },
 	.features = DM_TARGET_NOWAIT,
 	.module = THIS_MODULE,
 	.ctr = vhdx_ctr,

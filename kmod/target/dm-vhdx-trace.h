@@ -88,6 +88,15 @@ DEFINE_EVENT(vhdx_moves, vhdx_move,
 	TP_PROTO(struct block_device *bdev, u32 block, u32 mib, u32 to),
 	TP_ARGS(bdev, block, mib, to));
 
+/* Of a chunk's sector bitmap, likewise. */
+DEFINE_EVENT_PRINT(vhdx_moves, vhdx_move_bitmap,
+	TP_PROTO(struct block_device *bdev, u32 block, u32 mib, u32 to),
+	TP_ARGS(bdev, block, mib, to),
+	TP_printk(VHDX_TRACE_DEV "chunk=%u mib=%u to=%u",
+		  VHDX_TRACE_DEV_OF(__entry), __entry->block, __entry->mib,
+		  __entry->to)
+);
+
 /* Something has begun, or has ended. */
 DECLARE_EVENT_CLASS(vhdx_sectors,
 	TP_PROTO(struct block_device *bdev, u32 sectors),

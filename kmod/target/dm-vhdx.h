@@ -178,6 +178,7 @@ struct vhdx_target {
 	unsigned int nr_preparing;	/* and being zeroed in place */
 	DECLARE_HASHTABLE(preparing, VHDX_PREPARING_HASH_BITS);
 	u32 moving;		/* a block, or VHDX_NO_BLOCK; see vhdx_is_moving() */
+	u32 moving_chunk;	/* whose bits nobody changes: its sector bitmap moves; likewise */
 	bool move_committed;	/* what its pending bit would say */
 	u32 move_mib;		/* space that is taken for it, until the move ends; or 0 */
 	bool move_busy;		/* somebody moves blocks */
@@ -231,6 +232,7 @@ struct vhdx_target {
 	bool idle_close_due;
 	bool close_asked;		/* by message */
 	bool open_asked;		/* likewise */
+	bool checkpoint_asked;		/* likewise: of the log */
 	unsigned int nr_closed;		/* sessions */
 	bool idle_closed;		/* the last one was, at ... */
 	unsigned long idle_closed_at;	/* ... jiffies */
@@ -457,6 +459,7 @@ u32 vhdx_space_to_mib(const struct vhdx_image *image, u32 count);
 u32 vhdx_take_space(struct vhdx_target *vt);
 u32 vhdx_take_simply(struct vhdx_target *vt, bool zeroes);
 u32 vhdx_take_below(struct vhdx_target *vt, u32 mib);
+u32 vhdx_take_bitmap_below(struct vhdx_target *vt, u32 mib);
 u32 vhdx_take_bitmap(struct vhdx_target *vt);
 void vhdx_give_bitmap_back(struct vhdx_target *vt, u32 mib);
 void vhdx_give_space_back(struct vhdx_target *vt, u32 mib);
@@ -507,6 +510,8 @@ void vhdx_txn_extend_part(struct vhdx_target *vt, struct vhdx_change *spare,
 			  u32 block, bool full);
 void vhdx_txn_add_bitmap(struct vhdx_target *vt, struct vhdx_change *spare,
 			 u32 chunk, u32 mib);
+void vhdx_txn_move_bitmap(struct vhdx_target *vt, struct vhdx_change *spare,
+			  u32 chunk, u32 mib);
 void vhdx_txn_publish(struct vhdx_target *vt, struct vhdx_change *spare,
 		      u32 block, u32 mib, bool exposed);
 void vhdx_txn_unpublish(struct vhdx_target *vt, struct vhdx_change *spare,
@@ -531,6 +536,7 @@ void vhdx_commit_soon(struct vhdx_target *vt, unsigned int before);
 /* dm-vhdx-free.c */
 bool vhdx_free_block(struct vhdx_target *vt, u32 block);
 bool vhdx_replace_block(struct vhdx_target *vt, u32 block, u32 mib);
+bool vhdx_replace_bitmap(struct vhdx_target *vt, u32 chunk, u32 mib);
 void vhdx_limbo_drop(struct vhdx_target *vt, struct list_head *limbo);
 void vhdx_free_work(struct work_struct *work);
 void vhdx_free_wait(struct vhdx_target *vt);
@@ -546,6 +552,8 @@ void vhdx_discard_done(struct vhdx_target *vt, struct bio *bio);
 /* dm-vhdx-move.c */
 int vhdx_move_block(struct vhdx_target *vt, u32 block, bool zeros, char *result,
 		    unsigned int maxlen);
+int vhdx_move_bitmap(struct vhdx_target *vt, u32 chunk, char *result,
+		     unsigned int maxlen);
 void vhdx_move_hold(struct vhdx_target *vt, bool held);
 void vhdx_move_wait(struct vhdx_target *vt);
 

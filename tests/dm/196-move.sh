@@ -88,6 +88,54 @@ holds /dev/mapper/a all
 unmap a
 "$vhdx" check /dev/mapper/back
 
+note 'a sector bitmap, and blocks in parts, while their bits are set'
+"$vhdx" create --size 64M --block-size 2M parent.vhdx
+truncate -s +40M parent.vhdx
+parent=$(loop_make parent.vhdx)
+map_image p "$parent"
+dd if=/dev/zero of=/dev/mapper/p bs=2M count=16 oflag=direct status=none
+unmap p
+loop_remove "$parent"
+"$vhdx" create --force --parent parent.vhdx /dev/mapper/back
+parent=$(loop_make parent.vhdx --read-only)
+map a "0 $((64 * 2048)) vhdx /dev/mapper/back 4 commit_interval 100 parent $parent"
+expect 'absent' bitmap 0
+fill 16 16
+# Of another disk.
+rm "$STATE/journal"
+writer 16 16
+wait_for 120 present 32
+high=$(status a used)
+free 16 16 $((high - 32))
+rm -f "$STATE/enough"
+(
+	while [ ! -e "$STATE/enough" ]; do
+		dmsetup suspend a
+		dmsetup resume a
+	done
+) &
+suspender=$!
+expect 'moved * *' bitmap 0
+expect 'stays *' bitmap 0
+for ((block = 15; block >= 0; block--)); do
+	expect 'moved * *' "$block"
+done
+touch "$STATE/enough"
+wait $suspender
+[ "$(counted bitmaps_moved)" = 1 ]
+more_ops 20
+dmsetup message a 0 commit
+wait_for 60 used_is $((high - 32))
+writer_done
+no_errors
+[ "$foreign" = 0 ] || fail "$foreign times something foreign was read"
+holds /dev/mapper/a all
+unmap a
+map a "0 $((64 * 2048)) vhdx /dev/mapper/back 3 read_only parent $parent"
+holds /dev/mapper/a all
+unmap a
+"$vhdx" check /dev/mapper/back
+
 note 'places that cannot be written, or read'
 "$vhdx" create --force --size 64M --block-size 2M /dev/mapper/back
 map_image a /dev/mapper/back commit_interval 100
@@ -147,11 +195,16 @@ unmap a
 "$vhdx" check /dev/mapper/back
 
 note 'what is not moved'
+map_image a /dev/mapper/back
+expect 'absent' bitmap 0
+unmap a
 map_image a /dev/mapper/back no_discard
 expect_fail dmsetup message a 0 move 1
 kmsg_has 'no space is freed under a table with no_discard'
 expect_fail dmsetup message a 0 move 32
 expect_fail dmsetup message a 0 move one
+expect_fail dmsetup message a 0 move bitmap
+expect_fail dmsetup message a 0 move bitmap 1
 unmap a
 map_image a /dev/mapper/back read_only
 expect_fail dmsetup message a 0 move 1

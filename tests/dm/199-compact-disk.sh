@@ -89,6 +89,10 @@ sum=$(content)
 json --zeros disk
 has blocks_dropped 1
 has blocks_moved 1
+# It was given its place when there was but one behind the blocks.
+has bitmaps_moved 1
+has bitmaps_kept 0
+has bytes_moved $((3 << 20))
 [ "$(content)" = "$sum" ] || fail 'it shows something else'
 "$vhdx" detach disk
 "$vhdx" check --chain child.vhdx

@@ -176,7 +176,7 @@ static void chain_named(struct kunit *test)
 	KUNIT_EXPECT_STREQ(test, t->line, table);
 	vk_target_status_as(&t->vkts[0], STATUSTYPE_IMA, t->line, CHAIN_LINE);
 	KUNIT_EXPECT_STREQ(test, t->line,
-			   "target_name=vhdx,target_version=1.7.0,device_name=7:0,read_only=n,error_if_no_space=n,no_unmap=n,no_discard=n,no_discard_passdown=n,commit_interval=1000,idle_close=5000,ignore_parent_id=n,parent_0=7:1,parent_1=7:2;");
+			   "target_name=vhdx,target_version=1.8.0,device_name=7:0,read_only=n,error_if_no_space=n,no_unmap=n,no_discard=n,no_discard_passdown=n,commit_interval=1000,idle_close=5000,ignore_parent_id=n,parent_0=7:1,parent_1=7:2;");
 	KUNIT_EXPECT_EQ(test, 0, vk_target_iterate(&t->vkts[0], chain_see, &seen));
 	KUNIT_EXPECT_EQ(test, seen.count, CHAIN_LAYERS);
 	KUNIT_EXPECT_EQ(test, seen.start, 0);

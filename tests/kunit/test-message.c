@@ -96,6 +96,7 @@ static void message_move_refused(struct kunit *test)
 {
 	static const char * const bad[] = {
 		"move x", "move -1", "move 4294967296", "move 1 zero", "move 1 x",
+		"move bitmap", "move bitmap x", "move bitmap 4294967296", "move zeros 1",
 	};
 	struct tables_test *t = test->priv;
 	char answer[32];
@@ -104,12 +105,17 @@ static void message_move_refused(struct kunit *test)
 	tables_start(t);
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		message_expect_refused(t, bad[i],
-				       "fake: move needs the number of a block, and may have 'zeros' behind it\n");
+				       "fake: move needs the number of a block, and may have 'zeros' behind it; or 'bitmap' and that of a chunk\n");
 	KUNIT_EXPECT_EQ(test, -ERANGE, message_tell(t, "move 64"));
 	KUNIT_EXPECT_EQ(test, -ERANGE, message_tell(t, "move 4294967295"));
 	KUNIT_EXPECT_EQ(test, 1, vk_target_tell(&t->vkts[0], "MOVE 63 Zeros", answer,
 						sizeof(answer)));
 	KUNIT_EXPECT_STREQ(test, answer, "absent");
+	/* Without a parent there are chunks, but no bitmaps. */
+	KUNIT_EXPECT_EQ(test, 1, vk_target_tell(&t->vkts[0], "Move Bitmap 0", answer,
+						sizeof(answer)));
+	KUNIT_EXPECT_STREQ(test, answer, "absent");
+	KUNIT_EXPECT_EQ(test, -ERANGE, message_tell(t, "move bitmap 1"));
 	vk_target_suspend(&t->vkts[0], false);
 }
 
@@ -139,7 +145,7 @@ static void message_read_only(struct kunit *test)
 static void message_stats(struct kunit *test)
 {
 	static const char expected[] =
-		"blocks_allocated 2\nblocks_zeroed 2\nblocks_filled 0\nblocks_freed 0\nblocks_moved 0\nbitmaps_allocated 0\ntiles_made 0\nplaces_set_aside 0\nbios_deferred 2\nbios_starved 0\nreads_deferred 0\nwrites_without_space 0\nsessions_opened 1\nsessions_closed 1\ncommits 2\nlog_entries 2\nmib_passed_down 0\nmib_freed 0\nmib_to_free 0\ncheckpoints 1\nflushes 13\n";
+		"blocks_allocated 2\nblocks_zeroed 2\nblocks_filled 0\nblocks_freed 0\nblocks_moved 0\nbitmaps_allocated 0\nbitmaps_moved 0\ntiles_made 0\nplaces_set_aside 0\nbios_deferred 2\nbios_starved 0\nreads_deferred 0\nwrites_without_space 0\nsessions_opened 1\nsessions_closed 1\ncommits 2\nlog_entries 2\nmib_passed_down 0\nmib_freed 0\nmib_to_free 0\ncheckpoints 1\nflushes 13\n";
 	struct tables_test *t = test->priv;
 	char *text = kunit_kzalloc(test, SZ_1K, GFP_KERNEL);
 	u32 i;

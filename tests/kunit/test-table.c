@@ -43,7 +43,7 @@ static void table_expect_measured(struct tables_test *t, const char *flags,
 	char *text = kmalloc(TABLE_TEXT, GFP_KERNEL | __GFP_NOFAIL);
 
 	snprintf(text, TABLE_TEXT,
-		 "target_name=vhdx,target_version=1.7.0,device_name=7:0,read_only=%c,error_if_no_space=%c,no_unmap=%c,no_discard=%c,no_discard_passdown=%c,commit_interval=%u,idle_close=%u,ignore_parent_id=%c%s;",
+		 "target_name=vhdx,target_version=1.8.0,device_name=7:0,read_only=%c,error_if_no_space=%c,no_unmap=%c,no_discard=%c,no_discard_passdown=%c,commit_interval=%u,idle_close=%u,ignore_parent_id=%c%s;",
 		 flags[0], flags[1], flags[2], flags[3], flags[4], commit_ms,
 		 idle_ms, flags[5], rest);
 	table_expect_status(t, STATUSTYPE_IMA, text);

@@ -139,12 +139,12 @@ static void target_measured(struct kunit *test)
 
 	vk_target_status_as(&t->vkts[0], STATUSTYPE_IMA, line, sizeof(line));
 	KUNIT_EXPECT_STREQ(test, line,
-			   "target_name=vhdx,target_version=1.7.0,device_name=7:0,read_only=n,error_if_no_space=n,no_unmap=n,no_discard=n,no_discard_passdown=n,commit_interval=1000,idle_close=5000,ignore_parent_id=n;");
+			   "target_name=vhdx,target_version=1.8.0,device_name=7:0,read_only=n,error_if_no_space=n,no_unmap=n,no_discard=n,no_discard_passdown=n,commit_interval=1000,idle_close=5000,ignore_parent_id=n;");
 	vt->zeroed_from_mib = 8;
 	vt->error_if_no_space = true;
 	vk_target_status_as(&t->vkts[0], STATUSTYPE_IMA, line, sizeof(line));
 	KUNIT_EXPECT_STREQ(test, line,
-			   "target_name=vhdx,target_version=1.7.0,device_name=7:0,read_only=n,error_if_no_space=y,no_unmap=n,no_discard=n,no_discard_passdown=n,commit_interval=1000,idle_close=5000,ignore_parent_id=n,zeroed_from=16384;");
+			   "target_name=vhdx,target_version=1.8.0,device_name=7:0,read_only=n,error_if_no_space=y,no_unmap=n,no_discard=n,no_discard_passdown=n,commit_interval=1000,idle_close=5000,ignore_parent_id=n,zeroed_from=16384;");
 	vk_target_suspend(&t->vkts[0], false);
 }
 

@@ -30,47 +30,52 @@ static void small_make_parent(struct small_test *t, guid_t *guid)
 }
 
 /*
- * Block 1 is there in its first half, a MiB behind the bitmap, which says something
- * of block 0, too: that does not count.
+ * Block 1 is there in one half, from the sector @from on.  The bitmap says something of
+ * block 0, too: that does not count.
  */
-static void small_child_half(struct small_test *t)
+static void small_child_half(struct small_test *t, u32 bitmap, u32 mib, u32 from)
 {
-	u32 half = SMALL_BLOCK_SECTORS / 2, mib = vk_free_mib(&t->spec), i;
+	u32 half = SMALL_BLOCK_SECTORS / 2, first = SMALL_BLOCK_SECTORS + from, i;
 
-	vk_set_bitmap(t->dev, &t->spec, 0, mib);
+	vk_set_bitmap(t->dev, &t->spec, 0, bitmap);
 	memset(t->buf, 0, SZ_1M);
 	vhdx_bitmap_set(t->buf, 0, half);
-	vhdx_bitmap_set(t->buf, SMALL_BLOCK_SECTORS, SMALL_BLOCK_SECTORS + half);
-	fake_dev_poke(t->dev, (u64)mib << 20, t->buf, SZ_1M);
-	mib += 2;
+	vhdx_bitmap_set(t->buf, first, first + half);
+	fake_dev_poke(t->dev, (u64)bitmap << 20, t->buf, SZ_1M);
 	vk_set_bat(t->dev, &t->spec, 1, VHDX_BLOCK_PARTIAL, mib);
 	for (i = 0; i < half; i++)
-		small_fill(t->buf + i * SECTOR_SIZE, SMALL_BLOCK_SECTORS + i,
-			   t->next);
-	fake_dev_poke(t->dev, (u64)mib << 20, t->buf, half * SECTOR_SIZE);
-	small_book_set(&t->book, SMALL_BLOCK_SECTORS, half, t->next++);
+		small_fill(t->buf + i * SECTOR_SIZE, first + i, t->next);
+	fake_dev_poke(t->dev, ((u64)mib << 20) + from * SECTOR_SIZE, t->buf,
+		      half * SECTOR_SIZE);
+	small_book_set(&t->book, first, half, t->next++);
 }
 
 /**
  * small_child_format() - make an image with a parent, which has all of it
  * @t: the test
- * @bare: the image has nothing of its own; else half of block 1
+ * @start: SMALL_BARE_CHILD: the image has nothing of its own; SMALL_CHILD: the first half
+ *         of block 1, a MiB behind its bitmap; SMALL_HIGH_CHILD: the second half, in front
+ *         of it, and one MiB is free
  */
-void small_child_format(struct small_test *t, bool bare)
+void small_child_format(struct small_test *t, enum small_start start)
 {
+	bool high = start == SMALL_HIGH_CHILD;
+	u32 mib = vk_free_mib(&t->spec);
 	static guid_t guid;
 
 	/* One for the bitmap, and one for who writes before others are free. */
-	t->spec.dev_mib = vk_free_mib(&t->spec) + SMALL_BLOCKS + 2;
+	t->spec.dev_mib = mib + SMALL_BLOCKS + 2 - high;
 	small_make_parent(t, &guid);
 	t->spec.parent = &guid;
 	t->dev = vk_format(&t->spec);
 	t->dev->parent = t->parent;
 	t->dev->fill = SMALL_FOREIGN;
 	t->dev->fill_off = (u64)vk_free_mib(&t->spec) * SZ_1M;
-	t->new_bits = bare;
-	if (!bare)
-		small_child_half(t);
+	t->new_bits = start == SMALL_BARE_CHILD;
+	if (start == SMALL_CHILD)
+		small_child_half(t, mib, mib + 2, 0);
+	else if (high)
+		small_child_half(t, mib + 2, mib + 1, SMALL_BLOCK_SECTORS / 2);
 }
 
 /**

@@ -20,16 +20,17 @@ const char *const small_starts[SMALL_STARTS] = {
 	[SMALL_HIGH] = "high",
 	[SMALL_BARE_CHILD] = "bare-child",
 	[SMALL_CHILD] = "child",
+	[SMALL_HIGH_CHILD] = "high-child",
 	[SMALL_VHD] = "vhd",
 	[SMALL_VHD_CHILD] = "vhd-child",
 };
 
 /*
  * Of block 0, of block 1: write, part, FUA, discard, zeroes; flush, commit, suspend.
- * Move block 0, or block 1.  Only in sequences that are named: close; wait for what
- * was begun.
+ * Move block 0, or block 1, or the sector bitmap.  Only in sequences that are named:
+ * close; wait for what was begun.
  */
-const char small_ops[] = "WPFDZwpfdzbcsMmi.";
+const char small_ops[] = "WPFDZwpfdzbcsMmBi.";
 
 /**
  * small_op_offered() - is there a way for that in the image's format?
@@ -157,11 +158,19 @@ static void small_suspend(struct small_test *t)
 		small_fail(t, "no resume: %s", fake.message);
 }
 
-static void small_move(struct small_test *t, u32 block)
+/* The third thing to be moved is the bitmap. */
+static void small_move(struct small_test *t, u32 which)
 {
 	char answer[32];
-	int r = vk_target_move(&t->vkt, t->place[block], !block, answer,
-			       sizeof(answer));
+	int r;
+
+	if (which == SMALL_BLOCKS)
+		r = vk_target_tell(&t->vkt, "move bitmap 0", answer, sizeof(answer));
+	else
+		r = vk_target_move(&t->vkt, t->place[which], !which, answer,
+				   sizeof(answer));
+	if (r == 1)
+		r = 0;
 
 	/* One that begins in a suspend does nothing. */
 	if (r && (r != -EAGAIN || !t->vkt.vt->moves_held))
@@ -190,15 +199,15 @@ void small_op(struct small_test *t, u32 op)
 		small_suspend(t);
 		return;
 	}
-	if (op == 13 || op == 14) {
-		small_move(t, op - 13);
+	if (op >= SMALL_OPS && op < SMALL_BITMAP_OPS) {
+		small_move(t, op - SMALL_OPS);
 		return;
 	}
-	if (op == 16) {
+	if (op == 17) {
 		small_settle(t);
 		return;
 	}
-	if (op == 15) {
+	if (op == 16) {
 		if (vk_target_message(&t->vkt, "close"))
 			small_fail(t, "it does not close: %s", fake.message);
 		return;
@@ -375,7 +384,7 @@ static void small_format(struct small_test *t, enum small_start start)
 		return;
 	}
 	if (start >= SMALL_BARE_CHILD) {
-		small_child_format(t, start == SMALL_BARE_CHILD);
+		small_child_format(t, start);
 		return;
 	}
 	t->spec.dev_mib = vk_free_mib(&t->spec) + SMALL_BLOCKS +

@@ -13,7 +13,8 @@
  *   F f   write a part, with FUA      s   suspend and resume
  *   D d   discard it
  *   Z z   write zeroes to it
- *   M m   move it; M: or free it, if it is zeros.  From "high" and "child"
+ *   M m   move it; M: or free it, if it is zeros.  From "high" and both "child"
+ *   B     move the sector bitmap.  From "high-child"
  *
  * Of VHD images nothing is discarded, and nothing zeroed by command.
  *
@@ -53,7 +54,7 @@ void small_fail(struct small_test *t, const char *fmt, ...)
 
 static bool small_is_move(u32 op)
 {
-	return op >= SMALL_OPS && op < SMALL_HIGH_OPS;
+	return op >= SMALL_OPS && op < SMALL_BITMAP_OPS;
 }
 
 /* One sequence; with overlaps of the kind @overlap. */
@@ -117,11 +118,18 @@ struct small_options {
 	bool stop;
 };
 
+/* How many of small_ops? */
+static u32 small_kinds(enum small_start start)
+{
+	if (start == SMALL_HIGH_CHILD)
+		return SMALL_BITMAP_OPS;
+	return start == SMALL_HIGH || start == SMALL_CHILD ? SMALL_HIGH_OPS : SMALL_OPS;
+}
+
 static void small_all(struct small_test *t, const struct small_options *options,
 		      enum small_start start, u32 count)
 {
-	u32 kinds = start == SMALL_HIGH || start == SMALL_CHILD ? SMALL_HIGH_OPS :
-							      SMALL_OPS;
+	u32 kinds = small_kinds(start);
 	u32 ops[SMALL_MAX_OPS], numbers = 1, number, i, seed;
 
 	if (options->seeds && count == 1)

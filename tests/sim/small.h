@@ -18,6 +18,23 @@
 /* A byte that may be seen in no block. */
 #define SMALL_FOREIGN		0xfe
 
+/* What an image is like at first: see small-ops.c. */
+enum small_start {
+	SMALL_ABSENT,
+	SMALL_ZEROED,
+	SMALL_PRESENT,
+	SMALL_DISCARDED,
+	SMALL_REUSED,
+	SMALL_LOG_END,
+	SMALL_HIGH,
+	SMALL_BARE_CHILD,
+	SMALL_CHILD,
+	SMALL_HIGH_CHILD,
+	SMALL_VHD,
+	SMALL_VHD_CHILD,
+	SMALL_STARTS,
+};
+
 /* ------------------------------------------------------------------------
  * small-book.c: what may be where
  *
@@ -97,7 +114,7 @@ bool small_judge(struct small_test *t, struct fake_dev *crash);
 bool small_judge_sector(struct small_test *t, const u8 *data, u32 sector);
 
 /* small-child.c */
-void small_child_format(struct small_test *t, bool bare);
+void small_child_format(struct small_test *t, enum small_start start);
 bool small_child_bits(struct small_test *t, struct vhdx_image *image,
 		      struct fake_dev *crash,
 		      u8 bits[SMALL_BLOCKS * SMALL_BITS_BYTES]);
@@ -111,29 +128,15 @@ void small_vhd_check(struct small_test *t);
  * small-ops.c: what a guest does
  */
 
-enum small_start {
-	SMALL_ABSENT,
-	SMALL_ZEROED,
-	SMALL_PRESENT,
-	SMALL_DISCARDED,
-	SMALL_REUSED,
-	SMALL_LOG_END,
-	SMALL_HIGH,
-	SMALL_BARE_CHILD,
-	SMALL_CHILD,
-	SMALL_VHD,
-	SMALL_VHD_CHILD,
-	SMALL_STARTS,
-};
-
 extern const char *const small_starts[SMALL_STARTS];
 
 /*
- * In all sequences, and in those from SMALL_HIGH and SMALL_CHILD: elsewhere there is
- * nothing to move.
+ * In all sequences, in those from SMALL_HIGH and SMALL_CHILD, and in those from
+ * SMALL_HIGH_CHILD: elsewhere there is nothing to move.
  */
 #define SMALL_OPS	13
 #define SMALL_HIGH_OPS	15
+#define SMALL_BITMAP_OPS	16
 
 extern const char small_ops[];
 

@@ -13,6 +13,7 @@
 	static inline bool trace_##name##_enabled(void) { return false; } \
 	_Static_assert(1, #name)
 #define DEFINE_EVENT(class, name, proto, args) SIM_EVENT(name, TP_PROTO(proto))
+#define DEFINE_EVENT_PRINT(class, name, proto, args, print) SIM_EVENT(name, TP_PROTO(proto))
 #define TRACE_EVENT(name, proto, ...) SIM_EVENT(name, TP_PROTO(proto))
 
 #endif /* SIM_TRACE_H */
