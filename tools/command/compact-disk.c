@@ -46,8 +46,10 @@
  * @won: of these, so many less
  * @dropped: blocks
  * @moved: blocks
- * @bitmaps: sector bitmaps that stay, although there is space below
- * @failed: blocks that could not be moved
+ * @bitmaps: sector bitmaps
+ * @keeps_bitmaps: the target is too old to move them
+ * @kept: bitmaps that stay, although there is space below
+ * @failed: blocks and bitmaps that could not be moved
  */
 struct compact_disk {
 	const struct shrink *shrink;
@@ -63,6 +65,8 @@ struct compact_disk {
 	u64 dropped;
 	u64 moved;
 	u64 bitmaps;
+	bool keeps_bitmaps;
+	u64 kept;
 	u64 failed;
 };
 
@@ -155,15 +159,12 @@ static void compact_disk_forget(struct compact_disk *run)
  */
 
 /* Returns 0, and the first word of the answer, or a negative errno. */
-static int compact_disk_ask(struct compact_disk *run, u64 block, bool zeros,
+static int compact_disk_ask(struct compact_disk *run, const char *message,
 			    char word[COMPACT_ANSWER])
 {
 	unsigned int tries = COMPACT_RETRIES;
-	char message[48];
 	int r;
 
-	snprintf(message, sizeof(message), "move %" PRIu64 "%s", block,
-		 zeros ? " zeros" : "");
 	/* Suspended; or a machine that goes to sleep, as signals are held back. */
 	while ((r = target_ask(run->disk->dev, message, word, COMPACT_ANSWER)) &&
 	       (r == -EAGAIN || r == -EINTR) && --tries && !signals_pending())
@@ -173,7 +174,8 @@ static int compact_disk_ask(struct compact_disk *run, u64 block, bool zeros,
 }
 
 /* One that cannot be read is no reason not to move others. */
-static int compact_disk_failed(struct compact_disk *run, u64 block, int r)
+static int compact_disk_failed(struct compact_disk *run, const char *what, u64 nr,
+			       int r)
 {
 	static const struct {
 		int r;
@@ -197,8 +199,8 @@ static int compact_disk_failed(struct compact_disk *run, u64 block, int r)
 		complain(run->disk->name, known[i].advice, "%s", known[i].why);
 		return r;
 	}
-	complain_errno(run->disk->name, -r, "block %" PRIu64 " stays where it is",
-		       block);
+	complain_errno(run->disk->name, -r, "%s %" PRIu64 " stays where it is", what,
+		       nr);
 	run->failed++;
 	return r == -EINTR ? r : 0;
 }
@@ -239,8 +241,8 @@ static int compact_disk_settle(const struct compact_disk *run)
 static int compact_disk_drop(struct compact_disk *run)
 {
 	const struct vhdx_geometry *geo = &run->image.layout.geo;
+	char word[COMPACT_ANSWER], message[48];
 	u64 block, done = 0;
-	char word[COMPACT_ANSWER];
 	int r = 0;
 
 	for (block = find_next_bit(run->plan.drop, geo->blocks, 0);
@@ -250,9 +252,10 @@ static int compact_disk_drop(struct compact_disk *run)
 		if (r)
 			break;
 		progress("Dropping", done++, run->plan.dropped);
-		r = compact_disk_ask(run, block, true, word);
+		snprintf(message, sizeof(message), "move %" PRIu64 " zeros", block);
+		r = compact_disk_ask(run, message, word);
 		if (r)
-			r = compact_disk_failed(run, block, r);
+			r = compact_disk_failed(run, "block", block, r);
 		run->dropped += !strcmp(word, "zero");
 		run->moved += !strcmp(word, "moved");
 	}
@@ -260,27 +263,52 @@ static int compact_disk_drop(struct compact_disk *run)
 	return r;
 }
 
+static bool compact_disk_is_bitmap(const struct compact_disk *run, u64 i)
+{
+	return vhdx_bat_is_bitmap(&run->image.layout.geo, run->plan.move[i].index);
+}
+
+static int compact_disk_move_block(struct compact_disk *run, u64 index)
+{
+	u64 block = vhdx_bat_blocks_before(&run->image.layout.geo, index);
+	char word[COMPACT_ANSWER], message[48];
+	int r;
+
+	snprintf(message, sizeof(message), "move %" PRIu64, block);
+	r = compact_disk_ask(run, message, word);
+	run->moved += !strcmp(word, "moved");
+	return r ? compact_disk_failed(run, "block", block, r) : 0;
+}
+
+static int compact_disk_move_bitmap(struct compact_disk *run, u64 index)
+{
+	/* Before each bitmap's entry there are those of the chunks before. */
+	u64 chunk = index - vhdx_bat_blocks_before(&run->image.layout.geo, index);
+	char word[COMPACT_ANSWER], message[48];
+	int r;
+
+	if (run->keeps_bitmaps)
+		return 0;
+	snprintf(message, sizeof(message), "move bitmap %" PRIu64, chunk);
+	r = compact_disk_ask(run, message, word);
+	run->bitmaps += !strcmp(word, "moved");
+	return r ? compact_disk_failed(run, "the sector bitmap of chunk", chunk, r) : 0;
+}
+
 static int compact_disk_move(struct compact_disk *run)
 {
-	const struct vhdx_geometry *geo = &run->image.layout.geo;
-	char word[COMPACT_ANSWER];
 	int r = 0;
 	u64 i;
 
 	for (i = 0; !r && i < run->plan.moves; i++) {
-		const struct compact_move *move = &run->plan.move[i];
-		u64 block = vhdx_bat_blocks_before(geo, move->index);
-
-		if (vhdx_bat_is_bitmap(geo, move->index))
-			continue;
 		r = signals_pending();
 		if (r)
 			break;
 		progress("Moving", i, run->plan.moves);
-		r = compact_disk_ask(run, block, false, word);
-		if (r)
-			r = compact_disk_failed(run, block, r);
-		run->moved += !strcmp(word, "moved");
+		if (compact_disk_is_bitmap(run, i))
+			r = compact_disk_move_bitmap(run, run->plan.move[i].index);
+		else
+			r = compact_disk_move_block(run, run->plan.move[i].index);
 	}
 	progress_end();
 	return r;
@@ -308,26 +336,27 @@ static int compact_disk_write(struct compact_disk *run)
 	return r ? r : later;
 }
 
-static void compact_disk_count_bitmaps(struct compact_disk *run)
+static u64 compact_disk_count_bitmaps(const struct compact_disk *run)
 {
-	u64 i;
+	u64 i, count = 0;
 
 	for (i = 0; i < run->plan.moves; i++)
-		run->bitmaps += vhdx_bat_is_bitmap(&run->image.layout.geo,
-						   run->plan.move[i].index);
+		count += compact_disk_is_bitmap(run, i);
+	return count;
 }
 
-/* As planned; but bitmaps stay. */
+/* As planned; but bitmaps may stay. */
 static void compact_disk_pretend(struct compact_disk *run)
 {
 	const struct compact *plan = &run->plan;
-	u64 i;
+	u64 bitmaps = compact_disk_count_bitmaps(run), i;
 
 	run->after = plan->end;
 	run->dropped = plan->dropped;
-	run->moved = plan->moves - run->bitmaps;
-	for (i = 0; i < plan->moves; i++)
-		if (vhdx_bat_is_bitmap(&run->image.layout.geo, plan->move[i].index))
+	run->moved = plan->moves - bitmaps;
+	run->bitmaps = bitmaps - run->kept;
+	for (i = 0; run->kept && i < plan->moves; i++)
+		if (compact_disk_is_bitmap(run, i))
 			run->after = max_t(u64, run->after,
 					   (plan->move[i].from + 1ULL) * SZ_1M);
 }
@@ -348,7 +377,8 @@ static int compact_disk_do(struct compact_disk *run)
 			 "a fixed image, which keeps its size");
 		r = -EINVAL;
 	}
-	compact_disk_count_bitmaps(run);
+	if (run->keeps_bitmaps)
+		run->kept = compact_disk_count_bitmaps(run);
 	if (!r && !run->shrink->dry_run)
 		return compact_disk_write(run);
 	if (!r)
@@ -379,9 +409,11 @@ static void compact_disk_print(const struct compact_disk *run)
 	output_number(&out, "blocks_dropped", "Blocks of zeros dropped",
 		      run->dropped);
 	output_number(&out, "blocks_moved", "Blocks moved", run->moved);
-	output_size(&out, "bytes_moved", NULL, run->moved * run->block_bytes);
+	output_number(&out, "bitmaps_moved", NULL, run->bitmaps);
+	output_size(&out, "bytes_moved", NULL,
+		    run->moved * run->block_bytes + run->bitmaps * SZ_1M);
 	output_number(&out, "blocks_failed", NULL, run->failed);
-	output_number(&out, "bitmaps_kept", NULL, run->bitmaps);
+	output_number(&out, "bitmaps_kept", NULL, run->kept);
 	output_end(&out);
 }
 
@@ -399,6 +431,7 @@ int compact_disk(const struct shrink *shrink, struct mapping *disk)
 	struct compact_disk *run = calloc(1, sizeof(*run));
 	struct backing backing;
 	sigset_t before;
+	char lack[256];
 	int r;
 
 	if (!run)
@@ -411,13 +444,14 @@ int compact_disk(const struct shrink *shrink, struct mapping *disk)
 		 backing.file.path : backing.device);
 	r = compact_disk_check(disk);
 	if (!r) {
+		run->keeps_bitmaps = module_lacks("move-bitmap", lack, sizeof(lack));
 		signals_hold(&before);
 		r = compact_disk_do(run);
 		if (!r || r == -EINTR)
 			compact_disk_print(run);
-		if (run->bitmaps)
-			note(disk->name, "%" PRIu64 " sector bitmaps stay where they are, detached they would move",
-			     run->bitmaps);
+		if (run->kept)
+			note(disk->name, "%" PRIu64 " sector bitmaps stay where they are: %s; detached they would move",
+			     run->kept, lack);
 		compact_disk_forget(run);
 		signals_release(&before);
 	}

@@ -30,6 +30,7 @@ static const struct module_feature {
 	{ "vhd-growing", "feature", 1, 6 },
 	{ "stats", "message", 1, 6 },
 	{ "move", "message", 1, 7 },
+	{ "move-bitmap", "message", 1, 8 },
 	{}
 };
 
