@@ -21,7 +21,7 @@
  * than what would be copied, and the log would have it written to the old place, or a
  * replay of it.  So all of that is committed and checkpointed first; then nothing of the
  * bitmap is in core, nothing of it is in the log, and no replay from the next entry on
- * knows the old place.
+ * knows the old place.  The copy is flushed before it is published.
  *
  * It is done in the context of the message that asks for it, which dm waits for when
  * it suspends; when it removes a device, that is left to vhdx_move_wait().
@@ -258,6 +258,20 @@ static int vhdx_move_piece(struct vhdx_target *vt, struct vhdx_move *move, u64 o
 	return move->to ? vhdx_move_write(vt, move, off) : 1;
 }
 
+/*
+ * A bitmap's new place is what committed blocks are read by at once.  If it were flushed
+ * only with the entry, a device that fails that may drop it.
+ */
+static int vhdx_move_secure(struct vhdx_target *vt, const struct vhdx_move *move)
+{
+	if (!move->is_bitmap || !vhdx_image_flush(&vt->image))
+		return 0;
+	/* It is the commit work that draws the conclusion. */
+	queue_work(vt->commit_wq, &vt->commit);
+	flush_work(&vt->commit);
+	return -EROFS;
+}
+
 /* Returns 0, 1 if it stays, -ESTALE if it was freed, or another negative errno. */
 static int vhdx_move_copy(struct vhdx_target *vt, struct vhdx_move *move)
 {
@@ -271,7 +285,7 @@ static int vhdx_move_copy(struct vhdx_target *vt, struct vhdx_move *move)
 		if (!r)
 			r = vhdx_move_piece(vt, move, off);
 	}
-	return r;
+	return r ?: vhdx_move_secure(vt, move);
 }
 
 /* ------------------------------------------------------------------------

@@ -372,8 +372,7 @@ void vhdx_txn_add_bitmap(struct vhdx_target *vt, struct vhdx_change *spare,
  * @vt: the target
  * @spare: as for vhdx_txn_publish()
  * @chunk: the chunk; none of its bits are in core
- * @mib: its new space, which has all that the old one has, though that need not be
- *       durable yet
+ * @mib: its new space, which has all that the old one has, durably
  *
  * Context: process context; the publish mutex is held.
  */
@@ -384,7 +383,6 @@ void vhdx_txn_move_bitmap(struct vhdx_target *vt, struct vhdx_change *spare,
 
 	lockdep_assert_held(&vt->publish);
 	vhdx_txn_note(vt, spare, vhdx_txn_sector(vt, index), NULL);
-	vt->running->exposed = true;
 	vhdx_stat_add(&vt->stats, VHDX_STAT_BITMAPS_MOVED, 1);
 	trace_vhdx_move_bitmap(vt->bdev, chunk, vt->image.bitmap[chunk], mib);
 	WRITE_ONCE(vt->image.bitmap[chunk], mib);

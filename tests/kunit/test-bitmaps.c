@@ -411,6 +411,32 @@ static void bitmaps_no_checkpoint(struct kunit *test)
 	bitmaps_check(t, taken);
 }
 
+/* What a flush that fails has dropped of the copy, nobody goes by. */
+static void bitmaps_lost(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	struct vhdx_target *vt = bitmaps_start(t);
+	u32 taken = vt->image.space.taken, i;
+	char answer[32];
+
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+	KUNIT_EXPECT_EQ(test, 0, vk_target_message(&t->vkt, "close"));
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, 0, 8));
+	t->dev->flush_loses = true;
+	t->dev->fail_in[FAKE_FLUSH] = 1;
+	vk_target_tell(&t->vkt, "move bitmap 0", answer, sizeof(answer));
+	KUNIT_EXPECT_NE(test, 0, vk_guest_flush(&t->vkt));
+	vhdx_tiles_drop(vt->chain);
+	for (i = 0; i < 16; i++)
+		KUNIT_EXPECT_EQ(test, part_read(t, i), i < 8 ? PART_NEW : PART_OLD);
+	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RO);
+	vk_target_suspend(&t->vkt, false);
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkt));
+	/* Which may have been of what was written. */
+	KUNIT_EXPECT_NE(test, 0, vk_guest_flush(&t->vkt));
+	bitmaps_check(t, taken);
+}
+
 /* Without memory it waits for a commit. */
 static void bitmaps_no_memory(struct kunit *test)
 {
@@ -494,6 +520,7 @@ static struct kunit_case bitmaps_cases[] = {
 	KUNIT_CASE(bitmaps_two),
 	KUNIT_CASE(bitmaps_given_up),
 	KUNIT_CASE(bitmaps_no_checkpoint),
+	KUNIT_CASE(bitmaps_lost),
 	KUNIT_CASE(bitmaps_no_memory),
 	KUNIT_CASE(bitmaps_no_deadlock),
 	KUNIT_CASE(bitmaps_absent),
