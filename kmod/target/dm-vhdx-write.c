@@ -205,7 +205,8 @@ static bool vhdx_process_absent(struct vhdx_target *vt, struct bio *bio,
 	if (!anchored)
 		mib = vhdx_take_space(vt);
 	if (!mib) {
-		vhdx_free_change(vt, change);
+		/* Nobody has missed it; those that wait for space would wake each other. */
+		mempool_free(change, &vt->change_pool);
 		if (vhdx_space_is_coming(vt))
 			vhdx_starve(vt, bio);
 		else

@@ -4,6 +4,9 @@
 
 #include "vk-move.h"
 
+/* So much happens at most until nothing does. */
+#define MOVING_STEPS	200U
+
 /* One that is freed meanwhile leaves the move with a place, which is not lost either. */
 static void move_during_free(struct move_test *t)
 {
@@ -36,6 +39,45 @@ static void move_freed_place(struct kunit *test)
 		KUNIT_EXPECT_TRUE(test, t->bios[i]->done);
 		KUNIT_EXPECT_EQ(test, 0, t->bios[i]->status);
 	}
+}
+
+/* Until there is space nobody goes round and round, however many wait for it. */
+static void move_during_wait(struct move_test *t)
+{
+	u32 i, steps = 0;
+
+	for (i = 9; i < 12; i++)
+		move_send(t, REQ_OP_WRITE, move_sector(i), 8);
+	while (steps < MOVING_STEPS && fake_kernel_step(false))
+		steps++;
+	KUNIT_EXPECT_LT(t->check.test, steps, MOVING_STEPS);
+	for (i = 0; i < 3; i++)
+		KUNIT_EXPECT_FALSE(t->check.test, t->bios[i]->done);
+}
+
+static void move_no_space(struct kunit *test)
+{
+	struct move_test *t = test->priv;
+	struct vhdx_target *vt = move_start(t);
+	u32 i, written = 0;
+
+	vt->no_room.fail_at_once = true;
+	vt->space_hint = move_place(t, MOVE_PRESENT);
+	KUNIT_EXPECT_EQ(test, 0, move_write(t, move_sector(8)));
+	vt->space_hint = 1;
+	t->during = move_during_wait;
+	KUNIT_EXPECT_EQ(test, 0, move_do(t, 5, false));
+	KUNIT_EXPECT_TRUE(test, !t->during);
+	fake_kernel_run();
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+	fake_kernel_run();
+	/* The old place of the one that has moved is one's. */
+	for (i = 0; i < t->nr_bios; i++) {
+		KUNIT_EXPECT_TRUE(test, t->bios[i]->done);
+		written += !t->bios[i]->status;
+	}
+	KUNIT_EXPECT_EQ(test, written, 1U);
+	move_settled(t, t->taken + 2 * MOVE_BLOCK_MIB);
 }
 
 /* What has no space is not worth a session. */
@@ -231,6 +273,7 @@ static void move_errors(struct kunit *test)
 
 static struct kunit_case moving_cases[] = {
 	KUNIT_CASE(move_freed_place),
+	KUNIT_CASE(move_no_space),
 	KUNIT_CASE(move_absent),
 	KUNIT_CASE(move_reads),
 	KUNIT_CASE(move_allocates),
