@@ -482,6 +482,26 @@ static void commit_threshold(struct kunit *test)
 	commit_test_judge(t, t->dev, true);
 }
 
+/* It takes as much room in the log as it has sectors, and what is kept back. */
+static void commit_last_room(struct kunit *test)
+{
+	struct commit_test *t = test->priv;
+	struct vhdx_log *log;
+	u32 less;
+
+	commit_test_start(t);
+	log = &t->vt->log;
+	for (less = 0; less < 2; less++) {
+		u32 room = (2 + 2 - less) * VHDX_SECTOR;
+
+		log->durable_tail_pos = log->write_pos + room - SZ_1M;
+		commit_test_add(t, 7 + less, false);
+		vhdx_commit_work(&t->vt->commit);
+		KUNIT_EXPECT_EQ(test, log->checkpoints, (u64)less);
+	}
+	commit_test_judge(t, t->dev, true);
+}
+
 static struct kunit_case commit_cases[] = {
 	KUNIT_CASE(commit_one_block),
 	KUNIT_CASE(commit_exposed_flushes_first),
@@ -500,6 +520,7 @@ static struct kunit_case commit_cases[] = {
 	KUNIT_CASE(commit_exposed_flush_fails),
 	KUNIT_CASE(commit_exposed_second_flush_fails),
 	KUNIT_CASE(commit_threshold),
+	KUNIT_CASE(commit_last_room),
 	{}
 };
 

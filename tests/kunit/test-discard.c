@@ -290,6 +290,29 @@ static void discard_in_commit(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, vt->nr_dirty, 0);
 }
 
+/* What a commit is to say of a block an earlier one may have said: its space is free all the same. */
+static void discard_said_before(struct kunit *test)
+{
+	struct discard_test *t = test->priv;
+	struct vhdx_target *vt = discard_start(t);
+	struct vhdx_change *change;
+
+	KUNIT_EXPECT_EQ(test, 0, discard_write(t, 9));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+	mutex_lock(&vt->publish);
+	KUNIT_EXPECT_TRUE(test, vhdx_free_block(vt, 9));
+	change = vhdx_txn_find(vt->running, vhdx_txn_block_sector(vt, 9));
+	vt->nr_dirty -= change->nr;
+	vhdx_txn_remove(vt, vt->running, change);
+	mutex_unlock(&vt->publish);
+	KUNIT_EXPECT_EQ(test, vt->limbo_mib, 2);
+	vhdx_commit_work(&vt->commit);
+	KUNIT_EXPECT_TRUE(test, list_empty(&vt->running->limbo));
+	fake_kernel_run();
+	KUNIT_EXPECT_EQ(test, vt->limbo_mib, 0);
+	KUNIT_EXPECT_EQ(test, vt->image.space.taken, t->taken);
+}
+
 /* A discard below that fails is told once, and the block is free all the same. */
 static void discard_fails(struct kunit *test)
 {
@@ -583,6 +606,7 @@ static struct kunit_case discard_cases[] = {
 	KUNIT_CASE(discard_parts),
 	KUNIT_CASE(discard_flights),
 	KUNIT_CASE(discard_in_commit),
+	KUNIT_CASE(discard_said_before),
 	KUNIT_CASE(discard_fails),
 	KUNIT_CASE(discard_no_space),
 	KUNIT_CASE(discard_no_memory),

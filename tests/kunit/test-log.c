@@ -562,12 +562,42 @@ static void log_errors(struct kunit *test)
 	}
 }
 
+/* After a flush that has failed nothing goes on: of what was logged before, or was applied. */
+static void log_flush_fails(struct kunit *test)
+{
+	struct log_test *t = test->priv;
+	u32 how;
+
+	log_test_open_log(t, 0);
+	t->dev->hook = NULL;
+	for (how = 0; how < 2; how++) {
+		KUNIT_ASSERT_EQ(test, 0, log_test_entry(t, 1, false));
+		KUNIT_ASSERT_EQ(test, 0, vhdx_log_flush(&t->log));
+		KUNIT_ASSERT_EQ(test, 0, log_test_entry(t, 1, false));
+		while (how && t->log.tail_pos == t->log.applied_pos) {
+			KUNIT_ASSERT_EQ(test, 0, vhdx_log_flush(&t->log));
+			KUNIT_ASSERT_EQ(test, 0, log_test_entry(t, 30, false));
+		}
+		KUNIT_EXPECT_NE(test, t->log.durable_pos, t->log.write_pos);
+		KUNIT_EXPECT_EQ(test, how, t->log.durable_pos == t->log.applied_pos);
+		fake_dev_forget(t->dev);
+		t->dev->fail_in[FAKE_FLUSH] = 1;
+		KUNIT_EXPECT_EQ(test, -EIO, vhdx_log_checkpoint(&t->log));
+		KUNIT_EXPECT_EQ(test, t->dev->nr_events, 1U);
+		/* As if the device had it all the same. */
+		t->image.flush_failed = false;
+		KUNIT_EXPECT_EQ(test, 0, vhdx_log_checkpoint(&t->log));
+		KUNIT_EXPECT_EQ(test, t->log.tail_pos, t->log.applied_pos);
+	}
+}
+
 static struct kunit_case log_cases[] = {
 	KUNIT_CASE(log_crash_image),
 	KUNIT_CASE(log_crash_large_entries),
 	KUNIT_CASE(log_crash_short_log),
 	KUNIT_CASE(log_crash_small_entries),
 	KUNIT_CASE(log_steady_cost),
+	KUNIT_CASE(log_flush_fails),
 	KUNIT_CASE(log_errors),
 	{}
 };

@@ -444,6 +444,85 @@ static void part_moves(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, 0, strncmp(answer, "stays", 5));
 }
 
+/* Zeroes, flush, entry, flush; with nothing else in the transaction. */
+static void part_bitmap_first(struct kunit *test)
+{
+	static const enum fake_op ops[] = { FAKE_ZERO, FAKE_FLUSH, FAKE_WRITE, FAKE_FLUSH };
+	struct part_test *t = test->priv;
+	struct vhdx_target *vt = part_start(t);
+	u32 i;
+
+	KUNIT_EXPECT_EQ(test, 0, vhdx_session_open(vt));
+	fake_dev_forget(t->dev);
+	KUNIT_EXPECT_EQ(test, 0, vhdx_bits_add_bitmap(vt, 0));
+	KUNIT_EXPECT_EQ(test, vt->nr_dirty, 1U);
+	vhdx_commit_work(&vt->commit);
+	KUNIT_ASSERT_EQ(test, t->dev->nr_events, 4U);
+	for (i = 0; i < 4; i++)
+		KUNIT_EXPECT_EQ(test, t->dev->events[i].op, ops[i]);
+	KUNIT_EXPECT_EQ(test, t->dev->events[0].off, (u64)vt->image.bitmap[0] << 20);
+}
+
+/* Room in the transaction for one more; then there is none, and space for a bitmap goes back. */
+static void part_last_room(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	struct vhdx_target *vt = part_start(t);
+	struct fake_bio *fbio;
+	u32 taken;
+
+	vt->zeroed_from_mib = 0;
+	KUNIT_EXPECT_EQ(test, 0, vhdx_session_open(vt));
+	vt->running->sectors = VHDX_LOG_FIRST_DESCS;
+	fbio = fake_bio_new(REQ_OP_WRITE, VK_BEGIN + PART_PARENT * PART_BLOCK_SECTORS, 8);
+	KUNIT_EXPECT_FALSE(test, vhdx_map_new_block(vt, &fbio->bio, PART_PARENT));
+	vt->running->sectors--;
+	KUNIT_EXPECT_TRUE(test, vhdx_map_new_block(vt, &fbio->bio, PART_PARENT));
+	KUNIT_EXPECT_EQ(test, vt->running->sectors, VHDX_LOG_FIRST_DESCS);
+	taken = vt->image.space.taken;
+	KUNIT_EXPECT_EQ(test, -EAGAIN, vhdx_bits_add_bitmap(vt, 0));
+	KUNIT_EXPECT_EQ(test, vt->image.bitmap[0], 0U);
+	KUNIT_EXPECT_EQ(test, vt->image.space.taken, taken);
+	vt->running->sectors = 1;
+	fake_bio_free(fbio);
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+}
+
+/* Map has looked at the entry, and then somebody else has begun the block. */
+static void part_begun_meanwhile(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	u32 e = part_start(t)->bat[0];
+	struct fake_bio *fbio;
+
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, 0, 8));
+	KUNIT_EXPECT_NE(test, e, t->vt->bat[0]);
+	fbio = fake_bio_new(REQ_OP_WRITE, VK_BEGIN + 16, 8);
+	fbio->hook.flight = -1;
+	KUNIT_EXPECT_EQ(test, DM_MAPIO_REMAPPED,
+			vhdx_part_map(t->vt, &fbio->bio, 16, e));
+	KUNIT_EXPECT_EQ(test, fbio->bio.bi_iter.bi_sector,
+			(sector_t)vhdx_e_mib(t->vt->bat[0]) * 2048 + 16);
+	fake_bio_free(fbio);
+}
+
+/* What an earlier session has written to its log is in its place since it was closed. */
+static void part_bits_of_before(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	struct vhdx_target *vt = part_start(t);
+
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, 0, 8));
+	KUNIT_EXPECT_EQ(test, 0, vk_target_message(&t->vkt, "close"));
+	KUNIT_EXPECT_EQ(test, vt->chain->nr_bits, 1UL);
+	KUNIT_EXPECT_EQ(test, 0, vhdx_session_open(vt));
+	mutex_lock(&vt->publish);
+	KUNIT_EXPECT_EQ(test, 1UL, vhdx_bits_shrink(vt->chain, 100));
+	mutex_unlock(&vt->publish);
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, 8, 8));
+	KUNIT_EXPECT_EQ(test, part_read(t, 0), PART_NEW);
+}
+
 static struct kunit_case part_cases[] = {
 	KUNIT_CASE(part_first_write),
 	KUNIT_CASE(part_data_first),
@@ -459,6 +538,10 @@ static struct kunit_case part_cases[] = {
 	KUNIT_CASE(part_bitmap_aside),
 	KUNIT_CASE(part_zeroed_stays),
 	KUNIT_CASE(part_bitmap_again),
+	KUNIT_CASE(part_bitmap_first),
+	KUNIT_CASE(part_last_room),
+	KUNIT_CASE(part_begun_meanwhile),
+	KUNIT_CASE(part_bits_of_before),
 	{}
 };
 

@@ -411,6 +411,34 @@ static void image_replay(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 0);
 }
 
+/* A log of one entry: that is written once more, and nothing else of the log. */
+static void image_replay_one_entry(struct kunit *test)
+{
+	struct image_test *t = test->priv;
+	struct vhdx_header header;
+	struct vk_entry entry;
+	u32 off = 5 * VHDX_SECTOR, bytes, i;
+	u64 written = 0;
+	bool damaged;
+
+	vk_get_header(t->dev, &header, &damaged);
+	guid_gen(&header.log_guid);
+	vk_set_header(t->dev, &header);
+	vk_entry_begin(&entry);
+	image_test_bat(t, vk_free_mib(&t->spec));
+	vk_entry_data(&entry, vk_bat_off(&t->spec), t->buf);
+	bytes = vk_entry_write(&entry, t->dev, &header.log_guid, 7, off, off,
+			       t->dev->bytes);
+	KUNIT_ASSERT_EQ(test, 0, image_test_load(t));
+	fake_dev_forget(t->dev);
+	KUNIT_ASSERT_EQ(test, 0, vhdx_image_replay(&t->image));
+	for (i = 0; i < t->dev->nr_events; i++)
+		if (t->dev->events[i].op == FAKE_WRITE &&
+		    image_test_is_log(t, &t->dev->events[i]))
+			written += t->dev->events[i].bytes;
+	KUNIT_EXPECT_EQ(test, written, bytes);
+}
+
 static void image_replay_crash(struct kunit *test)
 {
 	struct image_test *t = test->priv;
@@ -489,6 +517,7 @@ static struct kunit_case replay_cases[] = {
 	KUNIT_CASE(image_load_dirty_metadata_only),
 	KUNIT_CASE(image_load_log_first),
 	KUNIT_CASE(image_replay),
+	KUNIT_CASE(image_replay_one_entry),
 	KUNIT_CASE(image_replay_crash),
 	KUNIT_CASE(image_replay_errors),
 	{}

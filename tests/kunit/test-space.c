@@ -378,6 +378,41 @@ static void space_waiters_after_failure(struct kunit *test)
 	KUNIT_EXPECT_PTR_EQ(test, NULL, memchr_inv(t->buf, 0x12, 4096));
 }
 
+/* One that could not be prepared does not hold up the other one. */
+static void space_done_together(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 8);
+	struct vhdx_change *change, *next;
+	struct fake_bio *bios[2];
+	LIST_HEAD(done);
+	u32 i;
+
+	t->dev->bad_off = (u64)vk_free_mib(&t->spec) << 20;
+	t->dev->bad_end = t->dev->bad_off + 1;
+	for (i = 0; i < 2; i++)
+		bios[i] = space_test_begin(t, i);
+	/* Both are done before the worker hears of it. */
+	while (fake_kernel_step(false))
+		list_splice_tail_init(&vt->done, &done);
+	KUNIT_EXPECT_EQ(test, vt->nr_preparing, 2);
+	list_for_each_entry_safe(change, next, &done, list)
+		if (change->status)
+			list_move(&change->list, &done);
+	list_splice_init(&done, &vt->done);
+	vhdx_worker(&vt->worker);
+	KUNIT_EXPECT_TRUE(test, list_empty(&vt->done));
+	KUNIT_EXPECT_FALSE(test, bios[0]->done);
+	KUNIT_EXPECT_TRUE(test, bios[1]->done);
+	fake_kernel_run();
+	for (i = 0; i < 2; i++) {
+		KUNIT_EXPECT_TRUE(test, bios[i]->done);
+		KUNIT_EXPECT_EQ(test, 0, bios[i]->status);
+		fake_bio_free(bios[i]);
+		space_test_block(t, i);
+	}
+}
+
 /* No memory for an allocation: the write waits, and others go on. */
 static void space_no_memory(struct kunit *test)
 {
@@ -450,6 +485,7 @@ static struct kunit_case space_cases[] = {
 	KUNIT_CASE(space_given_back),
 	KUNIT_CASE(space_writes_wait),
 	KUNIT_CASE(space_waiters_after_failure),
+	KUNIT_CASE(space_done_together),
 	KUNIT_CASE(space_no_memory),
 	KUNIT_CASE(space_shrunk_for_next),
 	{}

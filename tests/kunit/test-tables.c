@@ -501,9 +501,12 @@ static void tables_replay_fails(struct kunit *test)
 				  "fake: cannot resume: the log cannot be replayed\n"));
 		KUNIT_EXPECT_TRUE(test, vkt->vt->stale);
 		KUNIT_EXPECT_STREQ(test, vhdx_mode_name(vkt->vt->mode), "fail");
+		/* From then on it knows who has written the image: nobody. */
+		vkt->vt->zeroed_from_mib = 20;
 	}
 	tables_bad_headers(crash, false);
 	KUNIT_EXPECT_EQ(test, 0, vk_target_resume(vkt));
+	KUNIT_EXPECT_EQ(test, vkt->vt->zeroed_from_mib, 20U);
 	KUNIT_EXPECT_FALSE(test, vkt->vt->stale);
 	KUNIT_EXPECT_TRUE(test, vhdx_e_present(vkt->vt->bat[5]));
 	vk_target_suspend(vkt, false);

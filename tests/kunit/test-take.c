@@ -106,6 +106,18 @@ static void take_bitmaps(struct kunit *test)
 	take_end(test);
 }
 
+/* From the very start, if there is something. */
+static void take_first(struct kunit *test)
+{
+	struct vhdx_target *vt = take_start(test);
+
+	/* The log's, by hand. */
+	vhdx_space_release(&vt->image.space, 1, 1);
+	KUNIT_EXPECT_EQ(test, 1, vhdx_take_bitmap(vt));
+	KUNIT_EXPECT_EQ(test, TAKE_FREE, vhdx_take_bitmap(vt));
+	take_end(test);
+}
+
 /* So many places are remembered that failed; then the oldest is given back. */
 static void take_aside(struct kunit *test)
 {
@@ -207,6 +219,7 @@ static void take_zeroed(struct kunit *test)
 static struct kunit_case take_cases[] = {
 	KUNIT_CASE(take_all),
 	KUNIT_CASE(take_bitmaps),
+	KUNIT_CASE(take_first),
 	KUNIT_CASE(take_aside),
 	KUNIT_CASE(take_simply),
 	KUNIT_CASE(take_below),

@@ -379,6 +379,25 @@ static void load_refused(struct kunit *test)
 			    "fake: no VHD image: no good footer, at the end or at the start: ");
 }
 
+/* Whoever has no use for parents is not to take a child for a disk. */
+static void load_child_alone(struct kunit *test)
+{
+	struct load_test *t = test->priv;
+	struct vhdx_image *image = kunit_kzalloc(test, sizeof(*image), GFP_KERNEL);
+	const char *error = NULL;
+
+	KUNIT_ASSERT_NOT_NULL(test, image);
+	t->shape.parent = 2;
+	load_format(t);
+	vhdx_image_init(image, &t->dev->bdev, false);
+	image->is_vhd = true;
+	KUNIT_ASSERT_EQ(test, -EINVAL, vhdx_image_load(image, &error));
+	KUNIT_EXPECT_STREQ(test, error, "a differencing image needs its parents");
+	image->parents = true;
+	KUNIT_EXPECT_EQ(test, 0, vhdx_image_load(image, &error));
+	vhdx_image_unload(image);
+}
+
 /* Half of a merge: the child has the name of its parent that is to be, or quite another one. */
 static void load_half_merged(struct kunit *test)
 {
@@ -506,6 +525,7 @@ static struct kunit_case load_cases[] = {
 	KUNIT_CASE(load_status),
 	KUNIT_CASE(load_size_from),
 	KUNIT_CASE(load_refused),
+	KUNIT_CASE(load_child_alone),
 	KUNIT_CASE(load_half_merged),
 	KUNIT_CASE(load_other_format),
 	KUNIT_CASE(load_slots),

@@ -264,6 +264,22 @@ static void session_bits(struct kunit *test)
 	session_hide(test->priv, VHD_TEST_SECTORS / 2 + 3, 0);
 }
 
+/* One that has all it needs since the first one. */
+static void session_second(struct kunit *test)
+{
+	struct vhd_test *t = test->priv;
+	u32 block;
+
+	vhd_test_start(t);
+	for (block = 5; block < 8; block++) {
+		KUNIT_EXPECT_EQ(test, 0, session_write(t, block));
+		KUNIT_EXPECT_EQ(test, t->vt->mode, VHDX_MODE_RW);
+		KUNIT_EXPECT_EQ(test, t->vt->session, VHDX_SESSION_OPEN);
+		KUNIT_EXPECT_EQ(test, 0, vk_target_message(&t->vkt, "close"));
+		KUNIT_EXPECT_EQ(test, t->vt->session, VHDX_SESSION_CLOSED);
+	}
+}
+
 static struct kunit_case session_cases[] = {
 	KUNIT_CASE(session_fails),
 	KUNIT_CASE(session_grows),
@@ -274,6 +290,7 @@ static struct kunit_case session_cases[] = {
 	KUNIT_CASE(session_read_not_durable),
 	KUNIT_CASE(session_hidden),
 	KUNIT_CASE(session_bits),
+	KUNIT_CASE(session_second),
 	{}
 };
 

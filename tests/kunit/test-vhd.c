@@ -503,6 +503,28 @@ static void vhd_bad_bitmap(struct kunit *test)
 	vhd_test_check(t, 16 * VHD_TEST_SECTORS, 1);
 }
 
+/* Nobody asks parents for what is here. */
+static void vhd_asks_no_parent(struct kunit *test)
+{
+	struct vhd_test *t = test->priv;
+	u32 i;
+
+	vhd_test_add_parent(t);
+	vhd_test_start(t);
+	KUNIT_EXPECT_EQ(test, 0, vhd_test_write(t, 0, 64, 64));
+	vk_target_suspend(&t->vkt, false);
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkt));
+	KUNIT_EXPECT_FALSE(test, vhdx_e_present(t->vt->bat[0]));
+	fake_dev_forget(t->parent);
+	vhd_test_check(t, 0, 8);
+	KUNIT_EXPECT_TRUE(test, vhdx_e_present(t->vt->bat[0]));
+	/* Of the other blocks of the MiB it has something. */
+	KUNIT_EXPECT_EQ(test, fake_dev_count(t->parent, FAKE_READ), 15U);
+	for (i = 0; i < t->parent->nr_events; i++)
+		KUNIT_EXPECT_NE(test, t->parent->events[i].off,
+				VHD_TEST_PLACE * (u64)VHD_SECTOR);
+}
+
 /* While the mutex is held nobody looks at parents: they may have many blocks. */
 static void vhd_settles_at_once(struct kunit *test)
 {
@@ -545,6 +567,7 @@ static struct kunit_case vhd_cases[] = {
 	KUNIT_CASE(vhd_two_images),
 	KUNIT_CASE(vhd_unreadable),
 	KUNIT_CASE(vhd_bad_bitmap),
+	KUNIT_CASE(vhd_asks_no_parent),
 	KUNIT_CASE(vhd_settles_at_once),
 	{}
 };

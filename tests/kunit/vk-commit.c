@@ -203,4 +203,12 @@ void commit_test_judge_raw(struct commit_test *t)
 				vhdx_e_raw(t->after[b]));
 		index++;
 	}
+	/* Padding, to the end of the sector. */
+	for (; index % VHDX_BAT_PER_SECTOR; index++) {
+		fake_dev_peek(t->dev, vk_bat_off(&t->spec) + 8 * index, &raw,
+			      sizeof(raw));
+		if (raw)
+			vk_fail(&t->check, "padding %llu has %llx", index,
+				le64_to_cpu(raw));
+	}
 }
