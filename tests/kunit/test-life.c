@@ -2,7 +2,8 @@
 /*
  * A target's whole life, at random: writes, FUA, discards, zeroes, flushes,
  * reads, moves, commits, suspends, power cuts, errors; its works and bios in any
- * order, also one in the middle of another, and writes in the middle of a move.
+ * order, also one in the middle of another, and writes in the middle of a move.  Sector
+ * bitmaps move as well, also while they are read.
  *
  * After a power cut the image must open, and have in each sector a write that is
  * not older than the durable one; where nothing was written, zeros.  A discard of
@@ -72,9 +73,12 @@ static void life_format(struct life_test *t, bool zeroed)
 	vk_set_bat(t->dev, &t->spec, 2048, VHDX_BLOCK_UNMAPPED,
 		   vk_free_mib(&t->spec) + LIFE_BLOCK_MIB);
 	vk_set_bat(t->dev, &t->spec, 2047, VHDX_BLOCK_ZERO, 0);
-	/* A sector bitmap of who was there before. */
-	if (t->chained && vk_rnd(&t->check.rnd, 2))
-		vk_set_bitmap(t->dev, &t->spec, 0, vk_free_mib(&t->spec));
+	/* Sector bitmaps of who was there before. */
+	for (how = 0; t->chained && how < 2; how++)
+		if (vk_rnd(&t->check.rnd, 2))
+			vk_set_bitmap(t->dev, &t->spec, how, vk_free_mib(&t->spec) +
+				      how + LIFE_BLOCK_MIB *
+				      (2 + vk_rnd(&t->check.rnd, LIFE_BLOCKS - 1)));
 	if (zeroed)
 		t->dev->fill_end = t->dev->fill_off +
 				   (3 * LIFE_BLOCK_MIB - 1) * SZ_1M;
@@ -132,6 +136,19 @@ static void life_lose(struct life_test *t)
 	}
 }
 
+/* What is in core of a place where no sector bitmap is would be taken for another's. */
+static void life_check_bits(struct life_test *t, const struct vhdx_target *vt)
+{
+	const struct vhdx_bits *bits;
+	u32 mib;
+
+	list_for_each_entry(bits, &vt->chain->bits_list, list) {
+		mib = bits->off >> 20;
+		if (mib != vt->image.bitmap[0] && mib != vt->image.bitmap[1])
+			vk_fail(&t->check, "bits of MiB %u are in core", mib);
+	}
+}
+
 /* Memory is short at any time. */
 static void life_shrink(struct life_test *t)
 {
@@ -140,10 +157,34 @@ static void life_shrink(struct life_test *t)
 	if (!vt || !vt->chain || vk_rnd(&t->check.rnd, 4) ||
 	    !mutex_trylock(&vt->publish))
 		return;
+	life_check_bits(t, vt);
 	vhdx_bits_shrink(vt->chain, 1 + vk_rnd(&t->check.rnd, 4));
 	mutex_unlock(&vt->publish);
 	if (!vk_rnd(&t->check.rnd, 4))
 		vhdx_tiles_drop(vt->chain);
+}
+
+/* What is being read of a sector bitmap may move meanwhile. */
+static void life_on_read(struct fake_dev *dev)
+{
+	struct life_test *t = dev->hook_arg;
+	struct vhdx_target *vt = t->vkt->vt;
+	unsigned int i;
+
+	if (!vt || !dev->hook || vt->move_busy || vt->moves_held || fake.starve)
+		return;
+	/* It waits for these, which wait for this. */
+	for (i = 0; i < fake.nr_running; i++)
+		if (fake.running[i] == &vt->commit ||
+		    (fake.running[i] == &vt->worker && vt->session != VHDX_SESSION_OPEN))
+			return;
+	do {
+		life_move_bitmap(t);
+		/* Its old place is another's before long. */
+		life_flush(t);
+		while (vk_rnd(&t->check.rnd, 8))
+			fake_kernel_step(false);
+	} while (vk_rnd(&t->check.rnd, 4));
 }
 
 static void life_hook(struct fake_dev *dev, const struct fake_event *event)
@@ -166,7 +207,7 @@ static void life_hook(struct fake_dev *dev, const struct fake_event *event)
 		life_check_crash(t, crash, false);
 		fake_dev_free(crash);
 	}
-	if (t->vkt->vt && t->vkt->vt->moving != VHDX_NO_BLOCK &&
+	if (t->vkt->vt && t->vkt->vt->move_busy &&
 	    !vk_rnd(&t->check.rnd, 3))
 		life_write(t);
 	/* Whoever waits for this lets others go on. */
@@ -306,6 +347,50 @@ static void life_between(struct life_test *t, struct vk_target *vkt,
 	}
 }
 
+/* A sector bitmap is copied to where nothing is, and the BAT names that. */
+static int life_lift(struct life_test *t, struct vhdx_image *image, u32 chunk, u32 mib)
+{
+	u64 entry = vk_bat_off(&t->spec) +
+		    vhdx_bat_bitmap_index(&image->layout.geo, chunk) * sizeof(u64);
+	u64 page = round_down(entry, (u64)VHDX_SECTOR);
+	u32 at;
+	int r = 0;
+
+	for (at = 0; !r && at < SZ_1M; at += SZ_64K) {
+		r = vhdx_io_read(&image->backing, ((u64)image->bitmap[chunk] << 20) + at,
+				 t->buf, SZ_64K);
+		if (!r)
+			r = vhdx_io_write(&image->backing, ((u64)mib << 20) + at, t->buf,
+					  SZ_64K);
+	}
+	r = r ?: vhdx_image_flush(image);
+	r = r ?: vhdx_io_read(&image->backing, page, t->buf, VHDX_SECTOR);
+	if (r)
+		return r;
+	*(__le64 *)(t->buf + (entry - page)) =
+		cpu_to_le64(VHDX_BAT_RAW(VHDX_BITMAP_PRESENT, mib));
+	r = vhdx_io_write(&image->backing, page, t->buf, VHDX_SECTOR);
+	return r ?: vhdx_image_flush(image);
+}
+
+/* Whoever had the image meanwhile has moved its sector bitmaps up: they can move again. */
+static void life_lift_bitmaps(struct life_test *t, struct vhdx_target *vt)
+{
+	struct vhdx_image *image = &vt->image;
+	u32 chunk, mib, r = 0;
+
+	vt->stale = true;
+	for (chunk = 0; !r && chunk < 2; chunk++) {
+		mib = (t->dev->bytes >> 20) - 1 - vk_rnd(&t->check.rnd, 4);
+		if (!image->bitmap[chunk] || mib <= image->bitmap[chunk] ||
+		    mib >= image->space.size || test_bit(mib, image->space.map))
+			continue;
+		__set_bit(mib, image->space.map);
+		t->zeroed_from_mib = max(t->zeroed_from_mib, mib + 1);
+		r = life_lift(t, image, chunk, mib);
+	}
+}
+
 /*
  * Suspend and resume; or the same with another table, loaded before or
  * meanwhile, with or without some between.
@@ -344,6 +429,8 @@ static void life_suspend(struct life_test *t)
 		vk_target_drop(old);
 		life_between(t, new, table);
 		life_load(t, new, table, false);
+	} else if (t->chained && rw && new == old) {
+		life_lift_bitmaps(t, old->vt);
 	}
 	if (vk_target_resume(new))
 		vk_fail(&t->check, "no resume: %s", fake.message);
@@ -426,7 +513,7 @@ static void life_step(struct life_test *t)
 	else if (what < 920)
 		life_read(t);
 	else if (what < 960)
-		life_move(t);
+		t->chained && vk_rnd(&t->check.rnd, 2) ? life_move_bitmap(t) : life_move(t);
 	else if (what < 980)
 		t->failures ? life_fail_something(t) : life_flush(t);
 	else if (what < 985)
@@ -438,6 +525,8 @@ static void life_step(struct life_test *t)
 		life_suspend(t);
 	else
 		life_cut(t);
+	if (t->chained && !vk_rnd(&t->check.rnd, 8))
+		t->dev->on_read = life_on_read;
 	events = vk_rnd(&t->check.rnd, 6);
 	while (events-- && !t->check.failed)
 		fake_kernel_step(!vk_rnd(&t->check.rnd, 10));
@@ -464,16 +553,16 @@ static void life_round(struct life_test *t, u32 steps, bool zeroed)
 static void life_run(struct kunit *test, bool zeroed, bool failures)
 {
 	struct life_test *t = test->priv;
-	u32 round;
+	u32 rounds = (t->chained ? 20 : 5) * vk_effort, round;
 
 	/* Its bitmaps take space, too. */
-	t->spec.dev_mib += t->chained ? 2 : 0;
+	t->spec.dev_mib += t->chained ? 4 : 0;
 	t->failures = failures;
-	for (round = 0; round < 5 * vk_effort && !t->check.failed; round++)
+	for (round = 0; round < rounds && !t->check.failed; round++)
 		life_round(t, 20 + vk_rnd(&t->check.rnd, 200), zeroed);
 	kunit_info(test,
-		   "%u writes, %u zeroes, %u reads, %u moves, %u flushes, %u suspends, %u power cuts, %u errors; %u crash states\n",
-		   t->writes, t->zeroes, t->reads, t->moves, t->flushes, t->suspends,
+		   "%u writes, %u zeroes, %u reads, %u moves, %u of bitmaps, %u flushes, %u suspends, %u power cuts, %u errors; %u crash states\n",
+		   t->writes, t->zeroes, t->reads, t->moves, t->bitmaps, t->flushes, t->suspends,
 		   t->cuts, t->errors, t->check.crashes);
 }
 

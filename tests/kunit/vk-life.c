@@ -475,6 +475,50 @@ void life_move(struct life_test *t)
 }
 
 /**
+ * struct life_message - a message
+ * @work: sends it
+ * @t: the test
+ * @text: what it says
+ * @answer: what is said to it
+ * @r: what came of it
+ */
+struct life_message {
+	struct work_struct work;
+	struct life_test *t;
+	char text[32];
+	char answer[32];
+	int r;
+};
+
+static void life_message_work(struct work_struct *work)
+{
+	struct life_message *m = container_of(work, struct life_message, work);
+
+	m->r = vk_target_tell(m->t->vkt, m->text, m->answer, sizeof(m->answer));
+}
+
+/**
+ * life_move_bitmap() - move a sector bitmap, if there is one
+ * @t: the test; the image has a parent
+ *
+ * As a work: what waits for flights cannot end in its midst, as they wait for its end.
+ */
+void life_move_bitmap(struct life_test *t)
+{
+	struct life_message *m = kzalloc(sizeof(*m), GFP_KERNEL | __GFP_NOFAIL);
+
+	m->t = t;
+	INIT_WORK(&m->work, life_message_work);
+	snprintf(m->text, sizeof(m->text), "move bitmap %u", vk_rnd(&t->check.rnd, 2));
+	queue_work(t->vkt->vt->alloc_wq, &m->work);
+	flush_work(&m->work);
+	t->bitmaps += m->r == 1 && !strncmp(m->answer, "moved", 5);
+	if (m->r != 1 && !t->failures)
+		vk_fail(&t->check, "'%s': %d, %s", m->text, m->r, fake.message);
+	kfree(m);
+}
+
+/**
  * life_read() - begin a read, which judges what it finds
  * @t: the test
  */

@@ -39,7 +39,7 @@ struct life_test {
 	u32 next;		/* number of the next write */
 	u32 nested;		/* depth of the hook */
 	u32 under_way;		/* bios */
-	u32 flushes, reads, writes, zeroes, moves, errors, suspends, cuts;
+	u32 flushes, reads, writes, zeroes, moves, bitmaps, errors, suspends, cuts;
 	bool failures;		/* errors are to be expected */
 	u32 zeroed_from_mib;	/* nothing was ever written from here on */
 	bool zeroed;		/* ... and the next table says so */
@@ -61,6 +61,7 @@ void life_adopt(struct life_test *t, struct vhdx_image *image,
 		struct fake_dev *dev);
 void life_write(struct life_test *t);
 void life_move(struct life_test *t);
+void life_move_bitmap(struct life_test *t);
 void life_zero(struct life_test *t);
 void life_read(struct life_test *t);
 void life_flush(struct life_test *t);
