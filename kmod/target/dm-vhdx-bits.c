@@ -260,7 +260,11 @@ int vhdx_bits_load(struct vhdx_target *vt, u32 block, u64 off)
 		mutex_lock(&vt->publish);
 		there = vhdx_bits_find(chain, off);
 	} while (!r && !there && gone != chain->bits_gone);
-	if (r || there || !vhdx_bits_are_there(vt, block, off)) {
+	if (!vhdx_bits_are_there(vt, block, off)) {
+		/* Whatever is there now, or is not, is another's business. */
+		vhdx_bits_free(chain, bits);
+		r = 0;
+	} else if (r || there) {
 		vhdx_bits_free(chain, bits);
 	} else {
 		bits->off = off;

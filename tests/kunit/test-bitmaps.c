@@ -271,6 +271,28 @@ static void bitmaps_loading(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, part_read(t, other + 8), PART_OLD);
 }
 
+static void bitmaps_on_read_gone(struct fake_dev *dev)
+{
+	bitmaps_on_read(dev);
+	dev->fail_in[FAKE_READ] = 1;
+}
+
+/* Nor is it anybody's trouble that the old place cannot be read any more: it may be gone. */
+static void bitmaps_loading_gone(struct kunit *test)
+{
+	sector_t other = BITMAPS_PER_PAGE * (sector_t)PART_BLOCK_SECTORS;
+	struct part_test *t = test->priv;
+	struct vhdx_target *vt = bitmaps_start(t);
+	u32 taken = vt->image.space.taken;
+
+	t->dev->on_read = bitmaps_on_read_gone;
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, other, 8));
+	KUNIT_EXPECT_TRUE(test, !t->dev->on_read);
+	KUNIT_EXPECT_EQ(test, t->dev->fail_in[FAKE_READ], 0U);
+	KUNIT_EXPECT_EQ(test, part_read(t, other), PART_NEW);
+	bitmaps_check(t, taken + PART_BLOCK_MIB);
+}
+
 static void bitmaps_during_loading(struct part_test *t)
 {
 	/* Its bits are read, and found to be held. */
@@ -515,6 +537,7 @@ static struct kunit_case bitmaps_cases[] = {
 	KUNIT_CASE(bitmaps_clean),
 	KUNIT_CASE(bitmaps_writes),
 	KUNIT_CASE(bitmaps_loading),
+	KUNIT_CASE(bitmaps_loading_gone),
 	KUNIT_CASE(bitmaps_loading_held),
 	KUNIT_CASE(bitmaps_reading),
 	KUNIT_CASE(bitmaps_two),
