@@ -459,6 +459,37 @@ static void bitmaps_lost(struct kunit *test)
 	bitmaps_check(t, taken);
 }
 
+static void bitmaps_rest(struct part_test *t)
+{
+	struct vhdx_bits *bits;
+
+	list_for_each_entry(bits, &t->vt->chain->bits_list, list)
+		bits->changes = 0;
+}
+
+static void bitmaps_rest_hook(struct fake_dev *dev, const struct fake_event *event)
+{
+	struct part_test *t = dev->hook_arg;
+
+	if (t->vt->log.checkpoints > 1000)
+		bitmaps_rest(t);
+}
+
+/* Bits that do not come to rest: it does not wait for that for ever. */
+static void bitmaps_never_clean(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	struct vhdx_target *vt = bitmaps_start(t);
+	u32 taken = vt->image.space.taken;
+
+	list_first_entry(&vt->chain->bits_list, struct vhdx_bits, list)->changes++;
+	t->dev->hook = bitmaps_rest_hook;
+	bitmaps_expect(t, -EIO, "");
+	bitmaps_rest(t);
+	bitmaps_move(t, bitmaps_low(t));
+	bitmaps_check(t, taken);
+}
+
 /* Without memory it waits for a commit. */
 static void bitmaps_no_memory(struct kunit *test)
 {
@@ -544,6 +575,7 @@ static struct kunit_case bitmaps_cases[] = {
 	KUNIT_CASE(bitmaps_given_up),
 	KUNIT_CASE(bitmaps_no_checkpoint),
 	KUNIT_CASE(bitmaps_lost),
+	KUNIT_CASE(bitmaps_never_clean),
 	KUNIT_CASE(bitmaps_no_memory),
 	KUNIT_CASE(bitmaps_no_deadlock),
 	KUNIT_CASE(bitmaps_absent),

@@ -148,6 +148,30 @@ static void lack_none_below_fails(struct kunit *test)
 	t->dev->full = false;
 }
 
+/* dm is done with noflush, and the target not: what is handed back now would fail. */
+static void lack_noflush_is_over(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 8);
+	struct fake_bio *waiting;
+
+	lack_test_reserve(t);
+	KUNIT_EXPECT_EQ(test, 0, space_test_write(t, 0));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+	vt->requeue_no_space = true;
+	t->dev->full = true;
+	waiting = space_test_begin(t, 1);
+	fake_kernel_run();
+	KUNIT_EXPECT_FALSE(test, waiting->done);
+	vt->requeue_no_space = false;
+	t->dev->full = false;
+	fake_kernel_fire();
+	fake_kernel_run();
+	KUNIT_ASSERT_TRUE(test, waiting->done);
+	KUNIT_EXPECT_EQ(test, waiting->status, 0);
+	fake_bio_free(waiting);
+}
+
 /* A lack that was over in vain is over: the next one is told and waited for. */
 static void lack_none_below_again(struct kunit *test)
 {
@@ -562,6 +586,7 @@ static struct kunit_case lack_cases[] = {
 	KUNIT_CASE(lack_none_below),
 	KUNIT_CASE(lack_zeroes),
 	KUNIT_CASE(lack_none_below_fails),
+	KUNIT_CASE(lack_noflush_is_over),
 	KUNIT_CASE(lack_none_below_again),
 	KUNIT_CASE(lack_metadata_noflush),
 	KUNIT_CASE(lack_metadata_late),

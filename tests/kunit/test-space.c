@@ -413,6 +413,31 @@ static void space_done_together(struct kunit *test)
 	}
 }
 
+/* What waits for memory, or space, waits for whoever has it; else it looks again. */
+static void space_starves(struct kunit *test)
+{
+	struct space_test *t = test->priv;
+	struct vhdx_target *vt = space_test_target(t, 8);
+	struct fake_bio *fbio = fake_bio_new(REQ_OP_WRITE, VK_BEGIN, 8);
+	u32 i;
+
+	fbio->hook.flight = -1;
+	for (i = 0; i < 6; i++) {
+		vt->nr_dirty = i == 0;
+		vt->nr_preparing = i == 1;
+		vt->limbo_mib = i == 2;
+		vt->move_mib = i == 3;
+		vt->moving = i == 4 ? 0 : VHDX_NO_BLOCK;
+		vhdx_starve(vt, &fbio->bio);
+		KUNIT_EXPECT_EQ(test, bio_list_empty(&vt->starved), i == 5);
+		KUNIT_EXPECT_EQ(test, bio_list_empty(&vt->deferred), i != 5);
+		bio_list_init(&vt->starved);
+		bio_list_init(&vt->deferred);
+	}
+	fake_kernel_run();
+	fake_bio_free(fbio);
+}
+
 /* No memory for an allocation: the write waits, and others go on. */
 static void space_no_memory(struct kunit *test)
 {
@@ -487,6 +512,7 @@ static struct kunit_case space_cases[] = {
 	KUNIT_CASE(space_waiters_after_failure),
 	KUNIT_CASE(space_done_together),
 	KUNIT_CASE(space_no_memory),
+	KUNIT_CASE(space_starves),
 	KUNIT_CASE(space_shrunk_for_next),
 	{}
 };

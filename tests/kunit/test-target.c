@@ -76,6 +76,29 @@ static void target_timers(struct kunit *test)
 	INIT_LIST_HEAD(&fake.timers);
 }
 
+/* Whatever there is no memory for: a target that is made has what it needs. */
+static void target_no_memory(struct kunit *test)
+{
+	struct tables_test *t = test->priv;
+	struct vk_target *vkt = &t->vkts[0];
+	bool lacked = true;
+	u32 n, failed = 0;
+	int r;
+
+	for (n = 1; lacked; n++) {
+		fake_lack_begin(n, true);
+		r = vk_target_new(vkt, t->dev, 0);
+		lacked = fake_lack_end();
+		if (!r)
+			KUNIT_EXPECT_TRUE(test, vkt->vt->alloc_wq && vkt->vt->prepare_wq &&
+						vkt->vt->commit_wq && vkt->vt->free_wq);
+		failed += r == -ENOMEM;
+		fake_md_remove((unsigned long)vkt->ti.table);
+		vk_target_drop(vkt);
+	}
+	KUNIT_EXPECT_GE(test, failed, 4);
+}
+
 static void target_limits(struct kunit *test)
 {
 	static const struct {
@@ -152,6 +175,7 @@ static struct kunit_case target_cases[] = {
 	KUNIT_CASE(target_may_overwrite),
 	KUNIT_CASE(target_suspend_undone),
 	KUNIT_CASE(target_timers),
+	KUNIT_CASE(target_no_memory),
 	KUNIT_CASE(target_limits),
 	KUNIT_CASE(target_measured),
 	{}
