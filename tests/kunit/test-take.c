@@ -110,11 +110,15 @@ static void take_bitmaps(struct kunit *test)
 static void take_first(struct kunit *test)
 {
 	struct vhdx_target *vt = take_start(test);
+	u32 mib;
 
 	/* The log's, by hand. */
 	vhdx_space_release(&vt->image.space, 1, 1);
 	KUNIT_EXPECT_EQ(test, 1, vhdx_take_bitmap(vt));
-	KUNIT_EXPECT_EQ(test, TAKE_FREE, vhdx_take_bitmap(vt));
+	for (mib = TAKE_FREE; mib < TAKE_SIZE; mib++)
+		KUNIT_EXPECT_EQ(test, mib, vhdx_take_bitmap(vt));
+	vhdx_set_space_aside(vt, 1);
+	KUNIT_EXPECT_EQ(test, 1, vhdx_take_bitmap(vt));
 	take_end(test);
 }
 

@@ -60,6 +60,10 @@ static void target_suspend_undone(struct kunit *test)
 	vk_target_suspend(&t->vkts[0], false);
 	KUNIT_EXPECT_EQ(test, vt->mode, VHDX_MODE_RW);
 	KUNIT_EXPECT_EQ(test, vt->nr_dirty, 0);
+	/* And one that was not ends with the resume at the latest. */
+	KUNIT_ASSERT_EQ(test, 0, vk_target_resume(&t->vkts[0]));
+	vk_target_suspend(&t->vkts[0], true);
+	KUNIT_EXPECT_FALSE(test, vt->requeue_no_space);
 }
 
 /* No timer outlives its target, not even if it was not suspended. */
