@@ -368,7 +368,7 @@ static int vhdx_message_move(struct vhdx_target *vt, const char *which,
 
 	if (kstrtoull(bitmap ? how : which, 10, &nr) || nr > U32_MAX ||
 	    (how && !bitmap && strcasecmp(how, "zeros"))) {
-		DMWARN("%pg: move needs the number of a block, and may have 'zeros' behind it; or 'bitmap' and that of a chunk",
+		DMWARN("%pg: move needs a block's number (and 'zeros'), or 'bitmap' and a chunk's",
 		       vt->bdev);
 		return -EINVAL;
 	}

@@ -105,7 +105,7 @@ static void message_move_refused(struct kunit *test)
 	tables_start(t);
 	for (i = 0; i < ARRAY_SIZE(bad); i++)
 		message_expect_refused(t, bad[i],
-				       "fake: move needs the number of a block, and may have 'zeros' behind it; or 'bitmap' and that of a chunk\n");
+				       "fake: move needs a block's number (and 'zeros'), or 'bitmap' and a chunk's\n");
 	KUNIT_EXPECT_EQ(test, -ERANGE, message_tell(t, "move 64"));
 	KUNIT_EXPECT_EQ(test, -ERANGE, message_tell(t, "move 4294967295"));
 	KUNIT_EXPECT_EQ(test, 1, vk_target_tell(&t->vkts[0], "MOVE 63 Zeros", answer,
