@@ -44,6 +44,22 @@ free()
 	wait_for 60 used_is "$3"
 }
 
+# Suspended and resumed all the time.
+suspend_on()
+{
+	rm -f "$STATE/enough"
+	while [ ! -e "$STATE/enough" ]; do
+		dmsetup suspend a
+		dmsetup resume a
+	done &
+	suspender=$!
+}
+suspend_off()
+{
+	touch "$STATE/enough"
+	wait $suspender
+}
+
 insmod_vhdx
 ram=$(foreign_disk 100)
 "$vhdx" create --force --size 64M --block-size 2M "$ram"
@@ -59,18 +75,11 @@ free 16 16 $((high - 32))
 for ((block = 15; block >= 4; block--)); do
 	expect 'moved * *' "$block"
 done
-(
-	while [ ! -e "$STATE/enough" ]; do
-		dmsetup suspend a
-		dmsetup resume a
-	done
-) &
-suspender=$!
+suspend_on
 for ((block = 3; block >= 0; block--)); do
 	expect 'moved * *' "$block"
 done
-touch "$STATE/enough"
-wait $suspender
+suspend_off
 [ ! -e "$STATE/again" ] || note "$(wc -l <"$STATE/again") times one was given up, or not begun"
 for ((block = 15; block >= 0; block--)); do
 	expect 'stays *' "$block"
@@ -107,21 +116,13 @@ writer 16 16
 wait_for 120 present 32
 high=$(status a used)
 free 16 16 $((high - 32))
-rm -f "$STATE/enough"
-(
-	while [ ! -e "$STATE/enough" ]; do
-		dmsetup suspend a
-		dmsetup resume a
-	done
-) &
-suspender=$!
+suspend_on
 expect 'moved * *' bitmap 0
 expect 'stays *' bitmap 0
 for ((block = 15; block >= 0; block--)); do
 	expect 'moved * *' "$block"
 done
-touch "$STATE/enough"
-wait $suspender
+suspend_off
 [ "$(counted bitmaps_moved)" = 1 ]
 more_ops 20
 dmsetup message a 0 commit
