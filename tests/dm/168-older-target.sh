@@ -5,7 +5,7 @@
 # The tool is newer than the module that is loaded, as after an upgrade while images are attached: what
 # that target does not know is named, with what to do, and what can be done without is done without.
 . "$VHDX_TOP/tests/lib/vhdx.sh"
-need readelf mkntfs ntfs-3g
+need readelf mkntfs ntfs-3g blkdiscard
 
 # The module as it is, but for the version it states: 1.MINOR.0 instead of 1.x.y. In struct target_type
 # (include/linux/device-mapper.h) that is behind a number and two pointers.
@@ -88,6 +88,26 @@ told 'feature vhd-growing' 1.6 1.5
 "$vhdx" create --format vhd --type fixed --size 8M f.vhd
 "$vhdx" attach f.vhd d
 "$vhdx" detach d
+rmmod_vhdx
+
+# One that moves blocks, but no sector bitmaps: the child's is behind what was discarded.
+older_module older.ko 7
+VHDX_KO=$PWD/older.ko insmod_vhdx
+"$vhdx" create --size 32M --block-size 1M p.vhdx
+"$vhdx" attach p.vhdx d
+dd if=/dev/urandom of=/dev/mapper/d bs=1M seek=8 count=2 oflag=direct status=none
+"$vhdx" detach d
+"$vhdx" create --parent p.vhdx --block-size 1M c.vhdx
+"$vhdx" attach c.vhdx d
+dd if=/dev/urandom of=/dev/mapper/d bs=1M count=4 oflag=direct conv=notrunc status=none
+dd if=/dev/urandom of=/dev/mapper/d bs=4k seek=2050 count=1 oflag=direct conv=notrunc status=none
+blkdiscard -l 4M /dev/mapper/d
+"$vhdx" compact --json d >json 2>out
+grep -qE '"bitmaps_kept": *1,?$' json || fail "$(<json)"
+grep -qE '"blocks_moved": *1,' json || fail "$(<json)"
+grep -F '1 sector bitmaps stay where they are: the message move-bitmap needs version 1.8' out || fail "$(<out)"
+"$vhdx" detach d
+"$vhdx" check c.vhdx
 rmmod_vhdx
 
 # A new one: not a word.
