@@ -506,6 +506,35 @@ static void part_begun_meanwhile(struct kunit *test)
 	fake_bio_free(fbio);
 }
 
+static void part_close(struct fake_dev *dev)
+{
+	struct part_test *t = dev->hook_arg;
+
+	KUNIT_EXPECT_EQ(t->check.test, 0, vk_target_message(&t->vkt, "close"));
+	KUNIT_EXPECT_EQ(t->check.test, t->vt->session, VHDX_SESSION_CLOSED);
+	fake_dev_forget(dev);
+}
+
+/* The session is closed while bits are read: there is another one before any data. */
+static void part_closed_meanwhile(struct kunit *test)
+{
+	struct part_test *t = test->priv;
+	struct vhdx_target *vt;
+
+	vk_set_bitmap(t->dev, &t->spec, 0, vk_free_mib(&t->spec));
+	vt = part_start(t);
+	t->dev->hook_arg = t;
+	t->dev->on_read = part_close;
+	KUNIT_EXPECT_EQ(test, 0, part_write(t, 0, 0, 8));
+	KUNIT_EXPECT_TRUE(test, !t->dev->on_read);
+	KUNIT_EXPECT_EQ(test, vt->session, VHDX_SESSION_OPEN);
+	KUNIT_EXPECT_EQ(test, vhdx_stat(&vt->stats, VHDX_STAT_SESSIONS), 2ULL);
+	KUNIT_EXPECT_LT(test, part_event(t, 0, FAKE_WRITE), part_event(t, 0, FAKE_BIO));
+	KUNIT_EXPECT_EQ(test, 0, vk_guest_flush(&t->vkt));
+	KUNIT_EXPECT_EQ(test, part_read(t, 0), PART_NEW);
+	KUNIT_EXPECT_EQ(test, part_read(t, 8), PART_OLD);
+}
+
 /* What an earlier session has written to its log is in its place since it was closed. */
 static void part_bits_of_before(struct kunit *test)
 {
@@ -541,6 +570,7 @@ static struct kunit_case part_cases[] = {
 	KUNIT_CASE(part_bitmap_first),
 	KUNIT_CASE(part_last_room),
 	KUNIT_CASE(part_begun_meanwhile),
+	KUNIT_CASE(part_closed_meanwhile),
 	KUNIT_CASE(part_bits_of_before),
 	{}
 };

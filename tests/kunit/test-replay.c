@@ -430,6 +430,7 @@ static void image_replay_one_entry(struct kunit *test)
 	bytes = vk_entry_write(&entry, t->dev, &header.log_guid, 7, off, off,
 			       t->dev->bytes);
 	KUNIT_ASSERT_EQ(test, 0, image_test_load(t));
+	KUNIT_EXPECT_TRUE(test, strstr(fake.message, " 1 entries to replay") != NULL);
 	fake_dev_forget(t->dev);
 	KUNIT_ASSERT_EQ(test, 0, vhdx_image_replay(&t->image));
 	for (i = 0; i < t->dev->nr_events; i++)

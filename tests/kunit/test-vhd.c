@@ -265,6 +265,29 @@ static void vhd_footers(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->dev->nr_events, vhd_event(t, 0, FAKE_WRITE, 0, 512));
 }
 
+/* Space known to be zero is not zeroed; of MiB 0 that cannot be said. */
+static void vhd_zeroed(struct kunit *test)
+{
+	struct vhd_test *t = test->priv;
+	struct vhdx_target *vt;
+	u32 slot = 1;
+
+	vhd_test_start(t);
+	vt = t->vt;
+	while (vhd_slot_sector(vt->image.vhd, slot) < 2048)
+		slot++;
+	vt->zeroed_from_mib = 1;
+	vt->space_hint = slot;
+	fake_dev_forget(t->dev);
+	KUNIT_EXPECT_EQ(test, 0, vhd_test_write(t, 0, 3 * VHD_TEST_SECTORS, 1));
+	KUNIT_EXPECT_EQ(test, vt->image.vhd->place[3], vhd_slot_sector(vt->image.vhd, slot));
+	KUNIT_EXPECT_EQ(test, fake_dev_count(t->dev, FAKE_ZERO), 0U);
+	KUNIT_EXPECT_EQ(test, vt->nr_aside, 0U);
+	vt->space_hint = 1;
+	KUNIT_EXPECT_EQ(test, 0, vhd_test_write(t, 0, 4 * VHD_TEST_SECTORS, 1));
+	KUNIT_EXPECT_NE(test, fake_dev_count(t->dev, FAKE_ZERO), 0U);
+}
+
 /* Who else changes the image has it known. */
 static void vhd_edited(struct kunit *test)
 {
@@ -558,6 +581,7 @@ static struct kunit_case vhd_cases[] = {
 	KUNIT_CASE(vhd_grows),
 	KUNIT_CASE(vhd_flush_fails),
 	KUNIT_CASE(vhd_footers),
+	KUNIT_CASE(vhd_zeroed),
 	KUNIT_CASE(vhd_edited),
 	KUNIT_CASE(vhd_bad_places),
 	KUNIT_CASE(vhd_last_blocks),
