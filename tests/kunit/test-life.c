@@ -553,7 +553,7 @@ static void life_round(struct life_test *t, u32 steps, bool zeroed)
 static void life_run(struct kunit *test, bool zeroed, bool failures)
 {
 	struct life_test *t = test->priv;
-	u32 rounds = (t->chained ? 20 : 5) * vk_effort, round;
+	u32 rounds = (t->chained ? 8 : 5) * vk_effort, round;
 
 	/* Its bitmaps take space, too. */
 	t->spec.dev_mib += t->chained ? 4 : 0;

@@ -440,6 +440,38 @@ static void image_replay_one_entry(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, written, bytes);
 }
 
+/* Zeroes that the log has and there is no memory to remember: such an image is not shown. */
+static void image_load_zero_memory(struct kunit *test)
+{
+	struct image_test *t = test->priv;
+	u64 off = (u64)vk_free_mib(&t->spec) * SZ_1M;
+	struct vhdx_header header;
+	struct vk_entry entry;
+	bool damaged, lacked, loaded;
+	u32 n = 0;
+
+	vk_get_header(t->dev, &header, &damaged);
+	guid_gen(&header.log_guid);
+	vk_set_header(t->dev, &header);
+	image_test_stamp(t, 0x55);
+	fake_dev_poke(t->dev, off, t->buf, VHDX_SECTOR);
+	vk_entry_begin(&entry);
+	vk_entry_zero(&entry, off, VHDX_SECTOR);
+	vk_entry_write(&entry, t->dev, &header.log_guid, 1, 0, 0, t->dev->bytes);
+	do {
+		fake_lack_begin(++n, true);
+		loaded = !image_test_load(t);
+		lacked = fake_lack_end();
+		if (loaded) {
+			vk_view(&t->image, off, t->buf, VHDX_SECTOR);
+			KUNIT_EXPECT_PTR_EQ(test, memchr_inv(t->buf, 0, VHDX_SECTOR), NULL);
+		}
+		vhdx_image_unload(&t->image);
+	} while (lacked && n < 1000);
+	KUNIT_EXPECT_TRUE(test, loaded);
+	KUNIT_EXPECT_FALSE(test, lacked);
+}
+
 static void image_replay_crash(struct kunit *test)
 {
 	struct image_test *t = test->priv;
@@ -519,6 +551,7 @@ static struct kunit_case replay_cases[] = {
 	KUNIT_CASE(image_load_log_first),
 	KUNIT_CASE(image_replay),
 	KUNIT_CASE(image_replay_one_entry),
+	KUNIT_CASE(image_load_zero_memory),
 	KUNIT_CASE(image_replay_crash),
 	KUNIT_CASE(image_replay_errors),
 	{}

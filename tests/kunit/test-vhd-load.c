@@ -429,6 +429,7 @@ static void load_half_merged(struct kunit *test)
 	fake_dev_poke(t->dev, child.header_off, t->buf, VHD_HEADER_BYTES);
 	load_expect_refused(t, "7:0 2 parent 7:2", -EINVAL,
 			    "fake: layer 1: the parent is not the one that the VHD image was made from: ");
+	KUNIT_EXPECT_EQ(test, 0, load_make(t, "7:0 3 ignore_parent_id parent 7:2"));
 	vk_target_drop(&t->vkt);
 	fake_dev_free(parent);
 }
