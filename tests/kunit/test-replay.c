@@ -411,13 +411,32 @@ static void image_replay(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, t->dev->nr_events, 0);
 }
 
-/* A log of one entry: that is written once more, and nothing else of the log. */
-static void image_replay_one_entry(struct kunit *test)
+/* What is next to the BAT is a block's, and read as the log has it. */
+static void image_load_dirty_next_to_bat(struct kunit *test)
 {
 	struct image_test *t = test->priv;
 	struct vhdx_header header;
 	struct vk_entry entry;
-	u32 off = 5 * VHDX_SECTOR, bytes, i;
+	bool damaged;
+
+	vk_get_header(t->dev, &header, &damaged);
+	guid_gen(&header.log_guid);
+	vk_set_header(t->dev, &header);
+	image_test_stamp(t, 0x55);
+	vk_entry_begin(&entry);
+	vk_entry_data(&entry, (u64)vk_free_mib(&t->spec) << 20, t->buf);
+	vk_entry_write(&entry, t->dev, &header.log_guid, 1, 0, 0, t->dev->bytes);
+	KUNIT_ASSERT_EQ(test, 0, image_test_load(t));
+	KUNIT_EXPECT_TRUE(test, t->image.overlay.payload);
+}
+
+/* A log of one entry: that is written once more, and nothing else of the log. */
+static void image_replay_one(struct kunit *test, u32 off)
+{
+	struct image_test *t = test->priv;
+	struct vhdx_header header;
+	struct vk_entry entry;
+	u32 bytes, i;
 	u64 written = 0;
 	bool damaged;
 
@@ -438,6 +457,19 @@ static void image_replay_one_entry(struct kunit *test)
 		    image_test_is_log(t, &t->dev->events[i]))
 			written += t->dev->events[i].bytes;
 	KUNIT_EXPECT_EQ(test, written, bytes);
+}
+
+/* Also one that goes on at the log's start. */
+static void image_replay_one_entry(struct kunit *test)
+{
+	image_replay_one(test, 5 * VHDX_SECTOR);
+}
+
+static void image_replay_one_around(struct kunit *test)
+{
+	const struct image_test *t = test->priv;
+
+	image_replay_one(test, t->spec.log_mib * SZ_1M - VHDX_SECTOR);
 }
 
 /* Zeroes that the log has and there is no memory to remember: such an image is not shown. */
@@ -550,7 +582,9 @@ static struct kunit_case replay_cases[] = {
 	KUNIT_CASE(image_load_dirty_metadata_only),
 	KUNIT_CASE(image_load_log_first),
 	KUNIT_CASE(image_replay),
+	KUNIT_CASE(image_load_dirty_next_to_bat),
 	KUNIT_CASE(image_replay_one_entry),
+	KUNIT_CASE(image_replay_one_around),
 	KUNIT_CASE(image_load_zero_memory),
 	KUNIT_CASE(image_replay_crash),
 	KUNIT_CASE(image_replay_errors),
