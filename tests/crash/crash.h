@@ -8,6 +8,7 @@
 #define SECTOR		512U
 #define PAGE		4096U
 #define BLOCK_SECTORS	2048U	/* blocks of 1 MiB */
+#define CHUNK_SECTORS	(1U << 23)	/* each with a sector bitmap */
 
 /* Exit status: 1 is for a state that is wrong, this for all else. */
 #define EXIT_TROUBLE	2

@@ -23,6 +23,22 @@ void disturb_suspend(struct workload *workload)
 	}
 }
 
+/* One of a chain has sector bitmaps as well. */
+static void disturb_move_one(const struct workload *workload, struct dice *dice,
+			     const struct site *site)
+{
+	char message[40];
+
+	if (workload->kind->parents && dice_percent(dice, 30))
+		snprintf(message, sizeof(message), "move bitmap %u",
+			 (u32)(site->lba / CHUNK_SECTORS));
+	else
+		snprintf(message, sizeof(message), "move %u%s",
+			 (u32)(site->lba / BLOCK_SECTORS),
+			 dice_percent(dice, 20) ? " zeros" : "");
+	stack_message(WORKLOAD_NAME, message);
+}
+
 /**
  * disturb_move() - have blocks moved to space that others have left
  * @workload: the workload, which is being written
@@ -30,19 +46,13 @@ void disturb_suspend(struct workload *workload)
 void disturb_move(struct workload *workload)
 {
 	const struct ledger *ledger = &workload->ledger;
-	char message[40];
 	struct dice dice;
 	u32 i;
 
 	dice_init(&dice, workload->seed, 2);
 	for (i = 0; i < workload->kind->moves; i++) {
-		const struct site *site;
-
 		usleep(5000);
-		site = &ledger->sites[dice_below(&dice, ledger->nr_sites)];
-		snprintf(message, sizeof(message), "move %u%s",
-			 (u32)(site->lba / BLOCK_SECTORS),
-			 dice_percent(&dice, 20) ? " zeros" : "");
-		stack_message(WORKLOAD_NAME, message);
+		disturb_move_one(workload, &dice,
+				 &ledger->sites[dice_below(&dice, ledger->nr_sites)]);
 	}
 }
