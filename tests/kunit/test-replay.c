@@ -24,6 +24,16 @@ static u64 image_test_place(const struct image_test *t, u32 i)
 	return (u64)vk_free_mib(&t->spec) * SZ_1M + (i - 56) * VHDX_SECTOR;
 }
 
+/* Its header names a log. */
+static void image_test_name_log(struct image_test *t, struct vhdx_header *header)
+{
+	bool damaged;
+
+	vk_get_header(t->dev, header, &damaged);
+	guid_gen(&header->log_guid);
+	vk_set_header(t->dev, header);
+}
+
 static void image_test_stamp(struct image_test *t, u8 stamp)
 {
 	memset(t->buf, stamp, VHDX_SECTOR);
@@ -51,15 +61,12 @@ static void image_test_make_dirty(struct image_test *t)
 	u32 off = SZ_1M - 6 * VHDX_SECTOR, tail, i;
 	struct vhdx_header header;
 	struct vk_entry entry;
-	bool damaged;
 
 	image_test_stamp(t, 0x11);
 	for (i = 0; i < 16; i++)
 		fake_dev_poke(t->dev, payload + i * VHDX_SECTOR, t->buf,
 			      VHDX_SECTOR);
-	vk_get_header(t->dev, &header, &damaged);
-	guid_gen(&header.log_guid);
-	vk_set_header(t->dev, &header);
+	image_test_name_log(t, &header);
 
 	/* Applied already, and overwritten since: not to be replayed. */
 	tail = off;
@@ -208,15 +215,12 @@ static void image_load_dirty_apart(struct kunit *test)
 	struct vhdx_header header;
 	struct vk_entry entry;
 	u64 bytes = 0, off;
-	bool damaged;
 
 	fake_dev_free(t->dev);
 	t->spec.log_mib = 4;
 	t->dev = vk_format(&t->spec);
 	t->image.backing.bdev = &t->dev->bdev;
-	vk_get_header(t->dev, &header, &damaged);
-	guid_gen(&header.log_guid);
-	vk_set_header(t->dev, &header);
+	image_test_name_log(t, &header);
 	off = (u64)vk_free_mib(&t->spec) * SZ_1M;
 	image_test_stamp(t, 0x55);
 	vk_entry_begin_large(&entry, sectors, sectors);
@@ -247,11 +251,8 @@ static void image_load_dirty_metadata_only(struct kunit *test)
 	struct image_test *t = test->priv;
 	struct vhdx_header header;
 	struct vk_entry entry;
-	bool damaged;
 
-	vk_get_header(t->dev, &header, &damaged);
-	guid_gen(&header.log_guid);
-	vk_set_header(t->dev, &header);
+	image_test_name_log(t, &header);
 	vk_entry_begin(&entry);
 	image_test_bat(t, vk_free_mib(&t->spec));
 	vk_entry_data(&entry, vk_bat_off(&t->spec), t->buf);
@@ -280,12 +281,9 @@ static void image_load_log_first(struct kunit *test)
 	};
 	struct vhdx_header header;
 	struct vk_entry entry;
-	bool damaged;
 	u32 i;
 
-	vk_get_header(t->dev, &header, &damaged);
-	guid_gen(&header.log_guid);
-	vk_set_header(t->dev, &header);
+	image_test_name_log(t, &header);
 	vk_entry_begin(&entry);
 	for (i = 0; i < ARRAY_SIZE(torn); i++) {
 		fake_dev_peek(t->dev, torn[i], t->buf, VHDX_SECTOR);
@@ -417,11 +415,8 @@ static void image_load_dirty_next_to_bat(struct kunit *test)
 	struct image_test *t = test->priv;
 	struct vhdx_header header;
 	struct vk_entry entry;
-	bool damaged;
 
-	vk_get_header(t->dev, &header, &damaged);
-	guid_gen(&header.log_guid);
-	vk_set_header(t->dev, &header);
+	image_test_name_log(t, &header);
 	image_test_stamp(t, 0x55);
 	vk_entry_begin(&entry);
 	vk_entry_data(&entry, (u64)vk_free_mib(&t->spec) << 20, t->buf);
@@ -438,11 +433,8 @@ static void image_replay_one(struct kunit *test, u32 off)
 	struct vk_entry entry;
 	u32 bytes, i;
 	u64 written = 0;
-	bool damaged;
 
-	vk_get_header(t->dev, &header, &damaged);
-	guid_gen(&header.log_guid);
-	vk_set_header(t->dev, &header);
+	image_test_name_log(t, &header);
 	vk_entry_begin(&entry);
 	image_test_bat(t, vk_free_mib(&t->spec));
 	vk_entry_data(&entry, vk_bat_off(&t->spec), t->buf);
@@ -479,12 +471,10 @@ static void image_load_zero_memory(struct kunit *test)
 	u64 off = (u64)vk_free_mib(&t->spec) * SZ_1M;
 	struct vhdx_header header;
 	struct vk_entry entry;
-	bool damaged, lacked, loaded;
+	bool lacked, loaded;
 	u32 n = 0;
 
-	vk_get_header(t->dev, &header, &damaged);
-	guid_gen(&header.log_guid);
-	vk_set_header(t->dev, &header);
+	image_test_name_log(t, &header);
 	image_test_stamp(t, 0x55);
 	fake_dev_poke(t->dev, off, t->buf, VHDX_SECTOR);
 	vk_entry_begin(&entry);
