@@ -179,7 +179,7 @@ bool vhdx_bits_evict(struct vhdx_chain *chain, u32 mib)
 bool vhdx_bits_are_held(const struct vhdx_target *vt, u32 block)
 {
 	lockdep_assert_held(&vt->publish);
-	return vt->moving_chunk == block >> vt->image.layout.geo.chunk_shift;
+	return vt->moving_chunk == vhdx_block_chunk(vt, block);
 }
 
 static struct vhdx_bits *vhdx_bits_try(struct vhdx_chain *chain)
@@ -222,11 +222,10 @@ static int vhdx_bits_error(int r)
 /* Is it still there where a block's bits are, and may they be in core? */
 static bool vhdx_bits_are_there(const struct vhdx_target *vt, u32 block, u64 off)
 {
-	u32 chunk = block >> vt->image.layout.geo.chunk_shift;
-
 	if (vt->image.is_vhd)
 		return true;
-	return vt->image.bitmap[chunk] == off >> 20 && !vhdx_bits_are_held(vt, block);
+	return vt->image.bitmap[vhdx_block_chunk(vt, block)] == off >> 20 &&
+	       !vhdx_bits_are_held(vt, block);
 }
 
 /**

@@ -177,12 +177,11 @@ bool vhdx_replace_block(struct vhdx_target *vt, u32 block, u32 mib)
  */
 bool vhdx_replace_bitmap(struct vhdx_target *vt, u32 chunk, u32 mib)
 {
-	u64 index = vhdx_bat_bitmap_index(&vt->image.layout.geo, chunk);
 	u32 old = vt->image.bitmap[chunk];
 	struct vhdx_change *spare;
 
 	lockdep_assert_held(&vt->publish);
-	if (!vhdx_free_ready(vt, vhdx_txn_sector(vt, index), true, &spare))
+	if (!vhdx_free_ready(vt, vhdx_txn_bitmap_sector(vt, chunk), true, &spare))
 		return false;
 	vhdx_txn_move_bitmap(vt, spare, chunk, mib);
 	vhdx_limbo_add(vt, old, 1);

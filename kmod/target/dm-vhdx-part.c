@@ -193,11 +193,6 @@ static u32 vhdx_part_fresh(struct vhdx_target *vt, u32 block,
 	return fresh;
 }
 
-static u32 vhdx_part_chunk(const struct vhdx_target *vt, u32 block)
-{
-	return block >> vt->image.layout.geo.chunk_shift;
-}
-
 /*
  * Step 1, if nothing has to be waited for.  @simply: in map.  Returns 0, or
  * -ENXIO: the chunk needs a bitmap; -ENODATA: *@missing is to be loaded;
@@ -217,7 +212,7 @@ static int vhdx_part_try_begin(struct vhdx_target *vt, u32 block, bool simply,
 	lockdep_assert_held(&vt->publish);
 	if (vt->image.is_vhd)
 		return vhd_part_begin(vt, block, simply);
-	if (!vt->image.bitmap[vhdx_part_chunk(vt, block)])
+	if (!vt->image.bitmap[vhdx_block_chunk(vt, block)])
 		return -ENXIO;
 	if (vhdx_bits_are_held(vt, block))
 		return -EAGAIN;
@@ -265,7 +260,7 @@ int vhdx_part_begin(struct vhdx_target *vt, u32 block)
 			return r;
 		mutex_unlock(&vt->publish);
 		if (r == -ENXIO)
-			r = vhdx_bits_add_bitmap(vt, vhdx_part_chunk(vt, block));
+			r = vhdx_bits_add_bitmap(vt, vhdx_block_chunk(vt, block));
 		else
 			r = vhdx_bits_load(vt, block, missing);
 		mutex_lock(&vt->publish);

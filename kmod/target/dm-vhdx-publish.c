@@ -38,6 +38,19 @@ u64 vhdx_txn_block_sector(const struct vhdx_target *vt, u32 block)
 }
 
 /**
+ * vhdx_txn_bitmap_sector() - which sector of the image has the entry of a sector bitmap
+ * @vt: the target
+ * @chunk: the chunk that it is for
+ *
+ * Context: any.
+ * Return: its number, counted in 4 KiB.
+ */
+u64 vhdx_txn_bitmap_sector(const struct vhdx_target *vt, u32 chunk)
+{
+	return vhdx_txn_sector(vt, vhdx_bat_bitmap_index(&vt->image.layout.geo, chunk));
+}
+
+/**
  * vhdx_txn_bits_sector() - which sector of the image has these bits
  * @vt: the target
  * @bits: the bits
@@ -357,10 +370,8 @@ void vhdx_txn_extend_part(struct vhdx_target *vt, struct vhdx_change *spare,
 void vhdx_txn_add_bitmap(struct vhdx_target *vt, struct vhdx_change *spare,
 			 u32 chunk, u32 mib)
 {
-	u64 index = vhdx_bat_bitmap_index(&vt->image.layout.geo, chunk);
-
 	lockdep_assert_held(&vt->publish);
-	vhdx_txn_note(vt, spare, vhdx_txn_sector(vt, index), NULL);
+	vhdx_txn_note(vt, spare, vhdx_txn_bitmap_sector(vt, chunk), NULL);
 	vt->running->exposed = true;
 	vhdx_stat_add(&vt->stats, VHDX_STAT_BITMAPS, 1);
 	WRITE_ONCE(vt->image.bitmap[chunk], mib);
@@ -379,10 +390,8 @@ void vhdx_txn_add_bitmap(struct vhdx_target *vt, struct vhdx_change *spare,
 void vhdx_txn_move_bitmap(struct vhdx_target *vt, struct vhdx_change *spare,
 			  u32 chunk, u32 mib)
 {
-	u64 index = vhdx_bat_bitmap_index(&vt->image.layout.geo, chunk);
-
 	lockdep_assert_held(&vt->publish);
-	vhdx_txn_note(vt, spare, vhdx_txn_sector(vt, index), NULL);
+	vhdx_txn_note(vt, spare, vhdx_txn_bitmap_sector(vt, chunk), NULL);
 	vhdx_stat_add(&vt->stats, VHDX_STAT_BITMAPS_MOVED, 1);
 	trace_vhdx_move_bitmap(vt->bdev, chunk, vt->image.bitmap[chunk], mib);
 	WRITE_ONCE(vt->image.bitmap[chunk], mib);

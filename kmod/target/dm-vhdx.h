@@ -326,6 +326,12 @@ static inline bool vhdx_is_uncommitted(const struct vhdx_target *vt, u32 block, 
 	       !(vhdx_is_moving(vt, block) && READ_ONCE(vt->move_committed));
 }
 
+/* Whose sector bitmap has a block's bits. */
+static inline u32 vhdx_block_chunk(const struct vhdx_target *vt, u32 block)
+{
+	return block >> vt->image.layout.geo.chunk_shift;
+}
+
 static inline void vhdx_set_block_shift(struct vhdx_target *vt, u8 shift)
 {
 	vt->block_shift = shift;
@@ -494,6 +500,7 @@ u64 vhdx_txn_sector(const struct vhdx_target *vt, u64 index);
 u64 vhdx_txn_bits_sector(const struct vhdx_target *vt,
 			 const struct vhdx_bits *bits);
 u64 vhdx_txn_block_sector(const struct vhdx_target *vt, u32 block);
+u64 vhdx_txn_bitmap_sector(const struct vhdx_target *vt, u32 chunk);
 struct vhdx_change *vhdx_txn_find(struct vhdx_txn *txn, u64 sector);
 void vhdx_txn_add(struct vhdx_txn *txn, struct vhdx_change *change);
 void vhdx_txn_del(struct vhdx_txn *txn, struct vhdx_change *change);
